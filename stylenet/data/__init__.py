@@ -1,0 +1,1 @@
+"""Training pictures: sources, the decoded cache and the data module."""

@@ -1,0 +1,36 @@
+"""Errors a user can mend: one line, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class UserError(Exception):
+    """Something the user can mend; the message names the thing and the mend on one line."""
+
+
+def reason(error: OSError) -> str:
+    """The operating system's words for `error`, such as ``No space left on device``."""
+    return error.strerror or str(error)
+
+
+def find_user_error(error: BaseException | None) -> UserError | None:
+    """The `UserError` in the chain of causes of `error`, or None."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+@contextmanager
+def exit_on_user_error() -> Iterator[None]:
+    """Print a `UserError`, however deeply wrapped, as one line on stderr and exit with code 2."""
+    try:
+        yield
+    except Exception as error:
+        user_error = find_user_error(error)
+        if user_error is None:
+            raise
+        print(f"error: {user_error}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,1 @@
+"""Losses: pure functions first, thin modules over them."""

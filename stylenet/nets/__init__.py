@@ -1,0 +1,1 @@
+"""Plain networks: images in, images out; they know no losses and no Lightning."""

@@ -1,0 +1,1 @@
+"""Lightning modules: what to optimise and how."""
