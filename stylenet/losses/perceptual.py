@@ -1,0 +1,103 @@
+"""The perceptual loss: content, Gram style and total variation, per image and unweighted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from stylenet.errors import UserError
+from stylenet.losses.functional import energy, gram_matrix, squared_error, total_variation
+
+Features = Mapping[str, Tensor]
+
+
+class PerceptualLoss(nn.Module):
+    """Content + style + total variation (Gatys et al. 2016; Johnson et al. 2016).
+
+    With ``relative=False`` a layer's error is the plain mean square: of feature differences for
+    content, of Gram differences (`gram_matrix`'s normaliser) for style. Such errors differ over
+    1000-fold between layers and between style pictures. With ``relative=True`` each is divided by
+    the target's own mean square, so that 1 means "as far off as a blank", a layer's share is its
+    weight, and one style weight means the same strength for every picture.
+
+    Args:
+        content_layers: VGG layer → weight within the content term.
+        style_layers: VGG layer → weight within the style term.
+        content_weight, style_weight, tv_weight: factors of the three terms in the total.
+        relative: divide each layer's error by its target's energy.
+
+    Raises:
+        UserError: a negative weight, or no style layer.
+    """
+
+    def __init__(
+        self,
+        content_layers: Mapping[str, float],
+        style_layers: Mapping[str, float],
+        content_weight: float,
+        style_weight: float,
+        tv_weight: float,
+        relative: bool,
+    ) -> None:
+        super().__init__()
+        self.content_layers = dict(content_layers)
+        self.style_layers = dict(style_layers)
+        self.weights = {"content": content_weight, "style": style_weight, "tv": tv_weight}
+        self.relative = relative
+        every = {**self.weights, **self.content_layers, **self.style_layers}
+        negative = [f"{name}={weight}" for name, weight in every.items() if not weight >= 0]
+        if negative:
+            raise UserError(f"loss weight {negative[0]} must be a number of at least 0")
+        if not self.style_layers or not self.content_layers:
+            raise UserError("loss needs at least one content layer and one style layer")
+
+    @property
+    def layers(self) -> list[str]:
+        """The VGG layers that `forward` reads, without repeats."""
+        return list(dict.fromkeys([*self.content_layers, *self.style_layers]))
+
+    def set_style(self, features: Features) -> None:
+        """Take the Gram matrices of the style picture's features, (1, C, h, w) each, as targets."""
+        for layer in self.style_layers:
+            gram = gram_matrix(features[layer])
+            self.register_buffer(f"gram_{layer}", gram, persistent=False)
+
+    def forward(self, image: Tensor, features: Features, content: Features) -> dict[str, Tensor]:
+        """The unweighted terms of each image.
+
+        Args:
+            image: stylised, (B, 3, H, W) in [0, 1].
+            features: its VGG features at `layers`.
+            content: the photo's VGG features at `content_layers`.
+
+        Returns:
+            ``content``, ``style`` and ``tv``, each (B,).
+        """
+        return {
+            "content": self._content(features, content),
+            "style": self._style(features),
+            "tv": total_variation(image),
+        }
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """The weighted sum of the terms, (B,)."""
+        return sum((self.weights[name] * term for name, term in terms.items()), start=0 * terms["tv"])
+
+    def _content(self, features: Features, content: Features) -> Tensor:
+        errors = [
+            weight * self._error(features[layer], content[layer].detach())
+            for layer, weight in self.content_layers.items()
+        ]
+        return sum(errors[1:], start=errors[0])
+
+    def _style(self, features: Features) -> Tensor:
+        errors = [
+            weight * self._error(gram_matrix(features[layer]), self.get_buffer(f"gram_{layer}"))
+            for layer, weight in self.style_layers.items()
+        ]
+        return sum(errors[1:], start=errors[0])
+
+    def _error(self, value: Tensor, target: Tensor) -> Tensor:
+        error = squared_error(value, target)
+        return error / energy(target) if self.relative else error

