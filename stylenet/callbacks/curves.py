@@ -1,0 +1,109 @@
+"""Loss curves of a run: a CSV row per step and, at the end, a plot."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from stylenet.callbacks.terms import loss_terms
+
+
+class LossCurves(Callback):
+    """Write ``losses.csv`` while training and ``losses.png`` when done.
+
+    A resumed run continues the file behind the step of its checkpoint.
+
+    Args:
+        folder: the run's folder.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.csv = Path(folder) / "losses.csv"
+        self.plot = Path(folder) / "losses.png"
+        self.pending: list[tuple[int, float, dict[str, Tensor]]] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Drop the rows of steps that the checkpoint does not hold and that are done again."""
+        if not trainer.is_global_zero:
+            return
+        rows = read_rows(self.csv) if trainer.global_step and self.csv.exists() else []
+        rows = [row for row in rows if int(row["step"]) <= trainer.global_step]
+        self.csv.unlink(missing_ok=True)
+        self._append(rows)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Note the step's terms; write them out, with one wait for the device, now and then."""
+        rate = float(trainer.optimizers[0].param_groups[0]["lr"])
+        self.pending.append((trainer.global_step, rate, loss_terms(trainer)))
+        if trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self._flush(trainer)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write what is left, also after an error or Ctrl-C."""
+        self._flush(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the curves."""
+        self._flush(trainer)
+        if trainer.is_global_zero and self.csv.exists():
+            plot_curves(self.csv, self.plot)
+
+    def _flush(self, trainer: Trainer) -> None:
+        pending, self.pending = self.pending, []
+        if not pending or not trainer.is_global_zero:
+            return
+        names = list(pending[0][2])
+        values = torch.stack([torch.stack([terms[n] for n in names]) for _, _, terms in pending])
+        self._append(
+            [
+                {"step": step, "lr": rate, **dict(zip(names, row, strict=True))}
+                for (step, rate, _), row in zip(pending, values.tolist(), strict=True)
+            ]
+        )
+
+    def _append(self, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        new = not self.csv.exists()
+        with self.csv.open("a", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            if new:
+                writer.writeheader()
+            writer.writerows(rows)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a ``losses.csv``; a last line cut short by a crash is left out."""
+    with path.open(newline="") as file:
+        return [row for row in csv.DictReader(file) if None not in row.values()]
+
+
+def plot_curves(source: Path, target: Path) -> None:
+    """Draw every term of `source` over the steps on a log scale, raw and as a running mean."""
+    from matplotlib.figure import Figure
+
+    rows = read_rows(source)
+    steps = np.array([int(row["step"]) for row in rows])
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot(xlabel="step", ylabel="loss term", yscale="log")
+    for index, name in enumerate(key for key in rows[0] if key not in ("step", "lr")):
+        values = np.array([float(row[name]) for row in rows])
+        window = max(1, len(values) // 50)
+        mean = np.convolve(values, np.ones(window) / window, mode="valid")
+        axes.plot(steps, values, color=f"C{index}", alpha=0.2, linewidth=0.5)
+        axes.plot(steps[window - 1 :], mean, color=f"C{index}", label=name)
+    axes.legend()
+    figure.savefig(target, dpi=120)

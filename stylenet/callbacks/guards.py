@@ -1,0 +1,93 @@
+"""Guards: stop at a loss that is no number, stop cleanly at Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from stylenet.errors import UserError
+
+
+class FiniteLoss(Callback):
+    """Stop at the first loss that is not finite, before it reaches weights or checkpoint.
+
+    On a CPU every step is checked. A GPU would have to wait for each answer, so there the check
+    comes with the loggers and, lest a bad state be saved, before every checkpoint.
+
+    Args:
+        checkpoint: the file that holds the last good state, to name in the error.
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        self.checkpoint = Path(checkpoint)
+
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+        """Check the loss where that is due.
+
+        Raises:
+            UserError: it is infinite or not a number.
+        """
+        due = trainer.global_step % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
+        if (due or loss.device.type == "cpu") and not bool(torch.isfinite(loss)):
+            raise UserError(self._message(trainer, float(loss)))
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Refuse to save weights that are not finite.
+
+        Raises:
+            UserError: a weight is infinite or not a number.
+        """
+        weights = checkpoint["state_dict"].values()
+        if not all(bool(torch.isfinite(weight).all()) for weight in weights):
+            raise UserError(self._message(trainer, float("nan")))
+
+    def _message(self, trainer: Trainer, loss: float) -> str:
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        return (
+            f"the loss became {loss} after step {trainer.global_step} (learning rate {rate:.1e}); "
+            f"lower task.optimizer.lr or set trainer.precision=32-true; {self._kept()}"
+        )
+
+    def _kept(self) -> str:
+        if self.checkpoint.exists():
+            return f"the last good state is kept in {self.checkpoint}"
+        return "no checkpoint was due yet"
+
+
+class StopOnInterrupt(Callback):
+    """Ctrl-C ends the run after the step in hand, with a checkpoint; a second one ends it at once."""
+
+    def __init__(self) -> None:
+        self.interrupted = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take over Ctrl-C for as long as training lasts."""
+        self.previous = signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self.interrupted = True
+        signal.signal(signal.SIGINT, self.previous)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Between two steps the state is whole, so this is where the run may end."""
+        trainer.should_stop = trainer.should_stop or self.interrupted
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Give Ctrl-C back."""
+        if hasattr(self, "previous"):
+            signal.signal(signal.SIGINT, self.previous)

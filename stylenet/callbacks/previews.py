@@ -1,0 +1,102 @@
+"""Preview sheets: photos the net never trained on, original | stylised, with the style picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+
+from stylenet.images import Picture, write_picture
+from stylenet.tensors import to_bytes, to_tensor
+
+Bytes = NDArray[np.uint8]
+
+
+class Previews(Callback):
+    """Write ``preview.png`` at the end, and the sheet to the loggers along the way.
+
+    Args:
+        folder: the run's folder.
+        every: steps between sheets for loggers that take pictures; 0 for the last one only.
+        height: of each picture on the sheet, in pixels.
+    """
+
+    def __init__(self, folder: str, every: int, height: int) -> None:
+        self.path = Path(folder) / "preview.png"
+        self.every = every
+        self.height = height
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Log a sheet when one is due and a logger takes pictures."""
+        if self.every and trainer.global_step % self.every == 0 and trainer.is_global_zero:
+            self._log(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the last sheet, unless the run was cut short."""
+        if trainer.is_global_zero and trainer.global_step >= trainer.max_steps:
+            write_picture(Picture(self._sheet(trainer, pl_module)), self.path)
+            self._log(trainer, pl_module)
+
+    def _sheet(self, trainer: Trainer, pl_module: LightningModule) -> Bytes:
+        photos = trainer.datamodule.validation_photos()  # type: ignore[attr-defined]
+        pairs = [(photo, stylize(pl_module, photo)) for _, photo in photos]
+        return sheet(pl_module.style, pairs, self.height)  # type: ignore[arg-type]
+
+    def _log(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        takers = [x for x in trainer.loggers if isinstance(x, (WandbLogger, TensorBoardLogger))]
+        picture = self._sheet(trainer, pl_module) if takers else None
+        for logger in takers:
+            if isinstance(logger, WandbLogger):
+                logger.log_image("preview", [Image.fromarray(picture)], step=trainer.global_step)
+            else:
+                logger.experiment.add_image(
+                    "preview", picture, trainer.global_step, dataformats="HWC"
+                )
+
+
+@torch.no_grad()
+def stylize(module: LightningModule, rgb: Bytes) -> Bytes:
+    """Run the net on one photo, uint8 (H, W, 3) → the same; its training mode is restored."""
+    training = module.training
+    module.eval()
+    stylized = to_bytes(module(to_tensor(rgb).to(module.device)))
+    module.train(training)
+    return stylized
+
+
+def sheet(style: Bytes, pairs: list[tuple[Bytes, Bytes]], height: int) -> Bytes:
+    """Tile pictures, each uint8 (H, W, 3): the style picture, then original | stylised pairs.
+
+    Returns:
+        uint8 (H, W, 3), two pairs a row on white, the style picture filling the left column.
+    """
+    gap = height // 24
+    rows = [pairs[i : i + 2] for i in range(0, len(pairs), 2)]
+    tiles = [[_fit(rgb, height) for pair in row for rgb in pair] for row in rows]
+    column = _fit(style, height)
+    width = column.width + max(sum(t.width + gap for t in row) for row in tiles)
+    canvas = Image.new("RGB", (width + 2 * gap, len(rows) * (height + gap) + gap), "white")
+    canvas.paste(column, (gap, gap))
+    for number, row in enumerate(tiles):
+        left = column.width + 2 * gap
+        for tile in row:
+            canvas.paste(tile, (left, gap + number * (height + gap)))
+            left += tile.width + gap
+    return np.asarray(canvas)
+
+
+def _fit(rgb: Bytes, height: int) -> Image.Image:
+    return ImageOps.contain(Image.fromarray(rgb), (10 * height, height), Image.Resampling.LANCZOS)

@@ -1,0 +1,90 @@
+"""A progress bar with images per second, time left and every loss term."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from torch import Tensor
+
+from stylenet.callbacks.terms import loss_terms
+
+
+class TrainingProgress(Callback):
+    """One line on the terminal; where output is no terminal, a plain line per tenth of the run.
+
+    Args:
+        name: what is being trained, shown in front.
+        smoothing: share of the running mean that a new step leaves standing, in [0, 1).
+    """
+
+    def __init__(self, name: str, smoothing: float = 0.95) -> None:
+        self.name = name
+        self.smoothing = smoothing
+        self.console = Console(stderr=True)
+        self.means: dict[str, Tensor] = {}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open the bar at the step a resumed run starts from."""
+        self.bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:.1f} img/s"),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            TextColumn("{task.fields[terms]}"),
+            console=self.console,
+            disable=not (self.console.is_terminal and trainer.is_global_zero),
+            speed_estimate_period=120,
+        )
+        self.first_step = trainer.global_step
+        self.task = self.bar.add_task(
+            self.name, total=trainer.max_steps, completed=self.first_step, rate=0.0, terms=""
+        )
+        self.images = 0
+        self.bar.start()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Tensor,
+        batch_idx: int,
+    ) -> None:
+        """Advance; the terms are read off the device only as often as the loggers do."""
+        self.images += len(batch) * trainer.world_size
+        for name, value in loss_terms(trainer).items():
+            mean = self.means.get(name, value)
+            self.means[name] = mean * self.smoothing + value * (1 - self.smoothing)
+        step = trainer.global_step
+        if step % trainer.log_every_n_steps and step < trainer.max_steps:  # type: ignore[attr-defined]
+            return
+        elapsed = self.bar.tasks[0].elapsed or 1e-9
+        terms = "  ".join(f"{name} {float(mean):.4f}" for name, mean in self.means.items())
+        rate = self.images / elapsed
+        self.bar.update(self.task, completed=step, rate=rate, terms=terms)
+        tenth = max(1, trainer.max_steps // 10)
+        if self.bar.disable and trainer.is_global_zero and step % tenth < trainer.log_every_n_steps:  # type: ignore[attr-defined]
+            left = (trainer.max_steps - step) * elapsed / max(1, step - self.first_step)
+            self.console.print(
+                f"{self.name} {step}/{trainer.max_steps}  {rate:.1f} img/s  ETA {left:.0f} s  {terms}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Close the bar, also after an error, so that the terminal is left clean."""
+        if hasattr(self, "bar"):
+            self.bar.stop()

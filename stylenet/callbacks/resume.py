@@ -1,0 +1,63 @@
+"""Exact resume: the whole training state on disk, written atomically."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from stylenet.images import write_atomically
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's checkpoints, but a crash or a full disk leaves the previous file whole."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write `checkpoint` to `path`.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
+
+
+class LastCheckpoint(Callback):
+    """Keep ``last.ckpt``: weights, optimiser, schedule, step and random state.
+
+    The photos of a step follow from the step alone, so the step is the sampler's whole state.
+
+    Args:
+        path: the checkpoint file.
+        every: steps between checkpoints; a run that ends early writes one more.
+    """
+
+    def __init__(self, path: str, every: int) -> None:
+        self.path = Path(path)
+        self.every = every
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Save when due, and when the run is about to stop."""
+        if trainer.global_step % self.every == 0 or trainer.should_stop:
+            trainer.save_checkpoint(self.path)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The random state of torch on CPU and GPUs."""
+        return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Put the random state back."""
+        torch.set_rng_state(state_dict["cpu"].cpu())
+        if len(state_dict["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all([state.cpu() for state in state_dict["cuda"]])

@@ -1,0 +1,17 @@
+"""The loss terms of the last step, as the task logged them."""
+
+from __future__ import annotations
+
+from pytorch_lightning import Trainer
+from torch import Tensor
+
+PREFIX = "loss/"
+
+
+def loss_terms(trainer: Trainer) -> dict[str, Tensor]:
+    """Term → scalar, still on the device, so that reading it need not wait for the step."""
+    return {
+        name.removeprefix(PREFIX): value
+        for name, value in trainer.callback_metrics.items()
+        if name.startswith(PREFIX)
+    }

@@ -1,0 +1,86 @@
+"""The configs: where they lie, their resolvers, and the checks Hydra leaves out."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from stylenet import hardware
+from stylenet.errors import UserError
+
+_PACKAGE = Path(__file__).parent
+FOLDER = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
+"""Inside the package when installed from a wheel, beside it in a checkout."""
+
+CHECKPOINT = "last.ckpt"
+
+_FREE_TO_CHANGE = frozenset({"ckpt", "run", "logger", "callbacks", "experiment"})
+"""Keys that may differ when a run is resumed: they do not bear on the weights."""
+
+
+def register_resolvers() -> None:
+    """Make ``${hardware:…}`` and ``${run_folder:…}`` known to configs."""
+    OmegaConf.register_new_resolver("hardware", hardware.choose, replace=True)
+    OmegaConf.register_new_resolver("run_folder", run_folder, replace=True, use_cache=True)
+
+
+def run_folder(parent: str, ckpt: str | None) -> str:
+    """A new folder below `parent` named by the time, or for ``ckpt=last`` the newest resumable one.
+
+    Raises:
+        UserError: there is nothing to resume.
+    """
+    if ckpt != "last":
+        return f"{parent}/{datetime.datetime.now():%Y-%m-%d_%H-%M-%S}"
+    runs = sorted(Path(parent).glob(f"*/{CHECKPOINT}"))
+    if not runs:
+        raise UserError(f"ckpt=last: no run to resume in {parent}; name one with run=FOLDER")
+    return str(runs[-1].parent)
+
+
+def resolve(cfg: DictConfig, known: set[str]) -> dict[str, Any]:
+    """The config as plain containers, all values final.
+
+    Raises:
+        UserError: a top-level key that is not `known` (Hydra takes a misspelled one in an
+            experiment file without a word), a missing value or a broken interpolation.
+    """
+    unknown = sorted(set(map(str, cfg)) - known)
+    if unknown:
+        raise UserError(f"unknown config key {unknown[0]}; known are {', '.join(sorted(known))}")
+    try:
+        config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise UserError(" ".join(str(error).split())) from error
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
+
+
+def check_resumable(config: dict[str, Any], saved: Path) -> None:
+    """Hold the config of a resumed run against the one it was started with.
+
+    Raises:
+        UserError: they differ in anything that bears on the weights.
+    """
+    before = yaml.safe_load(saved.read_text())
+    for key in sorted((before.keys() | config.keys()) - _FREE_TO_CHANGE):
+        difference = _first_difference(key, before.get(key), config.get(key))
+        if difference:
+            raise UserError(
+                f"{saved.parent} was started with {difference}; give the same overrides to resume"
+            )
+
+
+def _first_difference(name: str, before: Any, now: Any) -> str | None:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted(before.keys() | now.keys()):
+            difference = _first_difference(f"{name}.{key}", before.get(key), now.get(key))
+            if difference:
+                return difference
+        return None
+    return None if before == now else f"{name}={before}, now {now}"

@@ -1,0 +1,101 @@
+"""The main task: one net learns one style from photos, under the perceptual loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from numpy import uint8
+from numpy.typing import NDArray
+from PIL import Image
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.tensors import to_tensor
+from stylenet.vgg import VGG
+
+
+class PerceptualTask(LightningModule):
+    """Fit `net` so that its outputs have the photo's content and the picture's style.
+
+    The objective is the mean over images of the logarithm of the total loss: each photo then
+    counts by its relative progress, where a plain mean follows the few photos that are far off.
+
+    Args:
+        net: image → image, (B, 3, H, W) in [0, 1].
+        vgg: makes the feature extractor for a list of layers.
+        loss: content, style and total-variation terms with their weights.
+        style: the style picture, uint8 (H, W, 3).
+        style_size: its shorter side for the loss, in pixels: the size of the strokes.
+        optimizer: makes the optimiser for the net's parameters.
+        schedule: makes the per-step schedule, called with ``(optimizer, steps=…)``.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        vgg: Callable[[list[str]], VGG],
+        loss: PerceptualLoss,
+        style: NDArray[uint8],
+        style_size: int,
+        optimizer: Callable[..., Optimizer],
+        schedule: Callable[..., LRScheduler],
+    ) -> None:
+        super().__init__()
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.vgg = vgg(loss.layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.loss = loss
+        self.make_optimizer = optimizer
+        self.make_schedule = schedule
+        self.strict_loading = False  # checkpoints leave out the frozen VGG
+        with torch.no_grad():
+            loss.set_style(self.vgg(to_tensor(resize_shorter_side(style, style_size))))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Stylise: (B, 3, H, W) in [0, 1] → the same shape, unclamped."""
+        stylized: Tensor = self.net(image)
+        return stylized
+
+    def terms(self, photo: Tensor) -> dict[str, Tensor]:
+        """The unweighted loss terms of stylising `photo` (B, 3, H, W), each (B,)."""
+        stylized = self.net(photo)
+        with torch.no_grad():
+            content = self.vgg(photo, self.loss.content_layers)
+        return self.loss(stylized, self.vgg(stylized), content)  # type: ignore[no-any-return]
+
+    def training_step(self, photo: Tensor, _: int) -> Tensor:
+        """One batch of photos (B, 3, H, W) → the scalar objective; logs every term."""
+        terms = self.terms(photo)
+        total = self.loss.total(terms)
+        means = {name: term.detach().mean() for name, term in {**terms, "total": total}.items()}
+        self.log_dict({f"loss/{name}": mean for name, mean in means.items()})
+        return total.log().mean()
+
+    def configure_optimizers(self) -> Any:
+        """Optimiser and per-step schedule over the trainer's whole length."""
+        optimizer = self.make_optimizer(self.net.parameters())
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = self.make_schedule(optimizer, steps=steps)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the net's weights only: VGG is frozen and rebuilt from its own source."""
+        weights = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {k: v for k, v in weights.items() if k.startswith("net.")}
+
+
+def resize_shorter_side(rgb: NDArray[uint8], side: int) -> NDArray[uint8]:
+    """Resize uint8 (H, W, 3) so that its shorter side is `side` pixels, antialiased."""
+    import numpy as np
+
+    height, width = rgb.shape[:2]
+    scale = side / min(height, width)
+    size = (max(side, round(width * scale)), max(side, round(height * scale)))
+    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))

@@ -1,0 +1,21 @@
+"""Learning-rate schedules."""
+
+from __future__ import annotations
+
+import math
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+
+def warmup_cosine(optimizer: Optimizer, steps: int, warmup: int) -> LambdaLR:
+    """Rise linearly over `warmup` steps, then fall to 0 along a half cosine at `steps`.
+
+    The fall is that of Loshchilov & Hutter 2017 (eq. 5) without restarts.
+    """
+
+    def factor(step: int) -> float:
+        rise = min(1.0, (step + 1) / (warmup + 1))
+        return rise * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
+
+    return LambdaLR(optimizer, factor)

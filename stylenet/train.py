@@ -1,0 +1,110 @@
+"""Train a style: ``python -m stylenet.train style=starry_night``. Wiring only."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import hydra
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from pytorch_lightning import seed_everything
+
+from stylenet import config as configs
+from stylenet.checkpoint import MODEL_FILE, save_model
+from stylenet.errors import UserError, exit_on_user_error
+from stylenet.images import write_atomically
+
+KEYS = {
+    *("style", "net", "loss", "task", "data", "trainer", "callbacks", "logger"),
+    *("seed", "ckpt", "run"),
+}
+
+
+def train(cfg: DictConfig) -> bool:
+    """Fit the configured task and leave model, previews, curves and config in the run folder.
+
+    Returns:
+        Whether training reached its end; Ctrl-C ends it early, with a checkpoint.
+
+    Raises:
+        UserError: anything in the config or its files that the user can mend.
+    """
+    config = configs.resolve(cfg, KEYS)
+    run = Path(config["run"])
+    checkpoint = _checkpoint(config, run)
+    seed_everything(config["seed"], verbose=False)
+    style = instantiate(cfg.style).picture()
+    task = instantiate(cfg.task)(style=style.rgb)
+    data = instantiate(cfg.data)
+    callbacks = instantiate(cfg.callbacks)
+    trainer = instantiate(cfg.trainer)(
+        callbacks=list(callbacks.values()), logger=list(instantiate(cfg.logger).values())
+    )
+    config["style_picture"] = style.note()
+    if trainer.is_global_zero:
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        write_atomically(run / "config.yaml", lambda file: file.write(text.encode()))
+    for logger in trainer.loggers:
+        logger.log_hyperparams(config)
+    trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    if trainer.global_step < trainer.max_steps:
+        return False
+    if trainer.is_global_zero:
+        save_model(run / MODEL_FILE, task.net, config)
+    return True
+
+
+def _checkpoint(config: dict[str, Any], run: Path) -> str | None:
+    """The file to resume from, checked to belong to this config."""
+    if config["ckpt"] is None:
+        return None
+    checkpoint = run / configs.CHECKPOINT if config["ckpt"] == "last" else Path(config["ckpt"])
+    if not checkpoint.is_file():
+        raise UserError(f"ckpt={config['ckpt']}: {checkpoint} does not exist; check run= and ckpt=")
+    configs.check_resumable(config, checkpoint.parent / "config.yaml")
+    return str(checkpoint)
+
+
+def _say_what_next(run: str, finished: bool) -> None:
+    if finished:
+        print(
+            f"\nDone: {run} holds {MODEL_FILE}, preview.png, losses.csv, losses.png, config.yaml\n"
+            "Next:\n"
+            f"  python -m stylenet.stylize PHOTO_OR_FOLDER --model {run} -o stylized/\n"
+            "  python -m stylenet.train style=great_wave"
+        )
+    else:
+        overrides = [o for o in sys.argv[1:] if not o.startswith(("run=", "ckpt="))]
+        command = " ".join(["python -m stylenet.train", *overrides, f"run={run} ckpt=last"])
+        print(f"\nStopped; everything is saved. Go on with:\n  {command}")
+
+
+@hydra.main(version_base="1.3", config_path=str(configs.FOLDER), config_name="train")
+def _hydra_main(cfg: DictConfig) -> None:
+    run = HydraConfig.get().runtime.output_dir
+    cfg.run = str(Path(run).relative_to(Path.cwd()) if Path(run).is_relative_to(Path.cwd()) else run)
+    finished = train(cfg)
+    _say_what_next(cfg.run, finished)
+    if not finished:
+        raise SystemExit(130)
+
+
+def main() -> None:
+    """The command line: user errors end it in one line and exit code 2."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # or Hydra prints them its own way
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    configs.register_resolvers()
+    with exit_on_user_error():
+        _hydra_main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Loss terms against closed forms."""
+
+import pytest
+import torch
+
+from stylenet.losses.functional import energy, gram_matrix, squared_error, total_variation
+
+
+def checkerboard(size: int) -> torch.Tensor:
+    return (torch.arange(size)[:, None] + torch.arange(size)).remainder(2).float()[None, None]
+
+
+def test_gram_of_a_constant_map():
+    values = torch.tensor([2.0, 3.0])
+    features = values.view(1, 2, 1, 1).expand(1, 2, 5, 7)
+    expected = values[:, None] * values / 2
+    torch.testing.assert_close(gram_matrix(features)[0], expected)
+
+
+def test_gram_is_symmetric_semidefinite_and_blind_to_positions():
+    features = torch.randn(2, 4, 6, 5)
+    gram = gram_matrix(features)
+    shuffled = features.flatten(2)[..., torch.randperm(30)].view_as(features)
+    torch.testing.assert_close(gram, gram.mT)
+    torch.testing.assert_close(gram_matrix(shuffled), gram)
+    assert torch.linalg.eigvalsh(gram).min() > -1e-6
+
+
+def test_gram_does_not_depend_on_the_memory_layout():
+    features = torch.randn(2, 8, 6, 5)
+    channels_last = features.to(memory_format=torch.channels_last)
+    torch.testing.assert_close(gram_matrix(channels_last), gram_matrix(features))
+
+
+def test_gram_of_half_precision_neither_overflows_nor_rounds():
+    features = torch.full((1, 1, 32, 32), 300.0, dtype=torch.float16)
+    assert gram_matrix(features).item() == pytest.approx(90000.0)
+
+
+def test_total_variation_of_flat_and_checkered_images():
+    assert total_variation(torch.full((1, 3, 8, 8), 0.4)).item() == 0
+    assert total_variation(checkerboard(8)).item() == 2
+
+
+def test_total_variation_of_a_ramp_is_its_slope():
+    ramp = torch.linspace(0, 1, 11).expand(1, 1, 4, 11)
+    assert total_variation(ramp).item() == pytest.approx(0.1)
+
+
+def test_errors_keep_the_batch_axis():
+    target = torch.ones(1, 2, 3, 3)
+    value = torch.stack([torch.ones(2, 3, 3), torch.full((2, 3, 3), 4.0)])
+    assert squared_error(value, target).tolist() == [0, 9]
+    assert energy(value).tolist() == [1, 16]

@@ -1,0 +1,80 @@
+"""The contract every net keeps: sizes, batches, gradients, rebuilding."""
+
+import pytest
+import torch
+from torch import nn
+
+from stylenet.errors import UserError
+from stylenet.nets.johnson import TransformerNet
+
+NETS = {
+    "instance": lambda: TransformerNet(width=0.25),
+    "batch": lambda: TransformerNet(width=0.25, norm="batch"),
+}
+
+
+@pytest.fixture(params=NETS)
+def net(request: pytest.FixtureRequest) -> nn.Module:
+    return NETS[request.param]().eval()
+
+
+@pytest.mark.parametrize(
+    "size", [(32, 32), (33, 32), (34, 37), (35, 51), (47, 33), (64, 36)], ids=str
+)
+def test_the_output_has_the_inputs_size(net: nn.Module, size: tuple[int, int]):
+    image = torch.rand(1, 3, *size)
+    assert net(image).shape == image.shape
+
+
+def test_a_batch_of_different_photos_equals_one_by_one(net: nn.Module):
+    images = torch.rand(3, 3, 36, 41) * torch.tensor([0.2, 0.6, 1.0]).view(3, 1, 1, 1)
+    with torch.no_grad():
+        together = net(images)
+        one_by_one = torch.cat([net(image[None]) for image in images])
+    torch.testing.assert_close(together, one_by_one, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_reach_every_parameter(net: nn.Module):
+    net.train()
+    net(torch.rand(2, 3, 32, 36)).square().sum().backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_the_same_input_gives_the_same_output(net: nn.Module):
+    image = torch.rand(1, 3, 40, 40)
+    assert torch.equal(net(image), net(image))
+
+
+def test_the_border_is_not_darker_or_brighter_than_the_inside():
+    """Under reflection padding a constant photo stays constant up to its very edge."""
+    out = TransformerNet(width=0.25).eval()(torch.full((1, 3, 37, 45), 0.3))
+    torch.testing.assert_close(out, out[..., :1, :1].expand_as(out), rtol=0, atol=1e-4)
+
+
+def test_instance_norm_forgets_the_photos_contrast_and_batch_norm_does_not():
+    image = torch.rand(1, 3, 48, 48)
+    faint = 0.5 + 0.25 * (image - 0.5)
+
+    def change(norm: str) -> float:
+        torch.manual_seed(0)
+        net = TransformerNet(width=0.25, norm=norm).eval()
+        with torch.no_grad():
+            return float((net(image) - net(faint)).norm() / (net(image) - net(image).mean()).norm())
+
+    assert change("instance") < 0.01
+    assert change("batch") > 0.3
+
+
+def test_the_size_of_the_published_net():
+    """Johnson's net has 1 679 235 parameters; 1 600 biases go where a norm follows."""
+    count = sum(parameter.numel() for parameter in TransformerNet().parameters())
+    assert count == 1679235 - (32 + 64 + 128 + 10 * 128 + 64 + 32)
+
+
+def test_mistakes_are_named():
+    with pytest.raises(UserError, match="layer"):
+        TransformerNet(norm="layer")
+    with pytest.raises(UserError, match="width"):
+        TransformerNet(width=0.001)
