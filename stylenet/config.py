@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from stylenet import hardware
-from stylenet.errors import UserError
+from stylenet.errors import UserError, find_user_error
 
 _PACKAGE = Path(__file__).parent
 FOLDER = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
@@ -27,6 +31,18 @@ def register_resolvers() -> None:
     """Make ``${hardware:…}`` and ``${run_folder:…}`` known to configs."""
     OmegaConf.register_new_resolver("hardware", hardware.choose, replace=True)
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True, use_cache=True)
+
+
+@contextmanager
+def errors_on_one_line() -> Iterator[None]:
+    """Turn what Hydra, OmegaConf and Lightning say of a bad config into a one-line `UserError`."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException, MisconfigurationException) as error:
+        if find_user_error(error):
+            raise
+        text = str(error).split("full_key")[0]  # what follows repeats the name
+        raise UserError(f"config: {' '.join(text.split())}") from error
 
 
 def run_folder(parent: str, ckpt: str | None) -> str:
@@ -53,10 +69,8 @@ def resolve(cfg: DictConfig, known: set[str]) -> dict[str, Any]:
     unknown = sorted(set(map(str, cfg)) - known)
     if unknown:
         raise UserError(f"unknown config key {unknown[0]}; known are {', '.join(sorted(known))}")
-    try:
+    with errors_on_one_line():
         config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    except OmegaConfBaseException as error:
-        raise UserError(" ".join(str(error).split())) from error
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +17,22 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
+_UNWRITABLE = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EFBIG}
+)
+
+
 def find_user_error(error: BaseException | None) -> UserError | None:
-    """The `UserError` in the chain of causes of `error`, or None."""
+    """The `UserError` in the chain of causes of `error`, or None.
+
+    A place that cannot be written, or a full disk, is the user's to mend wherever it shows.
+    """
     while error is not None and not isinstance(error, UserError):
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+            place = error.filename or "the output"
+            return UserError(
+                f"cannot write {place} ({reason(error)}); free space or choose another place"
+            )
         error = error.__cause__ or error.__context__
     return error
 

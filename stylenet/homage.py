@@ -174,13 +174,12 @@ def paint(recipe: Recipe, size: tuple[int, int], seed: int) -> NDArray[np.uint8]
     depth = canvas[..., 3:]
     slope = depth - np.roll(depth, (1, 1), axis=(0, 1))  # light falls from the upper left
     lit = canvas[..., :3] + recipe.brush.relief * slope
-    lit = lit.reshape(size[0], _ZOOM, size[1], _ZOOM, 3).mean((1, 3))  # (H, W, 3)
-    return np.round(np.clip(lit, 0, 1) * 255).astype(np.uint8)
+    small = lit.reshape(size[0], _ZOOM, size[1], _ZOOM, 3).mean((1, 3))  # (H, W, 3)
+    picture: NDArray[np.uint8] = np.round(np.clip(small, 0, 1) * 255).astype(np.uint8)
+    return picture
 
 
-def sketch(
-    planes: Sequence[Plane], size: tuple[int, int], rng: Generator
-) -> tuple[Floats, Floats]:
+def sketch(planes: Sequence[Plane], size: tuple[int, int], rng: Generator) -> tuple[Floats, Floats]:
     """What the strokes follow: colour (H, W, 3) and their direction (H, W, 2), unit (x, y)."""
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32) / size[0]
     colour = np.zeros((*size, 3), np.float32)
@@ -210,15 +209,18 @@ def _palette_colour(plane: Plane, lines: Floats) -> Floats:
     pure = shades[np.searchsorted(ends[:-1], phase)]
     middles = ends - np.diff(ends, prepend=0) / 2
     mixed = np.stack([np.interp(phase, middles, c, period=1) for c in shades.T], -1)
-    return pure + plane.soft * (mixed - pure)
+    colour: Floats = pure + plane.soft * (mixed - pure)
+    return colour
 
 
 def _add_disc(colour: Floats, across: Floats, discs: Discs, rng: Generator) -> None:
     height = len(colour)
     at_x, at_y = rng.normal(discs.at, discs.spread) * height
     radius = discs.radius * height * (1 if discs.count == 1 else rng.uniform(0.4, 1.6))
-    box = tuple(slice(max(0, int(at - radius)), max(0, int(at + radius) + 2)) for at in (at_y, at_x))
-    y, x = np.mgrid[: height, : colour.shape[1]][(slice(None), *box)]
+    box = tuple(
+        slice(max(0, int(at - radius)), max(0, int(at + radius) + 2)) for at in (at_y, at_x)
+    )
+    y, x = np.mgrid[:height, : colour.shape[1]][(slice(None), *box)]
     outward = np.stack([x - at_x, y - at_y], -1) / radius
     r = np.linalg.norm(outward, axis=-1)
     cover = np.clip((1 - r) / max(discs.glow, 1 / radius), 0, 1)[..., None]
@@ -232,7 +234,13 @@ def _add_disc(colour: Floats, across: Floats, discs: Discs, rng: Generator) -> N
 
 
 def _paint_layer(
-    canvas: Floats, colour: Floats, along: Floats, brush: Brush, share: float, coats: float, rng: Generator
+    canvas: Floats,
+    colour: Floats,
+    along: Floats,
+    brush: Brush,
+    share: float,
+    coats: float,
+    rng: Generator,
 ) -> None:
     height, width = colour.shape[:2]
     stroke = (max(2.0, share * brush.width * height), max(4.0, share * brush.length * height))
@@ -265,7 +273,13 @@ def _trace(start: Floats, length: float, colour: Floats, along: Floats) -> tuple
 
 
 def _draw(
-    canvas: Floats, paths: Floats, reach: Floats, stroke: tuple[float, float], pigment: Floats, jitter: float, rng: Generator
+    canvas: Floats,
+    paths: Floats,
+    reach: Floats,
+    stroke: tuple[float, float],
+    pigment: Floats,
+    jitter: float,
+    rng: Generator,
 ) -> None:
     """Fill a ribbon of bristles along each path; a later stroke covers an earlier one."""
     width, length = stroke
@@ -292,8 +306,10 @@ def _draw(
 
 def _at(field: Floats, places: Floats) -> Floats:
     """`field` (H, W, C) at `places` (N, 2) in pixels (x, y); outside, at the nearest pixel."""
+    height, width = field.shape[:2]
     x, y = places.astype(int).T
-    return field[np.clip(y, 0, field.shape[0] - 1), np.clip(x, 0, field.shape[1] - 1)]
+    values: Floats = field[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
+    return values
 
 
 def _noise(points: Points, length: float, rng: Generator) -> Floats:
@@ -306,7 +322,7 @@ def _noise(points: Points, length: float, rng: Generator) -> Floats:
 
 
 def _inside(points: Points, outline: Sequence[Place]) -> NDArray[np.bool_]:
-    """Which points lie in the polygon: a ray to the right crosses its sides an odd number of times."""
+    """Which points lie in the polygon: a ray from there crosses an odd number of its sides."""
     x, y = points
     odd = np.zeros(x.shape, bool)
     for (x0, y0), (x1, y1) in zip(outline, [*outline[1:], outline[0]], strict=True):
@@ -323,7 +339,8 @@ def _turned(points: Points, angle: float | Floats) -> Points:
 
 
 def _unit(vectors: Floats) -> Floats:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+    unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+    return unit
 
 
 def _rgb(colour: str) -> list[float]:

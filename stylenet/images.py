@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ Bytes = NDArray[np.uint8]
 READABLE = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 """Suffixes that a folder is searched for."""
 
+# Only these decoders are tried: Pillow's others include EPS, which would run Ghostscript.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _WRITABLE = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
@@ -31,6 +34,11 @@ _WRITABLE = {
     ".tiff": "TIFF",
 }
 _KEEPS_ALPHA = frozenset({"PNG", "WEBP", "TIFF"})
+# Full colour resolution in JPEG: strokes have sharper colour edges than photos.
+_QUALITY: dict[str, dict[str, int]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"quality": 95},
+}
 _SRGB = ImageCms.createProfile("sRGB")
 
 
@@ -50,6 +58,17 @@ class Picture:
         return self.rgb.shape[0], self.rgb.shape[1]
 
 
+def find_pictures(folder: Path) -> list[Path]:
+    """The picture files in the tree of `folder`, sorted; hidden files and folders left out."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in READABLE
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+
+
 def read_picture(source: Path | IO[bytes], *, min_side: int = 1) -> Picture:
     """Decode a picture file: EXIF orientation applied, colour profile converted to sRGB.
 
@@ -60,24 +79,7 @@ def read_picture(source: Path | IO[bytes], *, min_side: int = 1) -> Picture:
             shorter side is below `min_side` pixels.
     """
     name = source if isinstance(source, Path) else getattr(source, "name", "picture")
-    try:
-        with Image.open(source) as image:
-            if getattr(image, "n_frames", 1) > 1:
-                raise UserError(
-                    f"{name} has {image.n_frames} frames; save the one you want as a PNG"
-                )
-            image.load()
-            picture = _to_picture(image)
-    except UnidentifiedImageError:
-        raise UserError(f"{name} is not a picture; give a JPEG, PNG, WebP, BMP or TIFF") from None
-    except Image.DecompressionBombError:
-        raise UserError(f"{name} is too large to decode safely; shrink it first") from None
-    except FileNotFoundError:
-        raise UserError(f"{name} does not exist; check the path") from None
-    except IsADirectoryError:
-        raise UserError(f"{name} is a folder; give a picture file") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise UserError(f"{name} cannot be read ({error}); save it again as PNG or JPEG") from None
+    picture = _to_picture(_decode(source, name))
     height, width = picture.size
     if min(height, width) < min_side:
         raise UserError(
@@ -86,17 +88,42 @@ def read_picture(source: Path | IO[bytes], *, min_side: int = 1) -> Picture:
     return picture
 
 
+def _decode(source: Path | IO[bytes], name: object) -> Image.Image:
+    """The one frame in the file, upright."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd metadata is no concern of the user
+            with Image.open(source, formats=_FORMATS) as image:
+                frames = getattr(image, "n_frames", 1)
+                if frames > 1 and image.format != "MPO":  # a phone's JPEG: the photo, then extras
+                    raise UserError(f"{name} has {frames} frames; save the one you want as a PNG")
+                return ImageOps.exif_transpose(image)
+    except (UserError, MemoryError):
+        raise
+    except UnidentifiedImageError:
+        raise UserError(
+            f"{name} is no picture stylenet can read; give a JPEG, PNG, WebP, BMP or TIFF"
+        ) from None
+    except Image.DecompressionBombError:
+        raise UserError(f"{name} is too large to decode safely; shrink it first") from None
+    except Exception as error:  # on damaged files Pillow raises errors of many kinds
+        if isinstance(error, OSError) and error.errno:
+            raise UserError(f"cannot open {name} ({reason(error)}); check the path") from None
+        raise UserError(f"{name} is damaged ({error}); save it again as PNG or JPEG") from None
+
+
 def _to_picture(image: Image.Image) -> Picture:
     profile = image.info.get("icc_profile")
-    image = ImageOps.exif_transpose(image)
     alpha = None
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        alpha = np.asarray(image.getchannel("A"))
-        image = image.convert("RGB")
-    elif image.mode.startswith(("I", "F")):
+    if image.mode.startswith(("I", "F")):
         image = _to_8_bit(image)
-    if profile and image.mode in ("RGB", "CMYK", "L"):
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        alpha = np.asarray(rgba.getchannel("A"))
+        image = image.convert("L") if image.mode in ("L", "LA") else rgba
+    if image.mode not in ("L", "CMYK"):  # these two have profiles of their own kind
+        image = image.convert("RGB")
+    if profile:
         image = _to_srgb(image, profile)
     return Picture(np.asarray(image.convert("RGB")), alpha)
 
@@ -104,8 +131,12 @@ def _to_picture(image: Image.Image) -> Picture:
 def _to_8_bit(image: Image.Image) -> Image.Image:
     """16-bit grey → 8-bit, full range to full range; a float picture is taken as [0, 1]."""
     values = np.asarray(image, dtype=np.float64)
-    scaled = values * 255 if image.mode == "F" else values / 257
-    return Image.fromarray(np.clip(np.round(scaled), 0, 255).astype(np.uint8))
+    scaled = np.nan_to_num(values * 255 if image.mode == "F" else values / 257)
+    grey = Image.fromarray(np.clip(np.round(scaled), 0, 255).astype(np.uint8))
+    transparent = image.info.get("transparency")  # the 16-bit value that stands for "no pixel"
+    if transparent is not None:
+        grey.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
+    return grey
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
@@ -118,33 +149,69 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     return converted or image
 
 
-def output_suffix(source: Path, picture: Picture) -> str:
+def resize(picture: Picture, longer_side: int) -> Picture:
+    """Scale `picture`, up or down, until its longer side has `longer_side` pixels."""
+    height, width = picture.size
+    scale = longer_side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+
+    def scaled(values: Bytes) -> Bytes:
+        return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.LANCZOS))
+
+    return Picture(scaled(picture.rgb), None if picture.alpha is None else scaled(picture.alpha))
+
+
+def has_transparency(source: Path) -> bool:
+    """Whether the file says it has transparency; False for one that cannot be read."""
+    try:
+        with Image.open(source, formats=_FORMATS) as image:
+            return image.has_transparency_data
+    except Exception:  # `read_picture` is the one to complain
+        return False
+
+
+def output_suffix(source: Path) -> str:
     """The suffix to save a result under: that of `source` where it can hold the picture."""
-    suffix = source.suffix.lower()
-    file_format = _WRITABLE.get(suffix)
-    if file_format is None or (picture.alpha is not None and file_format not in _KEEPS_ALPHA):
+    try:
+        file_format(source, transparent=has_transparency(source))
+    except UserError:
         return ".png"
-    return suffix
+    return source.suffix.lower()
+
+
+def file_format(path: Path, *, transparent: bool) -> str:
+    """Pillow's name for the format that the suffix of `path` names.
+
+    Raises:
+        UserError: the suffix is unknown, or the format holds no transparency and should.
+    """
+    name = _WRITABLE.get(path.suffix.lower())
+    if name is None:
+        known = " ".join(sorted(_WRITABLE))
+        raise UserError(f"{path} has no picture suffix stylenet can write; use one of {known}")
+    if transparent and name not in _KEEPS_ALPHA:
+        raise UserError(f"{path} cannot hold transparency; save as .png, .webp or .tif")
+    return name
 
 
 def write_picture(picture: Picture, path: Path) -> None:
     """Save `picture` as the format that the suffix of `path` names, atomically.
 
     Raises:
-        UserError: the suffix is unknown, the format cannot hold the picture's transparency,
-            or the file cannot be written.
+        UserError: the suffix is unknown, the format cannot hold the picture's size or
+            transparency, or the file cannot be written.
     """
-    file_format = _WRITABLE.get(path.suffix.lower())
-    if file_format is None:
-        known = " ".join(sorted(_WRITABLE))
-        raise UserError(f"{path} has no picture suffix stylenet can write; use one of {known}")
-    if picture.alpha is not None and file_format not in _KEEPS_ALPHA:
-        raise UserError(f"{path} cannot hold transparency; save as .png, .webp or .tif")
+    name = file_format(path, transparent=picture.alpha is not None)
     image = Image.fromarray(picture.rgb)
     if picture.alpha is not None:
         image.putalpha(Image.fromarray(picture.alpha))
-    options = {"quality": 95} if file_format in ("JPEG", "WEBP") else {}
-    write_atomically(path, lambda file: image.save(file, format=file_format, **options))
+    encoded = io.BytesIO()
+    try:
+        image.save(encoded, format=name, **_QUALITY.get(name, {}))
+    except (OSError, ValueError) as error:
+        size = f"{image.width}x{image.height}"
+        raise UserError(f"{path} cannot hold {size} pixels ({error}); save as .png") from None
+    write_atomically(path, lambda file: file.write(encoded.getbuffer()))
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -156,9 +223,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as file:
             temporary = Path(file.name)
             write(file)
             file.flush()

@@ -90,7 +90,8 @@ def _say_what_next(run: str, finished: bool) -> None:
 def _hydra_main(cfg: DictConfig) -> None:
     run = HydraConfig.get().runtime.output_dir
     cfg.run = str(Path(run).relative_to(Path.cwd()) if Path(run).is_relative_to(Path.cwd()) else run)
-    finished = train(cfg)
+    with exit_on_user_error(), configs.errors_on_one_line():  # here too, before Hydra adds lines of its own
+        finished = train(cfg)
     _say_what_next(cfg.run, finished)
     if not finished:
         raise SystemExit(130)
@@ -102,7 +103,7 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     configs.register_resolvers()
-    with exit_on_user_error():
+    with exit_on_user_error(), configs.errors_on_one_line():
         _hydra_main()
 
 

@@ -49,6 +49,7 @@ class PerceptualTask(LightningModule):
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.vgg = vgg(loss.layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = loss
+        self.style = style
         self.make_optimizer = optimizer
         self.make_schedule = schedule
         self.strict_loading = False  # checkpoints leave out the frozen VGG

@@ -1,0 +1,142 @@
+#!/usr/bin/env python
+"""How good is a trained net? The L-BFGS iteration that it equals, on photos it never saw.
+
+For each model: the total loss of its clamped output on unseen photos, beside pixel optimisation
+(Gatys et al. 2016) of the very same loss, started from the photo. The optimiser is torch's L-BFGS
+as the literature runs it: no line search, one evaluation an iteration; its curve is the mean over
+the photos and is kept in a JSON file, as it depends on the loss, the style and the photos alone.
+
+    python scripts/benchmark_quality.py RUN [RUN …] --photos FOLDER --style PICTURE
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from stylenet.checkpoint import load_model
+from stylenet.errors import exit_on_user_error
+from stylenet.images import read_picture
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.tasks.perceptual import resize_shorter_side
+from stylenet.tensors import to_tensor
+from stylenet.vgg import VGG
+
+SHOWN = (0, 10, 25, 50, 100)
+
+
+class Objective:
+    """The total loss that a model was trained with, on any image."""
+
+    def __init__(self, config: dict[str, Any], style: Path) -> None:
+        self.loss: PerceptualLoss = instantiate(config["loss"])
+        self.vgg: VGG = instantiate(config["task"]["vgg"])(self.loss.layers)
+        picture = resize_shorter_side(read_picture(style).rgb, config["task"]["style_size"])
+        with torch.no_grad():
+            self.loss.set_style(self.vgg(to_tensor(picture)))
+        described = json.dumps([config["loss"], config["task"]["vgg"], picture.shape])
+        self.key = described + hashlib.sha256(picture.tobytes()).hexdigest()
+
+    def terms(self, image: Tensor, photo: Tensor) -> dict[str, float]:
+        """Every term, and the total, of the clamped image (1, 3, H, W)."""
+        image = image.clamp(0, 1)
+        with torch.no_grad():
+            content = self.vgg(photo, self.loss.content_layers)
+            terms = self.loss(image, self.vgg(image), content)
+            terms["total"] = self.loss.total(terms)
+        return {name: value.item() for name, value in terms.items()}
+
+    def lbfgs(self, photo: Tensor, iterations: int) -> list[float]:
+        """The total loss before each iteration of pixel optimisation, and after the last."""
+        with torch.no_grad():
+            content = self.vgg(photo, self.loss.content_layers)
+        image = photo.clone().requires_grad_()
+        optimizer = torch.optim.LBFGS([image], lr=1.0, max_iter=1)
+        losses: list[float] = []
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            clamped = image.clamp(0, 1)
+            total = self.loss.total(self.loss(clamped, self.vgg(clamped), content)).sum()
+            total.backward()
+            losses.append(total.item())
+            return total
+
+        for _ in range(iterations + 1):
+            optimizer.step(closure)
+        return losses
+
+
+def square_crop(path: Path, size: int) -> Tensor:
+    """The middle of a photo as (1, 3, size, size)."""
+    image = Image.fromarray(read_picture(path).rgb)
+    return to_tensor(np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)))
+
+
+def reference_curve(objective: Objective, photos: dict[str, Tensor], cache: Path) -> list[float]:
+    """Mean total loss over the photos, per L-BFGS iteration; done once for each loss and set."""
+    known = json.loads(cache.read_text()) if cache.exists() else {}
+    size = next(iter(photos.values())).shape[-1]
+    curves = []
+    for name, photo in photos.items():
+        key = hashlib.sha256(f"{objective.key} {name} {size}".encode()).hexdigest()
+        if key not in known:
+            known[key] = objective.lbfgs(photo, max(SHOWN))
+            cache.write_text(json.dumps(known))
+        curves.append(known[key])
+    return list(np.mean(curves, axis=0))
+
+
+def equalled(curve: list[float], loss: float) -> float:
+    """The (fractional) iteration at which `curve` first falls to `loss`; its length if never."""
+    for i in range(1, len(curve)):
+        if curve[i] <= loss:
+            if curve[i - 1] <= loss:
+                return float(i - 1)
+            return i - 1 + (curve[i - 1] - loss) / (curve[i - 1] - curve[i])
+    return float(len(curve))
+
+
+def main() -> None:
+    """Print a Markdown table, one row a model."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="+", type=Path, help="run folders or model files")
+    parser.add_argument("--photos", type=Path, required=True, help="folder of unseen photos")
+    parser.add_argument("--style", type=Path, required=True, help="the style picture")
+    parser.add_argument("--count", type=int, default=8, help="photos, evenly chosen (8)")
+    parser.add_argument("--size", type=int, default=256, help="side in pixels (256)")
+    parser.add_argument("--curves", type=Path, default=Path("lbfgs.json"), help="kept curves")
+    args = parser.parse_args()
+    files = sorted(args.photos.iterdir())
+    files = files[:: max(1, len(files) // args.count)][: args.count]
+    photos = {file.name: square_crop(file, args.size) for file in files}
+    print(f"{len(photos)} photos at {args.size}, style {args.style.name}; {platform.processor()}")
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
+    shown = " | ".join(f"L-BFGS {i}" for i in SHOWN)
+    print(f"| model | content | style | total | {shown} | equals iteration |")
+    print("|---" * (5 + len(SHOWN)) + "|")
+    for path in args.models:
+        model = load_model(path)
+        objective = Objective(model.config, args.style)
+        curve = reference_curve(objective, photos, args.curves)
+        with torch.no_grad():
+            rows = [objective.terms(model.net(photo), photo) for photo in photos.values()]
+        mean = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+        cells = [f"{mean[name]:.4f}" for name in ("content", "style", "total")]
+        cells += [f"{curve[i]:.4f}" for i in SHOWN] + [f"**{equalled(curve, mean['total']):.0f}**"]
+        print(f"| {path} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    with exit_on_user_error():
+        main()

@@ -1,0 +1,78 @@
+"""The endless stream of training batches, and a loader that starts it at the right place."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from stylenet.data.cache import PhotoCache
+from stylenet.data.crops import RandomCrop, photo_at
+
+
+class Batches(IterableDataset[Tensor]):
+    """Endless batches, each known by its number: batch n holds samples n * size … n * size + size.
+
+    Process `rank` of `world` yields batches rank, rank + world, … from `start` of its own on. Its
+    loader's workers deal these out among them in turn, which is the order the loader collects
+    them in: the stream is the same for any number of workers.
+    """
+
+    def __init__(self, rank: int, world: int) -> None:
+        self.rank = rank
+        self.world = world
+        self.start = 0
+
+    def numbers(self) -> Iterator[int]:
+        """The numbers of the batches that this worker of this process yields."""
+        worker = get_worker_info()
+        first, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for own in itertools.count(self.start + first, step):
+            yield own * self.world + self.rank
+
+
+class CropBatches(Batches):
+    """Batches of crops of cached photographs: float32 RGB in [0, 1], (B, 3, size, size)."""
+
+    def __init__(
+        self, photos: PhotoCache, crop: RandomCrop, batch_size: int, rank: int, world: int
+    ) -> None:
+        super().__init__(rank, world)
+        self.photos = photos
+        self.crop = crop
+        self.batch_size = batch_size
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return map(self.batch, self.numbers())
+
+    def batch(self, number: int) -> Tensor:
+        """Batch `number` of the stream, whichever process asks."""
+        positions = range(number * self.batch_size, (number + 1) * self.batch_size)
+        return torch.from_numpy(np.stack([self._sample(position) for position in positions]))
+
+    def _sample(self, position: int) -> Any:
+        chosen = photo_at(position, len(self.photos), self.crop.seed)
+        return self.crop(self.photos[chosen], position)
+
+
+class BatchLoader(DataLoader[Tensor]):
+    """Iterates `batches` from where training stands, which `batches_done` tells.
+
+    Asked again at every epoch, so that a shortened epoch goes on where the last one ended, and a
+    resumed run where the interrupted one stopped.
+    """
+
+    dataset: Batches
+
+    def __init__(self, batches: Batches, workers: int, batches_done: Callable[[], int]) -> None:
+        super().__init__(batches, batch_size=None, num_workers=workers)
+        self._batches_done = batches_done
+
+    def __iter__(self) -> Any:
+        self.dataset.start = self._batches_done()
+        return super().__iter__()

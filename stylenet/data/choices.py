@@ -1,0 +1,55 @@
+"""The choices of `data=…` that need arguments of their own, each giving a PhotoDataModule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from stylenet.data.coco import coco_photos
+from stylenet.data.folder import FolderPhotos
+from stylenet.data.hub import HubPhotos
+from stylenet.data.module import PhotoDataModule
+from stylenet.data.source import PhotoSource
+from stylenet.data.stream import HubStream
+from stylenet.data.wikiart import wikiart_paintings
+from stylenet.errors import UserError
+
+
+def folder(path: str | None, **options: Any) -> PhotoDataModule:
+    """`data=folder`: photographs of any tree of folders.
+
+    Raises:
+        UserError: `path` is None.
+    """
+    if path is None:
+        raise UserError("data=folder needs a folder of photographs; add data.path=FOLDER")
+    return PhotoDataModule(FolderPhotos(path), **options)
+
+
+def coco(
+    path: str | None, hub: str, limit: int | None, streaming: bool, **options: Any
+) -> PhotoDataModule:
+    """`data=coco`: see `coco_photos`; `streaming` trains off the hub without a cache."""
+    return PhotoDataModule(_source(coco_photos(path, hub, limit), streaming), **options)
+
+
+def wikiart(
+    artist: Sequence[str] | None,
+    genre: Sequence[str] | None,
+    style: Sequence[str] | None,
+    hub: str,
+    limit: int | None,
+    streaming: bool,
+    **options: Any,
+) -> PhotoDataModule:
+    """`data=wikiart`: see `wikiart_paintings`; `streaming` trains off the hub without a cache."""
+    paintings = wikiart_paintings(artist, genre, style, hub, limit)
+    return PhotoDataModule(_source(paintings, streaming), **options)
+
+
+def _source(photos: PhotoSource, streaming: bool) -> PhotoSource | HubStream:
+    if not streaming:
+        return photos
+    if not isinstance(photos, HubPhotos):
+        raise UserError("data.streaming=true reads the hub; leave out data.path, or streaming")
+    return HubStream(photos)

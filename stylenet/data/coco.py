@@ -1,0 +1,30 @@
+"""Microsoft COCO 2017, from a disk that has it or from the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stylenet.data.folder import FolderPhotos
+from stylenet.data.hub import HubPhotos
+from stylenet.data.source import PhotoSource
+from stylenet.errors import UserError
+
+HUB = "detection-datasets/coco"
+
+
+def coco_photos(path: str | None, hub: str = HUB, limit: int | None = None) -> PhotoSource:
+    """COCO's training photographs (118 287, or 117 266 on the hub), or the first `limit`.
+
+    path: the folder that COCO's archives were unpacked in, with train2017/ or images/train2017/;
+        None reads the dataset `hub`, which may also be a local folder of its parquet files.
+
+    Raises:
+        UserError: `path` holds no train2017 folder.
+    """
+    if path is None:
+        return HubPhotos(hub, limit=limit)
+    root = Path(path).expanduser()
+    for folder in (root / "train2017", root / "images" / "train2017"):
+        if folder.is_dir():
+            return FolderPhotos(str(folder), limit=limit)
+    raise UserError(f"{path} holds neither train2017/ nor images/train2017/; unpack COCO there")

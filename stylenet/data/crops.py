@@ -1,0 +1,90 @@
+"""Random crops as a pure function of (photograph, seed, position): nothing to save or restore."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stylenet.images import Bytes
+
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # Rec. 601
+_ORDER, _CROP = 0, 1  # two independent random streams from one seed
+
+
+def photo_at(position: int, count: int, seed: int) -> int:
+    """Which of `count` photographs is sample `position`: each once an epoch, in a new order."""
+    epoch, place = divmod(position, count)
+    return int(_order(epoch, count, seed)[place])
+
+
+@lru_cache(maxsize=2)
+def _order(epoch: int, count: int, seed: int) -> NDArray[np.int64]:
+    return _generator(seed, _ORDER, epoch).permutation(count)
+
+
+def _generator(seed: int, stream: int, position: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream, position)))
+
+
+@dataclass(frozen=True)
+class RandomCrop:
+    """A square crop at a random scale and place, mirrored half of the time, colours jittered.
+
+    size: pixels of the result's side.
+    jitter: brightness, contrast and saturation are each multiplied by a factor drawn uniformly
+        from [1 - jitter, 1 + jitter]; 0 leaves colours alone.
+
+    The square's side on the photograph is drawn log-uniformly between `size` and the shorter
+    side, so that every zoom is equally likely; a photograph below `size` is enlarged.
+    """
+
+    size: int
+    jitter: float
+    seed: int
+
+    def __call__(self, photo: Bytes, position: int) -> NDArray[np.float32]:
+        """The crop of `photo`, uint8 (H, W, 3), for sample `position`.
+
+        Returns float32 RGB in [0, 1], (3, size, size).
+        """
+        random = _generator(self.seed, _CROP, position)
+        square = self._resized(_random_square(photo, self.size, random))
+        if random.random() < 0.5:
+            square = square[:, ::-1]
+        return _jittered(square, self.jitter, random)
+
+    def _resized(self, square: Bytes) -> Bytes:
+        size = (self.size, self.size)
+        return np.asarray(Image.fromarray(square).resize(size, Image.Resampling.HAMMING))
+
+
+def _random_square(photo: Bytes, size: int, random: np.random.Generator) -> Bytes:
+    height, width = photo.shape[:2]
+    longest = min(height, width)
+    shortest = min(size, longest)
+    side = round(math.exp(random.uniform(math.log(shortest), math.log(longest))))
+    top = int(random.integers(height - side + 1))
+    left = int(random.integers(width - side + 1))
+    return photo[top : top + side, left : left + side]
+
+
+def _jittered(square: Bytes, jitter: float, random: np.random.Generator) -> NDArray[np.float32]:
+    """Bytes (S, S, 3) → float32 (3, S, S) in [0, 1], colours jittered by one affine map.
+
+    Saturation mixes each pixel with its grey, contrast with the crop's mean grey.
+    """
+    brightness, contrast, saturation = random.uniform(1 - jitter, 1 + jitter, 3)
+    pixels = square.reshape(-1, 3).T.astype(np.float32, order="C")  # (3, S * S)
+    grey = float(_LUMA @ pixels.mean(axis=1))
+    mix = saturation * np.eye(3) + (1 - saturation) * _LUMA  # (3, 3), rows sum to 1
+    matrix = (brightness * contrast / 255 * mix).astype(np.float32)
+    offset = np.float32(brightness * (1 - contrast) / 255 * grey)
+    colours: NDArray[np.float32] = matrix @ pixels
+    colours += offset
+    np.clip(colours, 0, 1, out=colours)
+    return colours.reshape(3, *square.shape[:2])

@@ -1,0 +1,65 @@
+"""Any tree of picture files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from stylenet.data.source import Listing, file_photo, fingerprint
+from stylenet.errors import UserError
+from stylenet.images import READABLE, find_pictures
+
+
+@dataclass(frozen=True)
+class FolderPhotos:
+    """The picture files below `path`, at any depth, in the order of their names; no hidden ones.
+
+    without: another folder whose files are left out wherever they lie below `path`, links
+        followed, so that photographs held out for validation are never trained on.
+    limit: take only the first so many files.
+    """
+
+    path: str
+    without: str | None = None
+    limit: int | None = None
+
+    @property
+    def title(self) -> str:
+        return self.path
+
+    def key(self) -> str:
+        return "\n".join(["folder", *map(fingerprint, self.files())])
+
+    def listing(self) -> Listing:
+        files = self.files()
+        root = Path(self.path).expanduser()
+        return Listing(len(files), [file_photo(f, str(f.relative_to(root))) for f in files])
+
+    def files(self) -> list[Path]:
+        """The picture files, sorted.
+
+        Raises:
+            UserError: `path` is no folder, or holds no picture file that is not left out.
+        """
+        files = _picture_files(self.path)
+        if self.without is not None:
+            left_out = {os.path.realpath(file) for file in _picture_files(self.without)}
+            files = [file for file in files if os.path.realpath(file) not in left_out]
+            if not files:
+                raise UserError(
+                    f"every picture of {self.path} is also in {self.without}, which is held out;"
+                    " give different folders"
+                )
+        return files[: self.limit]
+
+
+def _picture_files(folder: str) -> list[Path]:
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise UserError(f"{folder} is not a folder; give a folder of photographs")
+    files = find_pictures(root)
+    if not files:
+        suffixes = " ".join(sorted(READABLE))
+        raise UserError(f"{folder} holds no pictures; give a folder with some of {suffixes}")
+    return files

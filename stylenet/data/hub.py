@@ -1,0 +1,120 @@
+"""Pictures of a dataset on the Hugging Face hub, or of a local folder of the same parquet files."""
+
+from __future__ import annotations
+
+import difflib
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stylenet.data.source import MIN_SIDE, Listing, Photo, fingerprint
+from stylenet.errors import UserError
+from stylenet.images import Picture, read_picture
+
+
+@dataclass(frozen=True)
+class HubPhotos:
+    """The pictures of one split of a dataset, read row by row without downloading the rest.
+
+    path: the dataset's name, or a local folder of parquet files.
+    column: the column of pictures, encoded, as `datasets` stores its `Image` feature.
+    limit: take only the first so many rows (of those that `where` lets through).
+    where: names to keep, by label column: {"style": ["Impressionism"]}.
+    """
+
+    path: str
+    split: str = "train"
+    column: str = "image"
+    limit: int | None = None
+    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return f"{self.path} ({self.split})"
+
+    def key(self) -> str:
+        wanted = sorted((column, sorted(names)) for column, names in self.where.items())
+        lines = ["hub", self.path, self.split, self.column, str(self.limit), str(wanted)]
+        lines += map(fingerprint, sorted(self._folder().rglob("*.parquet")))  # none on the hub
+        return "\n".join(lines)
+
+    def listing(self) -> Listing:
+        rows = self.rows()
+        splits = rows.info.splits or {}
+        count = splits[self.split].num_examples if self.split in splits and not self.where else None
+        if count is not None and self.limit is not None:
+            count = min(count, self.limit)
+        return Listing(count, self.photos(rows))
+
+    def rows(self) -> Any:
+        """The rows, as a `datasets.IterableDataset` that holds the encoded pictures alone.
+
+        Raises:
+            UserError: the dataset, split, column or a label cannot be found.
+        """
+        import datasets  # over a second, which runs on other data need not wait for
+
+        with _as_user_error(self.path):
+            path = self._folder()
+            rows = datasets.load_dataset(
+                str(path) if path.is_dir() else self.path, split=self.split, streaming=True
+            )
+            for column in (self.column, *self.where):
+                if column not in rows.features:
+                    raise UserError(
+                        f"{self.path} has no column {column}; choose of {' '.join(rows.features)}"
+                    )
+            rows = rows.cast_column(self.column, datasets.Image(decode=False))
+            for column, names in self.where.items():
+                numbers = _label_numbers(rows.features[column].names, column, names)
+                rows = rows.filter(numbers.__contains__, input_columns=[column])
+            rows = rows.select_columns([self.column])
+            return rows if self.limit is None else rows.take(self.limit)
+
+    def _folder(self) -> Path:
+        return Path(self.path).expanduser()
+
+    def photos(self, rows: Iterable[Any]) -> Iterator[Photo]:
+        """Each row's picture, not yet decoded."""
+        with _as_user_error(self.path):
+            for number, row in enumerate(rows):
+                name = row[self.column]["path"] or f"{self.path} {self.split} {number}"
+                yield _photo(name, row[self.column]["bytes"])
+
+
+def _photo(name: str, encoded: bytes | None) -> Photo:
+    def decode() -> Picture:
+        if encoded is None:
+            raise UserError(f"{name} holds no bytes; store the picture in the dataset")
+        file = io.BytesIO(encoded)
+        file.name = name  # what messages call it
+        return read_picture(file, min_side=MIN_SIDE)
+
+    return Photo(name, decode)
+
+
+def _label_numbers(known: list[str], column: str, names: Sequence[str]) -> set[int]:
+    """The class numbers of `names` among the `known` labels of a column."""
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known[:3]
+            raise UserError(f"there is no {column} {name}; choose one such as {', '.join(near)}")
+    return {known.index(name) for name in names}
+
+
+@contextmanager
+def _as_user_error(path: str) -> Iterator[None]:
+    """Whatever reading a dataset raises, from a dozen packages, as one line for the user."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        cause = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"cannot read the dataset {path} ({cause}); check its name and the network,"
+            " or give a folder of its parquet files"
+        ) from error

@@ -1,0 +1,160 @@
+"""The one data module: photographs in, endless batches of crops out."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from functools import cached_property
+
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from stylenet.data.batches import BatchLoader, CropBatches
+from stylenet.data.cache import PhotoCache, open_cache, shrink
+from stylenet.data.crops import RandomCrop
+from stylenet.data.folder import FolderPhotos
+from stylenet.data.source import PhotoSource
+from stylenet.data.stream import HubStream, StreamBatches
+from stylenet.errors import UserError
+from stylenet.images import Bytes
+
+_log = logging.getLogger(__name__)
+
+_ZOOM = 1.25  # cached side / crop side: some choice of scale, at 1.6 times the disk of none
+_PREVIEWS = 6  # validation photographs
+_PREVIEW_SIDE = 512  # pixels, the longer side
+
+
+class PhotoDataModule(LightningDataModule):
+    """Endless random crops of a set of photographs, and a few held-out photographs to look at.
+
+    source: the photographs to train on.
+    validation: those for previews, or the path of a folder of them. Where both are folders, files
+        of the validation folder are never trained on.
+    size: pixels, the side of a crop.
+    batch_size: crops in a batch, per process.
+    seed: the stream of crops is a pure function of it and of the position in the stream.
+    cache_side: pixels, the shorter side at which photographs are cached; by default 1.25 size.
+        Crops cover from `size` pixels of the cached photograph up to all of its shorter side.
+    workers: processes that prepare batches; their number does not change the stream. A streamed
+        source uses one at most.
+    jitter: strength of the colour jitter, see `RandomCrop`.
+
+    Nothing is read or decoded before `prepare_data`.
+
+    Raises:
+        UserError: a number is out of range.
+    """
+
+    def __init__(
+        self,
+        source: PhotoSource | HubStream,
+        validation: PhotoSource | str,
+        size: int = 256,
+        batch_size: int = 1,
+        seed: int = 0,
+        cache_side: int | None = None,
+        workers: int = 0,
+        jitter: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if isinstance(validation, str):
+            validation = FolderPhotos(validation)
+        if isinstance(source, FolderPhotos) and isinstance(validation, FolderPhotos):
+            source = replace(source, without=validation.path)
+        self.source = source
+        self.validation = validation
+        self.cache_side = round(size * _ZOOM) if cache_side is None else cache_side
+        self.batch_size = batch_size
+        self.workers = workers
+        self.crop = RandomCrop(size, jitter, seed)
+        self._check()
+
+    def prepare_data(self) -> None:
+        """Decode the photographs unless an earlier run has; report those that were skipped."""
+        if not isinstance(self.source, HubStream) and self.photos.skipped:
+            _log.warning(self.photos.skipped_line())
+
+    @cached_property
+    def photos(self) -> PhotoCache:
+        """The decoded photographs of a source that is not streamed."""
+        if isinstance(self.source, HubStream):
+            raise TypeError("a streamed source has no cache")
+        return open_cache(self.source, self.cache_side)
+
+    def train_dataloader(self) -> DataLoader[Tensor]:
+        """Endless batches: float32 RGB in [0, 1], (batch_size, 3, size, size).
+
+        They start where the trainer stands, so that a resumed run sees the batches that the
+        interrupted one would have seen.
+        """
+        rank, world = (
+            (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        )
+        if isinstance(self.source, HubStream):
+            stream = StreamBatches(
+                self.source, self.crop, self.cache_side, self.batch_size, rank, world
+            )
+            return BatchLoader(stream, min(self.workers, 1), self._batches_done)
+        crops = CropBatches(self.photos, self.crop, self.batch_size, rank, world)
+        return BatchLoader(crops, self.workers, self._batches_done)
+
+    def validation_photos(self) -> list[tuple[str, Bytes]]:
+        """Up to six held-out photographs, spread evenly over the set: (name, uint8 (H, W, 3)).
+
+        The longer side is at most 512 pixels. Those that cannot be read are left out.
+
+        Raises:
+            UserError: the set cannot be found or none of these photographs can be read.
+        """
+        return self._previews
+
+    @cached_property
+    def _previews(self) -> list[tuple[str, Bytes]]:
+        photos = list(self.validation.listing().photos)
+        step = max(1.0, len(photos) / _PREVIEWS)
+        chosen = [photos[int(i * step)] for i in range(min(len(photos), _PREVIEWS))]
+        previews, reasons = [], []
+        for photo in chosen:
+            try:
+                previews.append((photo.name, _preview(photo.decode().rgb)))
+            except UserError as error:
+                reasons.append(str(error))
+        if not previews:
+            raise UserError(
+                f"no photograph of {self.validation.title} can be used, such as: {reasons[0]}"
+            )
+        if reasons:
+            _log.warning("skipped %d validation photographs: %s", len(reasons), "; ".join(reasons))
+        return previews
+
+    def _batches_done(self) -> int:
+        """Batches that this process has trained on; not optimiser steps, of which a batch may
+        take two (one for each optimiser) or a part (accumulated gradients)."""
+        if self.trainer is None:
+            return 0
+        progress = self.trainer.fit_loop.epoch_loop.batch_progress.total
+        return int(progress.processed)  # type: ignore[attr-defined]  # typed as its base class
+
+    def _check(self) -> None:
+        size = self.crop.size
+        if size < 32:
+            raise UserError(f"data.size={size} is too small to style; give 32 or more")
+        if self.cache_side < size:
+            raise UserError(
+                f"data.cache_side={self.cache_side} is below data.size={size}; give {size} or more"
+            )
+        if self.batch_size < 1:
+            raise UserError(f"data.batch_size={self.batch_size} is no batch; give 1 or more")
+        if self.workers < 0:
+            raise UserError(f"data.workers={self.workers} is negative; give 0 or more")
+        if self.crop.seed < 0:
+            raise UserError(f"data.seed={self.crop.seed} is negative; give 0 or more")
+        if not 0 <= self.crop.jitter < 1:
+            raise UserError(f"data.jitter={self.crop.jitter} is out of range; give 0 up to below 1")
+
+
+def _preview(rgb: Bytes) -> Bytes:
+    """`rgb` (H, W, 3) shrunk to a longer side of at most 512 pixels."""
+    return shrink(rgb, _PREVIEW_SIDE * min(rgb.shape[:2]) // max(rgb.shape[:2]))

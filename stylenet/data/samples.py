@@ -1,0 +1,83 @@
+"""Photographs that installed packages carry: training with no download at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from stylenet.data.source import Listing, file_photo
+from stylenet.errors import UserError
+
+_TRAINING = [
+    ("scikit-image", "skimage", f"data/{name}")
+    for name in (
+        "astronaut.png",
+        "brick.png",
+        "camera.png",
+        "chelsea.png",
+        "coffee.png",
+        "coins.png",
+        "grass.png",
+        "gravel.png",
+        "hubble_deep_field.jpg",
+        "ihc.png",
+        "moon.png",
+        "motorcycle_left.png",
+        "motorcycle_right.png",
+        "page.png",
+        "retina.jpg",
+        "rocket.jpg",
+    )
+]
+_HELD_OUT = [
+    ("scikit-learn", "sklearn", "datasets/images/china.jpg"),
+    ("scikit-learn", "sklearn", "datasets/images/flower.jpg"),
+    ("matplotlib", "matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+]
+
+
+@dataclass(frozen=True)
+class SamplePhotos:
+    """The sixteen photographs in scikit-image's wheel, or, with `held_out`, three others.
+
+    The held-out ones come from scikit-learn and matplotlib and are never trained on. A file that
+    the installed version of a package no longer carries is left out.
+    """
+
+    held_out: bool = False
+
+    @property
+    def title(self) -> str:
+        return "the held-out sample photographs" if self.held_out else "the sample photographs"
+
+    def key(self) -> str:
+        packages = sorted({distribution for distribution, _, _ in self._wanted()})
+        versions = [f"{package} {version(package)}" for package in packages]
+        return "\n".join(["samples", *versions, *(str(path.name) for path in self._files())])
+
+    def listing(self) -> Listing:
+        files = self._files()
+        return Listing(len(files), [file_photo(path, path.stem) for path in files])
+
+    def _wanted(self) -> list[tuple[str, str, str]]:
+        return _HELD_OUT if self.held_out else _TRAINING
+
+    def _files(self) -> list[Path]:
+        paths = [_package_folder(*names) / file for *names, file in self._wanted()]
+        present = [path for path in paths if path.is_file()]
+        if not present:
+            packages = " ".join(sorted({distribution for distribution, _, _ in self._wanted()}))
+            raise UserError(
+                f"{self.title} are missing; run pip install --force-reinstall {packages}"
+            )
+        return present
+
+
+def _package_folder(distribution: str, module: str) -> Path:
+    """Where `module` is installed, found without importing it."""
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise UserError(f"{distribution} is not installed; run pip install {distribution}")
+    return Path(spec.origin).parent

@@ -1,0 +1,117 @@
+"""Training straight off the hub, without a cache: no disk, but decoded again at every epoch."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stylenet.data.batches import Batches
+from stylenet.data.cache import shrink
+from stylenet.data.crops import RandomCrop
+from stylenet.data.hub import HubPhotos
+from stylenet.data.source import Photo
+from stylenet.errors import UserError
+from stylenet.images import Bytes
+
+_log = logging.getLogger(__name__)
+
+_GIVE_UP_AFTER = 100  # unreadable pictures in a row
+
+
+@dataclass(frozen=True)
+class HubStream:
+    """`photos` in a shuffled order that never ends, through a buffer of so many encoded pictures.
+
+    The order depends on how `datasets` shuffles, so it may differ between versions of it.
+    """
+
+    photos: HubPhotos
+    buffer: int = 1000
+
+    @property
+    def title(self) -> str:
+        return self.photos.title
+
+    def forever(self, seed: int, start: int) -> Iterator[Photo]:
+        """Epoch after epoch, each shuffled anew, from position `start` on.
+
+        Positions before `start` are read and thrown away, which takes a while late in training.
+        """
+        rows = self.photos.rows()
+        for epoch in itertools.count():
+            shuffled = rows.shuffle(seed=seed + epoch, buffer_size=self.buffer)
+            found = 0
+            for photo in self.photos.photos(shuffled):
+                found += 1
+                if found > start:
+                    yield photo
+            if not found:
+                raise UserError(f"{self.title} is empty; choose other data")
+            start = max(0, start - found)
+
+
+class StreamBatches(Batches):
+    """Batches of crops of streamed photographs: float32 RGB in [0, 1], (B, 3, size, size).
+
+    The place of a picture that cannot be used is taken by others of its batch or, where the whole
+    batch is bad, by the last good one before, so that positions stay where they are. For one
+    worker at most: among several, `datasets` would share out its files in an order of its own.
+    """
+
+    def __init__(
+        self,
+        stream: HubStream,
+        crop: RandomCrop,
+        side: int,
+        batch_size: int,
+        rank: int,
+        world: int,
+    ) -> None:
+        super().__init__(rank, world)
+        self.stream = stream
+        self.crop = crop
+        self.side = side
+        self.batch_size = batch_size
+        self._last: Bytes | None = None
+        self._bad_in_a_row = 0
+
+    def __iter__(self) -> Iterator[Tensor]:
+        first = self.start * self.world
+        photos = self.stream.forever(self.crop.seed, first * self.batch_size)
+        for number in itertools.count(first):
+            group = list(itertools.islice(photos, self.batch_size))
+            if number % self.world == self.rank:
+                yield from self._batch(number, group)
+
+    def _batch(self, number: int, group: list[Photo]) -> list[Tensor]:
+        """Batch `number`, or nothing where no picture was good yet."""
+        good = [rgb for photo in group if (rgb := self._decode(photo)) is not None]
+        if not good and self._last is not None:
+            good = [self._last]
+        if not good:
+            return []
+        self._last = good[-1]
+        first = number * self.batch_size
+        crops = [self.crop(good[i % len(good)], first + i) for i in range(self.batch_size)]
+        return [torch.from_numpy(np.stack(crops))]
+
+    def _decode(self, photo: Photo) -> Bytes | None:
+        try:
+            rgb = shrink(photo.decode().rgb, self.side)
+        except UserError as error:
+            _log.warning("skipped a picture: %s", error)
+            self._bad_in_a_row += 1
+            if self._bad_in_a_row == _GIVE_UP_AFTER:
+                raise UserError(
+                    f"{_GIVE_UP_AFTER} pictures of {self.stream.title} in a row cannot be used,"
+                    f" such as: {error}"
+                ) from None
+            return None
+        self._bad_in_a_row = 0
+        return rgb

@@ -1,0 +1,27 @@
+"""WikiArt: some 81 000 paintings with artist, genre and style, for collections of a style."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stylenet.data.hub import HubPhotos
+
+HUB = "huggan/wikiart"
+
+
+def wikiart_paintings(
+    artist: Sequence[str] | None = None,
+    genre: Sequence[str] | None = None,
+    style: Sequence[str] | None = None,
+    hub: str = HUB,
+    limit: int | None = None,
+) -> HubPhotos:
+    """The paintings that match every label given, in the dataset's spelling, or the first `limit`.
+
+    artist, genre, style: the names to keep, such as "claude-monet", "landscape", "Impressionism";
+        None keeps all.
+    hub: the dataset, or a local folder of its parquet files.
+    """
+    labels = {"artist": artist, "genre": genre, "style": style}
+    where = {column: list(names) for column, names in labels.items() if names is not None}
+    return HubPhotos(hub, limit=limit, where=where)

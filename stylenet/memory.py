@@ -1,0 +1,52 @@
+"""Running out of memory: a line that names the picture, not a killed process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from stylenet.errors import UserError
+
+
+@contextmanager
+def out_of_memory_names(thing: object, mend: str) -> Iterator[None]:
+    """Turn a failed allocation, on the CPU or a GPU, into a `UserError` on `thing`."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        is_full = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not is_full and "allocate memory" not in str(error):  # PyTorch's words on the CPU
+            raise
+        raise UserError(f"{thing} needs more memory than there is; {mend}") from None
+
+
+@contextmanager
+def limit_memory() -> Iterator[None]:
+    """Let an allocation beyond the free memory fail.
+
+    Linux grants it otherwise, and kills the process once it uses the memory. Elsewhere this does
+    nothing.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    free = _bytes("/proc/meminfo", "MemAvailable") + _bytes("/proc/self/status", "VmData")
+    limit = min(x for x in (free, soft, hard) if x != resource.RLIM_INFINITY)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _bytes(file: str, key: str) -> int:
+    """The value of a line such as ``VmData:  808084 kB``."""
+    line = next(line for line in Path(file).read_text().splitlines() if line.startswith(f"{key}:"))
+    return int(line.split()[1]) * 1024

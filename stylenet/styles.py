@@ -1,0 +1,176 @@
+"""A style's name → its picture: a file of the user's, the cached or fetched original, a homage."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import urllib.request
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
+from typing import Literal
+from urllib.error import URLError
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylenet.cache import cache_dir
+from stylenet.errors import UserError, reason
+from stylenet.homage import Recipe, paint
+from stylenet.images import read_picture, write_atomically
+
+MIN_SIDE = 64
+"""Shorter side in pixels below which a picture has no strokes to learn."""
+
+Origin = Literal["file", "cache", "download", "homage"]
+
+_TIMEOUT = 5  # seconds without an answer that count as no network
+_MAX_BYTES = 32 * 2**20
+_HOMAGE_SIZE = (512, 640)  # height, width
+_HOMAGE_SEED = 0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StylePicture:
+    """The picture a run learns from.
+
+    name: of the style, or a custom file's stem; rgb: uint8 (H, W, 3) sRGB, both sides at least
+    `MIN_SIDE`; sha256: of the file's bytes, of the pixels' for a homage; credit: what it shows.
+    """
+
+    name: str
+    rgb: NDArray[np.uint8]
+    origin: Origin
+    sha256: str
+    credit: str
+
+    def note(self) -> dict[str, str]:
+        """What a checkpoint says of the picture: everything but the pixels."""
+        return {
+            "name": self.name,
+            "origin": self.origin,
+            "sha256": self.sha256,
+            "credit": self.credit,
+        }
+
+
+@dataclass(frozen=True)
+class Style:
+    """Where to get a style's picture; nothing is read before `picture` is called.
+
+    name, title, artist, year: whose picture; a style without a title is the user's own.
+    image: a file of the user's, taken before anything else.
+    url, sha256: the pinned original and the sum of its bytes. Without a url the sum is that of
+        `image`. With both a url and an `image`, another scan is welcome: a differing sum is
+        only warned of, and the picture is credited to its path.
+    homage: what to paint when the original cannot be fetched.
+    """
+
+    name: str
+    title: str | None = None
+    artist: str | None = None
+    year: int | None = None
+    image: str | None = None
+    url: str | None = None
+    sha256: str | None = None
+    homage: Recipe | None = None
+
+    def picture(self) -> StylePicture:
+        """The picture: `image`, else the cached or fetched original, else the homage.
+
+        A fetched original is kept in the cache; a homage comes with a warning in the log.
+
+        Raises:
+            UserError: a file is missing, no picture, too small or has a wrong sum; the url sent
+                something else than the original; there is nothing to take a picture from.
+        """
+        if self.image is not None:
+            return self._given(Path(self.image).expanduser())
+        if self.url is None or self.sha256 is None:
+            raise UserError(f"style={self.name} needs style.image=PATH")
+        cached = cache_dir() / "styles" / f"{self.name}{PurePosixPath(self.url).suffix}"
+        if (data := _bytes_of(cached)) is not None:
+            self._check(data, f"{cached} is damaged", "delete it and it is fetched again")
+            return self._original(data, "cache")
+        try:
+            data = _download(self.url)
+        except (OSError, HTTPException, ValueError) as error:
+            return self._painted(_why(error))
+        self._check(data, f"{self.url} is altered", "give the picture with style.image=PATH")
+        _keep(data, cached)
+        return self._original(data, "download")
+
+    def _given(self, path: Path) -> StylePicture:
+        rgb = read_picture(path, min_side=MIN_SIDE).rgb
+        data = path.read_bytes()
+        own = self.url is None
+        if own:
+            self._check(data, f"{path} is another file", "check style.image and style.sha256")
+        elif not self._matches(data):
+            _log.warning("%s is not the pinned picture of %s; it is used as it is", path, self.name)
+        return StylePicture(path.stem if own else self.name, rgb, "file", _sum(data), str(path))
+
+    def _original(self, data: bytes, origin: Origin) -> StylePicture:
+        rgb = read_picture(io.BytesIO(data), min_side=MIN_SIDE).rgb
+        return StylePicture(self.name, rgb, origin, _sum(data), f"{self._work()}, public domain")
+
+    def _painted(self, why: str) -> StylePicture:
+        if self.homage is None:
+            raise UserError(f"{self.url} could not be fetched ({why}); give style.image=PATH")
+        _log.warning(
+            "%s could not be fetched (%s); training on a homage painted by stylenet instead; "
+            "give the picture with style.image=PATH",
+            self.name,
+            why,
+        )
+        rgb = paint(self.homage, _HOMAGE_SIZE, _HOMAGE_SEED)
+        credit = f"Homage to {self._work()}, painted by stylenet"
+        return StylePicture(self.name, rgb, "homage", _sum(rgb.tobytes()), credit)
+
+    def _work(self) -> str:
+        return ", ".join(str(part) for part in (self.title, self.artist, self.year) if part)
+
+    def _matches(self, data: bytes) -> bool:
+        return self.sha256 is None or _sum(data) == self.sha256.lower()
+
+    def _check(self, data: bytes, what: str, mend: str) -> None:
+        if not self._matches(data):
+            raise UserError(f"{what} (sha256 {_sum(data)}, not {self.sha256}); {mend}")
+
+
+def _sum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _bytes_of(cached: Path) -> bytes | None:
+    # An unreadable cache is no reason to stop: the picture is fetched anew.
+    try:
+        return cached.read_bytes()
+    except OSError:
+        return None
+
+
+def _keep(data: bytes, cached: Path) -> None:
+    # Nor is an unwritable one: the picture is at hand.
+    try:
+        write_atomically(cached, lambda file: file.write(data))
+    except UserError as error:
+        _log.warning("the style picture is fetched anew each time: %s", error)
+
+
+def _download(url: str) -> bytes:
+    """The body at `url`, cut off at `_MAX_BYTES`, which no pinned picture reaches."""
+    with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:
+        body: bytes = response.read(_MAX_BYTES)
+        if response.length and len(body) < _MAX_BYTES:  # what the server still owes
+            raise ConnectionError("the connection broke off")
+        return body
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, URLError) and isinstance(error.reason, OSError):
+        error = error.reason
+    return reason(error) if isinstance(error, OSError) else str(error)

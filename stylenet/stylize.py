@@ -1,0 +1,170 @@
+"""Stylise photos, or folders of them, with a trained model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from torch import nn
+
+from stylenet.checkpoint import load_model
+from stylenet.color import Floats, blend, preserve_color, to_bytes, to_floats
+from stylenet.errors import UserError, exit_on_user_error
+from stylenet.images import Bytes, Picture, read_picture, resize, write_picture
+from stylenet.memory import limit_memory, out_of_memory_names
+from stylenet.targets import plan_targets
+from stylenet.tensors import to_tensor
+
+MIN_SIDE = 32
+"""The least height and width, in pixels, that nets promise to take."""
+MAX_SIDE = 16383
+"""The longest side, in pixels, that all formats written here can hold; the limit is WebP's."""
+
+
+@dataclass(frozen=True)
+class Stylizer:
+    """What happens to each photo; the fields are options of the command."""
+
+    net: nn.Module
+    size: int | None = None
+    preserve_color: bool = False
+    strength: float = 1.0
+
+    def stylize(self, source: Path) -> Picture:
+        """The stylised picture of a photo file, with the photo's transparency.
+
+        Raises:
+            UserError: the photo cannot be read, is too small, or needs too much memory.
+        """
+        with out_of_memory_names(source, "give --size, or a smaller one"):
+            photo = read_picture(source, min_side=MIN_SIDE)
+            if self.size is not None:
+                photo = resize(photo, self.size)
+            height, width = photo.size
+            if min(height, width) < MIN_SIDE:
+                raise UserError(
+                    f"{source} becomes {width}x{height}; the net needs at least "
+                    f"{MIN_SIDE}x{MIN_SIDE}, give a larger --size"
+                )
+            return Picture(self._stylize(photo.rgb), photo.alpha)
+
+    def _stylize(self, rgb: Bytes) -> Bytes:
+        photo, stylized = to_floats(rgb), apply_net(self.net, rgb)
+        if self.preserve_color:
+            stylized = preserve_color(photo, stylized)
+        return to_bytes(blend(photo, stylized, self.strength))
+
+
+@torch.inference_mode()
+def apply_net(net: nn.Module, rgb: Bytes) -> Floats:
+    """Stylise uint8 (H, W, 3) on the device of `net` → float32 (H, W, 3) in [0, 1]."""
+    image = to_tensor(rgb).to(next(net.parameters()).device)  # (1, 3, H, W)
+    stylized: Floats = net(image).clamp(0, 1)[0].permute(1, 2, 0).cpu().numpy()
+    return stylized
+
+
+def stylize_all(stylizer: Stylizer, targets: Mapping[Path, Path], out: str) -> int:
+    """Stylise each photo into its target, name those that fail on stderr, return how many did.
+
+    Raises:
+        UserError: a result cannot be written; the next ones could not either.
+    """
+    start, pixels, failed = time.perf_counter(), 0, 0
+    with _progress() as progress:
+        for photo, target in progress.track(targets.items(), len(targets)):
+            try:
+                result = stylizer.stylize(photo)
+            except UserError as error:
+                progress.console.out(f"error: {error}", highlight=False)
+                failed += 1
+            else:
+                write_picture(result, target)
+                pixels += result.rgb.size // 3
+    seconds = time.perf_counter() - start
+    if len(targets) > failed or failed > 1:
+        print(
+            f"{len(targets) - failed} of {len(targets)} pictures written to {out} "
+            f"in {seconds:.1f} s, {pixels / 1e6 / seconds:.2f} megapixels/s"
+        )
+    return failed
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code: 0, or 2 if a photo failed, or 130 if interrupted."""
+    options = _parser().parse_args(argv)
+    with exit_on_user_error():
+        try:
+            return 2 if _run(options) else 0
+        except KeyboardInterrupt:
+            print("interrupted; the pictures finished so far are kept", file=sys.stderr)
+            return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    targets = plan_targets(options.photos, options.out)
+    device = _device(options.device)
+    net = load_model(options.model).net.to(device).to(memory_format=torch.channels_last)
+    stylizer = Stylizer(net, options.size, options.preserve_color, options.strength)
+    with limit_memory() if device == "cpu" else nullcontext():
+        return stylize_all(stylizer, targets, options.out)
+
+
+def _device(name: str) -> str:
+    has_gpu = torch.cuda.is_available()
+    if name == "cuda" and not has_gpu:
+        raise UserError("--device cuda: no GPU found; use --device cpu")
+    return ("cuda" if has_gpu else "cpu") if name == "auto" else name
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m stylenet.stylize",
+        description=f"{__doc__} Results keep the size, format and transparency of the photos and "
+        "are in sRGB; results of an earlier run are replaced.",
+    )
+    add = parser.add_argument
+    add("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER", help="folders are searched")
+    add("--model", required=True, type=Path, metavar="RUN_OR_FILE", help="a run, or its model.pt")
+    help = "a picture file for one photo, or a folder, which mirrors the folders searched"
+    add("-o", "--out", required=True, metavar="OUT", help=help)
+    help = "longer side of the results in pixels (default: as the photo)"
+    add("--size", type=pixels, metavar="N", help=help)
+    help = "keep the colours of the photo; only light and dark are stylised"
+    add("--preserve-color", action="store_true", help=help)
+    help = "from 0, the photo, to 1, fully stylised (default: 1)"
+    add("--strength", type=share, default=1.0, metavar="S", help=help)
+    help = "where the net runs (default: auto, a GPU if there is one)"
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help=help)
+    return parser
+
+
+def pixels(text: str) -> int:
+    """A side in pixels, of the command line."""
+    if not MIN_SIDE <= int(text) <= MAX_SIDE:
+        raise argparse.ArgumentTypeError(f"{text} is not between {MIN_SIDE} and {MAX_SIDE}")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A number in [0, 1], of the command line."""
+    if not 0 <= float(text) <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return float(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""Which photos a command reads, and the file each result goes to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from stylenet.errors import UserError
+from stylenet.images import READABLE, file_format, find_pictures, has_transparency, output_suffix
+
+
+def plan_targets(inputs: Sequence[Path], out: str) -> dict[Path, Path]:
+    """Each photo, and the file its result goes to.
+
+    Args:
+        inputs: picture files, and folders to search.
+        out: a file for one photo, known by its picture suffix; otherwise a folder, in which the
+            folders searched are mirrored.
+
+    Raises:
+        UserError: a missing photo, a folder without any, or results that would replace each
+            other or a photo.
+    """
+    path = Path(out)
+    if _names_a_file(out):
+        targets = {_only_photo(inputs, path): path}
+    elif path.is_file():
+        raise UserError(f"{out} is a file with no picture suffix; give a folder or {out}.png")
+    else:
+        targets = {
+            photo: (path / relative).with_suffix(output_suffix(photo))
+            for photo, relative in _photos(inputs, path)
+        }
+    _refuse_overwriting(targets)
+    return targets
+
+
+def _names_a_file(out: str) -> bool:
+    has_suffix = Path(out).suffix.lower() in READABLE
+    return has_suffix and not out.endswith(("/", os.sep)) and not Path(out).is_dir()
+
+
+def _only_photo(inputs: Sequence[Path], target: Path) -> Path:
+    if len(inputs) > 1 or inputs[0].is_dir():
+        raise UserError(f"{target} is one file for several photos; give a folder")
+    [(photo, _)] = _photos(inputs, target)
+    file_format(target, transparent=has_transparency(photo))
+    return photo
+
+
+def _photos(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
+    """Photo files, each with its place below `out`."""
+    for path in inputs:
+        if path.is_dir():
+            yield from ((photo, photo.relative_to(path)) for photo in _photos_in(path, out))
+        elif path.exists():
+            yield path, Path(path.name)
+        else:
+            raise UserError(f"{path} does not exist; check the path")
+
+
+def _photos_in(folder: Path, out: Path) -> list[Path]:
+    """The photos in the tree of `folder`; earlier results, where `out` is a part of it, are not."""
+    out, photos = out.resolve(), find_pictures(folder)
+    if folder.resolve() in out.parents:
+        photos = [photo for photo in photos if out not in photo.resolve().parents]
+    if not photos:
+        raise UserError(f"{folder} has no pictures; they end in {' '.join(sorted(READABLE))}")
+    return photos
+
+
+def _refuse_overwriting(targets: Mapping[Path, Path]) -> None:
+    photos = {photo.resolve() for photo in targets}
+    seen: dict[Path, Path] = {}
+    for photo, target in targets.items():
+        if target.resolve() in photos:
+            raise UserError(f"{target} would be replaced by its own result; choose another output")
+        if target in seen:
+            raise UserError(f"{seen[target]} and {photo} would both become {target}; rename one")
+        seen[target] = photo

@@ -1,0 +1,104 @@
+"""Every shipped config composes, resolves and builds what it names; a misspelled key does not."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException, MissingConfigException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from stylenet import config as configs
+from stylenet.errors import UserError
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.train import KEYS
+
+
+@pytest.fixture(autouse=True)
+def _resolvers() -> None:
+    configs.register_resolvers()
+
+
+def composed(*overrides: str) -> DictConfig:
+    with initialize_config_dir(str(configs.FOLDER), version_base="1.3"):
+        return compose("train", overrides=[*overrides])
+
+
+def choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (configs.FOLDER / group).glob("*.yaml"))
+
+
+GROUPS = ["style", "net", "loss", "task", "data", "trainer", "callbacks", "logger", "experiment"]
+EVERY = [(group, choice) for group in GROUPS for choice in choices(group)]
+
+
+@pytest.mark.parametrize(("group", "choice"), EVERY, ids="=".join)
+def test_every_choice_composes_and_resolves(group: str, choice: str):
+    device = "trainer.accelerator=cpu"
+    config = configs.resolve(composed(f"{group}={choice}", device), KEYS)
+    assert config["seed"] == 0
+
+
+@pytest.mark.parametrize("choice", choices("net"))
+def test_every_net_builds(choice: str):
+    assert list(instantiate(composed(f"net={choice}").net).parameters())
+
+
+@pytest.mark.parametrize("choice", choices("loss"))
+def test_every_loss_builds_with_the_layers_it_names(choice: str):
+    cfg = composed(f"loss={choice}").loss
+    loss = instantiate(cfg)
+    assert isinstance(loss, PerceptualLoss)
+    assert set(loss.layers) == {*cfg.content_layers, *cfg.style_layers}
+
+
+def test_the_layer_sets_of_the_papers():
+    gatys, johnson = composed("loss=gatys").loss, composed("loss=johnson").loss
+    assert list(gatys.content_layers) == ["conv4_2"]
+    assert list(gatys.style_layers) == [f"conv{block}_1" for block in range(1, 6)]
+    assert (gatys.content_weight, gatys.style_weight) == (1e5, 1e10)
+    assert list(johnson.content_layers) == ["relu2_2"]
+    assert list(johnson.style_layers) == ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
+
+
+@pytest.mark.parametrize("override", ["trainer.max_stepz=3", "stile=wave", "loss.content_wieght=2"])
+def test_a_misspelled_override_fails(override: str):
+    with pytest.raises(ConfigCompositionException):
+        composed(override)
+
+
+def test_an_unknown_choice_fails():
+    with pytest.raises(MissingConfigException):
+        composed("style=mona_lisa")
+
+
+def test_a_misspelled_top_level_key_of_an_experiment_fails():
+    cfg = composed()
+    OmegaConf.set_struct(cfg, False)
+    cfg.trainr = {"max_steps": 3}
+    with pytest.raises(UserError, match="trainr"):
+        configs.resolve(cfg, KEYS)
+
+
+def test_hardware_chooses_and_names_a_missing_gpu():
+    cfg = OmegaConf.create({"steps": "${hardware:cpu,{cpu:1,cpu_bf16:1,gpu:2}}"})
+    assert cfg.steps == 1
+
+
+def test_a_new_run_gets_a_folder_of_its_own_and_last_finds_the_newest(tmp_path: Path):
+    assert configs.run_folder(str(tmp_path), None).startswith(f"{tmp_path}/")
+    with pytest.raises(UserError, match="no run to resume"):
+        configs.run_folder(str(tmp_path), "last")
+    for name in ("2026-01-01_00-00-00", "2026-01-02_00-00-00", "2026-01-03_00-00-00"):
+        (tmp_path / name).mkdir()
+    for name in ("2026-01-01_00-00-00", "2026-01-02_00-00-00"):
+        (tmp_path / name / configs.CHECKPOINT).touch()
+    assert configs.run_folder(str(tmp_path), "last") == str(tmp_path / "2026-01-02_00-00-00")
+
+
+def test_resuming_with_another_config_names_the_difference(tmp_path: Path):
+    saved = tmp_path / "config.yaml"
+    saved.write_text("seed: 0\nnet: {width: 0.5}\nrun: a\n")
+    configs.check_resumable({"seed": 0, "net": {"width": 0.5}, "run": "b"}, saved)
+    with pytest.raises(UserError, match=r"net\.width=0\.5, now 1\.0"):
+        configs.check_resumable({"seed": 0, "net": {"width": 1.0}, "run": "a"}, saved)

@@ -1,0 +1,41 @@
+"""Memory that runs out is an error with a name, and no other error is taken for one."""
+
+import resource
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stylenet.errors import UserError
+from stylenet.memory import limit_memory, out_of_memory_names
+
+TERABYTES = 10**13
+
+
+@pytest.mark.parametrize(
+    "allocate",
+    [lambda: torch.empty(TERABYTES), lambda: np.empty(TERABYTES)],
+    ids=["torch", "numpy"],
+)
+def test_failed_allocation_names_the_thing_and_the_mend(allocate):
+    message = "a.png needs more memory than there is; shrink it"
+    with pytest.raises(UserError, match=message), out_of_memory_names("a.png", "shrink it"):
+        allocate()
+
+
+def test_other_errors_pass_through():
+    with pytest.raises(RuntimeError, match="shape"), out_of_memory_names("a.png", "shrink it"):
+        raise RuntimeError("wrong shape")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is for Linux")
+def test_memory_is_refused_before_it_runs_out():
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    total = 1024 * int(Path("/proc/meminfo").read_text().split("MemTotal:")[1].split()[0])
+    blocks = []  # never touched, so that they take no memory
+    with limit_memory(), pytest.raises(MemoryError):
+        while len(blocks) < 12:
+            blocks.append(np.empty(total // 8, np.uint8))
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before

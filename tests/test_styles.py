@@ -1,0 +1,245 @@
+"""Where a style's picture comes from, and what is refused on the way."""
+
+import hashlib
+import io
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hydra.utils import instantiate
+from PIL import Image
+
+from stylenet.cache import cache_dir
+from stylenet.config import FOLDER
+from stylenet.errors import UserError
+from stylenet.homage import Brush, Plane, Recipe
+from stylenet.styles import Style
+
+NAMES = ("starry_night", "great_wave", "the_scream", "composition_vii", "udnie")
+HOMAGE = Recipe(
+    [Plane([("#1c365e", 1), ("#8ec3d1", 1)], repeats=3, bends=[])], Brush(0.05, 0.2, 0.01, 0.05, 0)
+)
+
+
+class Museum:
+    """A web server on this machine that shows one picture and counts its visitors."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body, self.status, self.promised, self.visits = body, 200, len(body), 0
+        museum = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                museum.visits += 1
+                self.send_response(museum.status)
+                self.send_header("Content-Length", str(museum.promised))
+                self.end_headers()
+                self.wfile.write(museum.body)
+
+            def log_message(self, *args: object) -> None:
+                """Keep the test's output clean."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/picture.png"
+
+
+@pytest.fixture
+def museum(picture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Iterator[Museum]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    museum = Museum(png(picture))
+    thread = threading.Thread(target=museum.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield museum
+    museum.server.shutdown()
+    museum.server.server_close()
+    thread.join()
+
+
+def png(rgb: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "PNG")
+    return file.getvalue()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def named(url: str, data: bytes) -> Style:
+    return Style("night", "The Night", "A. Painter", 1889, None, url, sha256(data), HOMAGE)
+
+
+def refused(style: Style) -> str:
+    with pytest.raises(UserError) as caught:
+        style.picture()
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.fixture
+def file(tmp_path: Path, picture: np.ndarray) -> Path:
+    path = tmp_path / "my cat.png"
+    path.write_bytes(png(picture))
+    return path
+
+
+def test_the_original_is_fetched_once_and_then_cached(museum, picture):
+    style = named(museum.url, museum.body)
+    first, second = style.picture(), style.picture()
+    assert museum.visits == 1
+    assert (first.origin, second.origin) == ("download", "cache")
+    assert np.array_equal(first.rgb, picture)
+    assert np.array_equal(second.rgb, picture)
+    assert first.credit == second.credit == "The Night, A. Painter, 1889, public domain"
+    assert (cache_dir() / "styles" / "night.png").read_bytes() == museum.body
+
+
+def test_the_note_is_plain_text_about_the_picture(museum):
+    assert named(museum.url, museum.body).picture().note() == {
+        "name": "night",
+        "origin": "download",
+        "sha256": sha256(museum.body),
+        "credit": "The Night, A. Painter, 1889, public domain",
+    }
+
+
+def test_a_download_with_a_wrong_sum_is_refused_and_not_kept(museum):
+    message = refused(named(museum.url, b"the original"))
+    assert museum.url in message
+    assert "style.image=PATH" in message
+    assert not list(cache_dir().rglob("*.*"))
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x89PNG half a file"])
+def test_a_damaged_cache_is_refused_by_name(museum, damage):
+    style = named(museum.url, museum.body)
+    style.picture()
+    cached = cache_dir() / "styles" / "night.png"
+    cached.write_bytes(damage)
+    message = refused(style)
+    assert str(cached) in message
+    assert "delete it" in message
+    cached.unlink()
+    assert style.picture().origin == "download"
+
+
+def test_an_unwritable_cache_does_not_stop_the_run(museum, tmp_path, monkeypatch, picture, caplog):
+    (tmp_path / "occupied").write_text("a file where the folder should be")
+    monkeypatch.setenv("STYLENET_CACHE", str(tmp_path / "occupied"))
+    fetched = named(museum.url, museum.body).picture()
+    assert fetched.origin == "download"
+    assert np.array_equal(fetched.rgb, picture)
+    assert "occupied" in caplog.text
+
+
+def assert_homage(style: Style, caplog: pytest.LogCaptureFixture, why: str) -> None:
+    with caplog.at_level(logging.WARNING):
+        painted = style.picture()
+    assert painted.origin == "homage"
+    assert painted.credit == "Homage to The Night, A. Painter, 1889, painted by stylenet"
+    assert painted.rgb.shape == (512, 640, 3)
+    assert painted.sha256 == sha256(painted.rgb.tobytes())
+    (record,) = caplog.records
+    for words in ("night could not be fetched", why, "homage", "style.image=PATH"):
+        assert words in record.getMessage()
+    assert not cache_dir().exists()
+
+
+def test_without_a_network_a_homage_stands_in_and_says_so(caplog, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with socket.socket() as closed:  # bound, not listening: connections are refused
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/picture.png"
+        assert_homage(named(url, b"the original"), caplog, "Connection refused")
+
+
+def test_a_silent_server_leads_to_the_homage(caplog, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr("stylenet.styles._TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/picture.png"
+        assert_homage(named(url, b"the original"), caplog, "timed out")
+
+
+def test_a_server_error_leads_to_the_homage(museum, caplog):
+    museum.status = 404
+    assert_homage(named(museum.url, museum.body), caplog, "404")
+
+
+def test_a_broken_connection_leads_to_the_homage(museum, caplog):
+    whole = museum.body
+    museum.body = whole[: len(whole) // 2]
+    assert_homage(named(museum.url, whole), caplog, "broke")
+
+
+def test_a_homage_gives_way_to_the_original_once_there_is_a_network(museum):
+    style = named(museum.url, museum.body)
+    museum.status = 503
+    assert style.picture().origin == "homage"
+    museum.status = 200
+    assert style.picture().origin == "download"
+
+
+def test_a_custom_picture_is_read_from_its_file(file, picture):
+    given = Style("custom", image=str(file)).picture()
+    assert np.array_equal(given.rgb, picture)
+    assert (given.name, given.origin, given.credit) == ("my cat", "file", str(file))
+    assert given.sha256 == sha256(file.read_bytes())
+
+
+def test_a_custom_sum_is_held_to(file):
+    style = Style("custom", image=str(file), sha256=sha256(file.read_bytes()).upper())
+    assert style.picture().origin == "file"
+    message = refused(replace(style, sha256="0" * 64))
+    assert str(file) in message
+    assert "style.sha256" in message
+
+
+def test_custom_without_a_file_says_what_it_needs():
+    config = yaml.safe_load((FOLDER / "style" / "custom.yaml").read_text())
+    assert refused(instantiate(config)) == "style=custom needs style.image=PATH"
+
+
+def test_a_file_given_with_a_named_style_is_used_instead_of_fetching(museum, file, picture, caplog):
+    given = replace(named(museum.url, b"another scan"), image=str(file)).picture()
+    assert museum.visits == 0
+    assert np.array_equal(given.rgb, picture)
+    assert (given.name, given.origin, given.credit) == ("night", "file", str(file))
+    assert "not the pinned picture of night" in caplog.text
+
+
+def test_the_original_given_as_a_file_raises_no_warning(museum, file, caplog):
+    given = replace(named(museum.url, file.read_bytes()), image=str(file)).picture()
+    assert given.origin == "file"
+    assert not caplog.records
+
+
+def test_what_is_no_fit_picture_is_refused(tmp_path, file, picture):
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "dot.png").write_bytes(png(picture[:1, :1]))
+    (tmp_path / "strip.png").write_bytes(png(picture[:63]))
+    (tmp_path / "half.png").write_bytes(file.read_bytes()[:200])
+    for name in ("notes.txt", "dot.png", "strip.png", "half.png", "missing.png", ""):
+        path = tmp_path / name
+        assert str(path) in refused(Style("custom", image=str(path)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_named_styles_are_pinned_and_have_a_homage(name):
+    style = instantiate(yaml.safe_load((FOLDER / "style" / f"{name}.yaml").read_text()))
+    assert style.name == name
+    assert style.url.startswith("https://")
+    assert "/813c83441953ead2adb3f65f4cc2d5599d735fa7/" in style.url
+    assert len(bytes.fromhex(style.sha256)) == 32
+    assert isinstance(style.homage, Recipe)
+    assert style.title
+    assert style.artist
+    assert style.year < 1929
