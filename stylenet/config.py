@@ -23,6 +23,11 @@ FOLDER = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent 
 
 CHECKPOINT = "last.ckpt"
 
+_CONFIG_ERRORS = (
+    *(HydraException, OmegaConfBaseException, MisconfigurationException),
+    *(TypeError, ValueError),
+)
+
 _FREE_TO_CHANGE = frozenset({"ckpt", "run", "logger", "callbacks", "experiment"})
 """Keys that may differ when a run is resumed: they do not bear on the weights."""
 
@@ -35,13 +40,15 @@ def register_resolvers() -> None:
 
 @contextmanager
 def errors_on_one_line() -> Iterator[None]:
-    """Turn what Hydra, OmegaConf and Lightning say of a bad config into a one-line `UserError`."""
+    """Turn what Hydra, Lightning or a class says of a value it cannot take into a `UserError`."""
     try:
         yield
-    except (HydraException, OmegaConfBaseException, MisconfigurationException) as error:
+    except _CONFIG_ERRORS as error:
         if find_user_error(error):
             raise
-        text = str(error).split("full_key")[0]  # what follows repeats the name
+        text = str(error)
+        for repetition in ("full_key", "Config search path"):
+            text = text.split(repetition)[0]
         raise UserError(f"config: {' '.join(text.split())}") from error
 
 

@@ -38,16 +38,18 @@ def train(cfg: DictConfig) -> bool:
     """
     config = configs.resolve(cfg, KEYS)
     run = Path(config["run"])
-    checkpoint = _checkpoint(config, run)
-    seed_everything(config["seed"], verbose=False)
-    style = instantiate(cfg.style).picture()
-    task = instantiate(cfg.task)(style=style.rgb)
-    data = instantiate(cfg.data)
-    callbacks = instantiate(cfg.callbacks)
-    trainer = instantiate(cfg.trainer)(
-        callbacks=list(callbacks.values()), logger=list(instantiate(cfg.logger).values())
-    )
+    with configs.errors_on_one_line():
+        seed_everything(config["seed"], verbose=False)
+        style = instantiate(cfg.style).picture()
+        task = instantiate(cfg.task)(style=style.rgb)
+        data = instantiate(cfg.data)
+        callbacks = instantiate(cfg.callbacks)
+        loggers = instantiate(cfg.logger)
+        trainer = instantiate(cfg.trainer)(
+            callbacks=list(callbacks.values()), logger=list(loggers.values())
+        )
     config["style_picture"] = style.note()
+    checkpoint = _checkpoint(config, run)
     if trainer.is_global_zero:
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         write_atomically(run / "config.yaml", lambda file: file.write(text.encode()))
@@ -90,7 +92,7 @@ def _say_what_next(run: str, finished: bool) -> None:
 def _hydra_main(cfg: DictConfig) -> None:
     run = HydraConfig.get().runtime.output_dir
     cfg.run = str(Path(run).relative_to(Path.cwd()) if Path(run).is_relative_to(Path.cwd()) else run)
-    with exit_on_user_error(), configs.errors_on_one_line():  # here too, before Hydra adds lines of its own
+    with exit_on_user_error():  # here too, before Hydra adds lines of its own
         finished = train(cfg)
     _say_what_next(cfg.run, finished)
     if not finished:

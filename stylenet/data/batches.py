@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
@@ -55,7 +56,7 @@ class CropBatches(Batches):
         positions = range(number * self.batch_size, (number + 1) * self.batch_size)
         return torch.from_numpy(np.stack([self._sample(position) for position in positions]))
 
-    def _sample(self, position: int) -> Any:
+    def _sample(self, position: int) -> NDArray[np.float32]:
         chosen = photo_at(position, len(self.photos), self.crop.seed)
         return self.crop(self.photos[chosen], position)
 

@@ -30,20 +30,20 @@ def coco(
     path: str | None, hub: str, limit: int | None, streaming: bool, **options: Any
 ) -> PhotoDataModule:
     """`data=coco`: see `coco_photos`; `streaming` trains off the hub without a cache."""
-    return PhotoDataModule(_source(coco_photos(path, hub, limit), streaming), **options)
+    return PhotoDataModule(_source(coco_photos(path, hub, _checked(limit)), streaming), **options)
 
 
 def wikiart(
-    artist: Sequence[str] | None,
-    genre: Sequence[str] | None,
-    style: Sequence[str] | None,
+    artist: str | Sequence[str] | None,
+    genre: str | Sequence[str] | None,
+    style: str | Sequence[str] | None,
     hub: str,
     limit: int | None,
     streaming: bool,
     **options: Any,
 ) -> PhotoDataModule:
     """`data=wikiart`: see `wikiart_paintings`; `streaming` trains off the hub without a cache."""
-    paintings = wikiart_paintings(artist, genre, style, hub, limit)
+    paintings = wikiart_paintings(artist, genre, style, hub, _checked(limit))
     return PhotoDataModule(_source(paintings, streaming), **options)
 
 
@@ -53,3 +53,9 @@ def _source(photos: PhotoSource, streaming: bool) -> PhotoSource | HubStream:
     if not isinstance(photos, HubPhotos):
         raise UserError("data.streaming=true reads the hub; leave out data.path, or streaming")
     return HubStream(photos)
+
+
+def _checked(limit: int | None) -> int | None:
+    if limit is not None and limit < 1:
+        raise UserError(f"data.limit={limit} leaves no pictures; give 1 or more, or null for all")
+    return limit

@@ -72,8 +72,13 @@ class PhotoDataModule(LightningDataModule):
         self._check()
 
     def prepare_data(self) -> None:
-        """Decode the photographs unless an earlier run has; report those that were skipped."""
-        if not isinstance(self.source, HubStream) and self.photos.skipped:
+        """Decode the photographs unless an earlier run has; report those that were skipped.
+
+        Of a streamed source, only make sure that it can be opened.
+        """
+        if isinstance(self.source, HubStream):
+            self.source.photos.rows()
+        elif self.photos.skipped:
             _log.warning(self.photos.skipped_line())
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +26,7 @@ _GIVE_UP_AFTER = 100  # unreadable pictures in a row
 
 @dataclass(frozen=True)
 class HubStream:
-    """`photos` in a shuffled order that never ends, through a buffer of so many encoded pictures.
-
-    The order depends on how `datasets` shuffles, so it may differ between versions of it.
-    """
+    """`photos` without end, shuffled through a buffer of so many encoded pictures."""
 
     photos: HubPhotos
     buffer: int = 1000
@@ -39,15 +36,18 @@ class HubStream:
         return self.photos.title
 
     def forever(self, seed: int, start: int) -> Iterator[Photo]:
-        """Epoch after epoch, each shuffled anew, from position `start` on.
+        """Epoch after epoch, each in an order of its own, from position `start` on.
 
-        Positions before `start` are read and thrown away, which takes a while late in training.
+        What lies before `start` is read and thrown away, which takes a while late in training.
+
+        Raises:
+            UserError: the dataset cannot be read or is empty.
         """
         rows = self.photos.rows()
         for epoch in itertools.count():
-            shuffled = rows.shuffle(seed=seed + epoch, buffer_size=self.buffer)
+            random = np.random.default_rng([seed, epoch])
             found = 0
-            for photo in self.photos.photos(shuffled):
+            for photo in _shuffled(self.photos.photos(rows), self.buffer, random):
                 found += 1
                 if found > start:
                     yield photo
@@ -56,12 +56,29 @@ class HubStream:
             start = max(0, start - found)
 
 
+def _shuffled(photos: Iterable[Photo], buffer: int, random: np.random.Generator) -> Iterator[Photo]:
+    """`photos` in random order, as far as a buffer allows.
+
+    Not left to `datasets`, whose order depends on its version and on the worker that asks.
+    """
+    held: list[Photo] = []
+    for photo in photos:
+        if len(held) < buffer:
+            held.append(photo)
+            continue
+        place = int(random.integers(buffer))
+        yield held[place]
+        held[place] = photo
+    for place in random.permutation(len(held)):
+        yield held[place]
+
+
 class StreamBatches(Batches):
     """Batches of crops of streamed photographs: float32 RGB in [0, 1], (B, 3, size, size).
 
     The place of a picture that cannot be used is taken by others of its batch or, where the whole
     batch is bad, by the last good one before, so that positions stay where they are. For one
-    worker at most: among several, `datasets` would share out its files in an order of its own.
+    worker at most: among several, `datasets` would share out its files.
     """
 
     def __init__(

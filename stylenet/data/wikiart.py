@@ -10,18 +10,22 @@ HUB = "huggan/wikiart"
 
 
 def wikiart_paintings(
-    artist: Sequence[str] | None = None,
-    genre: Sequence[str] | None = None,
-    style: Sequence[str] | None = None,
+    artist: str | Sequence[str] | None = None,
+    genre: str | Sequence[str] | None = None,
+    style: str | Sequence[str] | None = None,
     hub: str = HUB,
     limit: int | None = None,
 ) -> HubPhotos:
     """The paintings that match every label given, in the dataset's spelling, or the first `limit`.
 
-    artist, genre, style: the names to keep, such as "claude-monet", "landscape", "Impressionism";
+    artist, genre, style: the name or names to keep, such as "claude-monet", "landscape", "Impressionism";
         None keeps all.
     hub: the dataset, or a local folder of its parquet files.
     """
     labels = {"artist": artist, "genre": genre, "style": style}
-    where = {column: list(names) for column, names in labels.items() if names is not None}
+    where = {
+        column: [names] if isinstance(names, str) else list(names)
+        for column, names in labels.items()
+        if names is not None
+    }
     return HubPhotos(hub, limit=limit, where=where)

@@ -50,7 +50,7 @@ class PerceptualTask(LightningModule):
         self.vgg = vgg(loss.layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = loss
         self.style = style
-        self.make_optimizer = optimizer
+        self.optimizer = optimizer(self.net.parameters())
         self.make_schedule = schedule
         self.strict_loading = False  # checkpoints leave out the frozen VGG
         with torch.no_grad():
@@ -78,11 +78,9 @@ class PerceptualTask(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Optimiser and per-step schedule over the trainer's whole length."""
-        optimizer = self.make_optimizer(self.net.parameters())
-        steps = int(self.trainer.estimated_stepping_batches)
-        schedule = self.make_schedule(optimizer, steps=steps)
+        schedule = self.make_schedule(self.optimizer, steps=self.trainer.max_steps)
         return {
-            "optimizer": optimizer,
+            "optimizer": self.optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stylenet.cache import cache_dir
+
 Draw = Callable[..., Path]
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the caches of a test to itself."""
-    monkeypatch.setenv("STYLENET_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+@pytest.fixture
+def cache() -> Path:
+    """The test's own cache folder."""
+    return cache_dir()
 
 
 @pytest.fixture

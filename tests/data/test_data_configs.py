@@ -49,9 +49,17 @@ def test_coco(tmp_path):
 
 
 def test_wikiart():
-    module = data("wikiart", "data.style=[Impressionism]", "data.hub=MIRROR")
+    module = data("wikiart", "data.style=Impressionism", "data.hub=MIRROR")
     assert module.source == HubPhotos("MIRROR", where={"style": ["Impressionism"]})
+    two = data("wikiart", "data.artist=[claude-monet,vincent-van-gogh]").source
+    assert two.where == {"artist": ["claude-monet", "vincent-van-gogh"]}
     assert module.source.key() != data("wikiart", "data.hub=MIRROR").source.key()
+
+
+@pytest.mark.parametrize("choice", ["coco", "wikiart"])
+def test_a_limit_of_none_is_named(choice):
+    with pytest.raises(InstantiationException, match=r"data\.limit=0"):
+        data(choice, "data.limit=0")
 
 
 @pytest.mark.parametrize("choice", ["samples", "folder", "coco", "wikiart"])

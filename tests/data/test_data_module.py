@@ -167,7 +167,7 @@ def test_bad_previews_are_left_out_unless_all_are_bad(photos, tmp_path, draw):
     folder = tmp_path / "val"
     draw(folder / "a.png", 10, 10)
     data = PhotoDataModule(FolderPhotos(str(photos)), str(folder))
-    with pytest.raises(UserError, match="no photograph of .*val can be used"):
+    with pytest.raises(UserError, match=r"no photograph of .*val can be used"):
         data.validation_photos()
     draw(folder / "b.png")
     assert [name for name, _ in data.validation_photos()] == ["b.png"]

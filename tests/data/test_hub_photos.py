@@ -6,7 +6,6 @@ import io
 from itertools import islice
 from pathlib import Path
 
-import datasets
 import numpy as np
 import pytest
 import torch
@@ -18,19 +17,13 @@ from stylenet.data.choices import coco, wikiart
 from stylenet.data.coco import coco_photos
 from stylenet.data.hub import HubPhotos
 from stylenet.data.samples import SamplePhotos
+from stylenet.data.stream import HubStream
 from stylenet.data.wikiart import wikiart_paintings
 from stylenet.errors import UserError
 
 ARTISTS = ["Unknown Artist", "claude-monet", "vincent-van-gogh"]
 GENRES = ["abstract_painting", "cityscape", "landscape"]
 STYLES = ["Abstract_Expressionism", "Impressionism", "Post_Impressionism"]
-
-
-@pytest.fixture(autouse=True)
-def _no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`datasets` waits five seconds at the end of every shuffled epoch."""
-    name = "SLEEP_TIME_ON_THREADS_SHUTDOWN"
-    monkeypatch.setattr(datasets.config, name, 0, raising=False)
 
 
 def encoded(shade: int, width: int = 90, height: int = 70) -> bytes:
@@ -138,7 +131,7 @@ def test_paintings_are_chosen_by_their_labels(wikiart_parquet):
     assert chosen(artist=["claude-monet", "vincent-van-gogh"], genre=["cityscape"]) == [
         *(20, 100, 140, 220)
     ]
-    with pytest.raises(UserError, match="no style Impresionism; .* Impressionism"):
+    with pytest.raises(UserError, match=r"no style Impresionism; .* Impressionism"):
         chosen(style=["Impresionism"])
 
 
@@ -166,16 +159,26 @@ def test_a_stream_resumes_at_its_position(wikiart_parquet):
     whole = stream(wikiart_parquet, 16, coco=False)
     for done in (1, 5, 8, 14):  # six batches an epoch
         assert torch.equal(stream(wikiart_parquet, 16 - done, done, coco=False), whole[done:])
+    assert torch.equal(stream(wikiart_parquet, 16, workers=1, coco=False), whole)
     assert torch.equal(stream(wikiart_parquet, 16, workers=2, coco=False), whole)
     first, second = whole[:6].mean((2, 3, 4)).flatten(), whole[6:12].mean((2, 3, 4)).flatten()
     assert not torch.equal(first, second)
     assert torch.allclose(first.sort().values, second.sort().values, atol=1e-4)
 
 
+def test_a_small_buffer_still_shows_every_picture_once_an_epoch(wikiart_parquet):
+    endless = HubStream(HubPhotos(wikiart_parquet), buffer=3).forever(seed=0, start=0)
+    shown = [int(photo.decode().rgb[0, 0, 0]) for photo in islice(endless, 24)]
+    ordered = [20 * number for number in range(12)]
+    assert sorted(shown[:12]) == sorted(shown[12:]) == ordered
+    assert shown[:12] != ordered
+    assert shown[:12] != shown[12:]
+
+
 def test_a_stream_of_nothing_good_gives_up(tmp_path):
     features = Features({"image": Image()})
     rows = [{"image": {"bytes": encoded(0, 9, 9), "path": None}} for _ in range(4)]
-    with pytest.raises(UserError, match="100 pictures of .* in a row cannot be used"):
+    with pytest.raises(UserError, match=r"100 pictures of .* in a row cannot be used"):
         stream(save(rows, features, tmp_path / "bad"), 1)
 
 

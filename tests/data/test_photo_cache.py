@@ -149,7 +149,7 @@ def test_a_set_that_is_all_bad_is_an_error(tmp_path, cache, draw):
     draw(tmp_path / "bad" / "tiny.png", 10, 10)
     (tmp_path / "bad" / "text.jpg").write_text("not a picture")
 
-    with pytest.raises(UserError, match="none of 2 pictures of .*bad can be used"):
+    with pytest.raises(UserError, match=r"none of 2 pictures of .*bad can be used"):
         open_cache(FolderPhotos(str(tmp_path / "bad")), 64)
     assert list((cache / "photos").iterdir()) == []
 
