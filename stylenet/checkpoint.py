@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from torch import nn
 
@@ -50,16 +51,16 @@ def load_model(path: Path) -> TrainedModel:
     """
     file = path / MODEL_FILE if path.is_dir() else path
     content = _read(file)
-    config = content.get("config") if isinstance(content, dict) else None
-    target = str(config.get("net", {}).get("_target_", "")) if isinstance(config, dict) else ""
-    if not target.startswith("stylenet.nets."):
+    config: Any = content.get("config") if isinstance(content, dict) else None
+    recipe = config.get("net") if isinstance(config, dict) else None
+    target = recipe.get("_target_") if isinstance(recipe, dict) else None
+    if not str(target).startswith("stylenet.nets."):
         raise UserError(f"{file} is no stylenet model; give a run folder or its {MODEL_FILE}")
-    assert isinstance(config, dict)
-    net: nn.Module = instantiate(config["net"])
     try:
+        net: nn.Module = instantiate(recipe)
         net.load_state_dict(content["weights"])
-    except (KeyError, RuntimeError, TypeError) as error:
-        detail = str(error).splitlines()[-1].strip()
+    except (KeyError, RuntimeError, TypeError, InstantiationException) as error:
+        detail = str(error).strip().splitlines()[-1].strip()
         raise UserError(f"{file}: weights do not fit its net ({detail}); train it again") from None
     return TrainedModel(net.eval(), config)
 

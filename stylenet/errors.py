@@ -33,7 +33,7 @@ def find_user_error(error: BaseException | None) -> UserError | None:
             return UserError(
                 f"cannot write {place} ({reason(error)}); free space or choose another place"
             )
-        error = error.__cause__ or error.__context__
+        error = error.__cause__
     return error
 
 

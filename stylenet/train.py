@@ -91,7 +91,9 @@ def _say_what_next(run: str, finished: bool) -> None:
 @hydra.main(version_base="1.3", config_path=str(configs.FOLDER), config_name="train")
 def _hydra_main(cfg: DictConfig) -> None:
     run = HydraConfig.get().runtime.output_dir
-    cfg.run = str(Path(run).relative_to(Path.cwd()) if Path(run).is_relative_to(Path.cwd()) else run)
+    cfg.run = str(
+        Path(run).relative_to(Path.cwd()) if Path(run).is_relative_to(Path.cwd()) else run
+    )
     with exit_on_user_error():  # here too, before Hydra adds lines of its own
         finished = train(cfg)
     _say_what_next(cfg.run, finished)

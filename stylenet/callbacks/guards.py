@@ -27,7 +27,9 @@ class FiniteLoss(Callback):
     def __init__(self, checkpoint: str) -> None:
         self.checkpoint = Path(checkpoint)
 
-    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+    def on_before_backward(
+        self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
+    ) -> None:
         """Check the loss where that is due.
 
         Raises:

@@ -18,8 +18,8 @@ def wikiart_paintings(
 ) -> HubPhotos:
     """The paintings that match every label given, in the dataset's spelling, or the first `limit`.
 
-    artist, genre, style: the name or names to keep, such as "claude-monet", "landscape", "Impressionism";
-        None keeps all.
+    artist, genre, style: the name or names to keep, such as "claude-monet", "landscape" and
+        "Impressionism"; None keeps all.
     hub: the dataset, or a local folder of its parquet files.
     """
     labels = {"artist": artist, "genre": genre, "style": style}

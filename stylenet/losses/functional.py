@@ -18,8 +18,8 @@ def gram_matrix(features: Tensor) -> Tensor:
         (B, C, C), symmetric, positive semi-definite.
     """
     batch, channels, height, width = features.shape
-    flat = features.float().flatten(2)  # (B, C, H·W)
-    return flat @ flat.mT / (channels * height * width)
+    flat = features.float().movedim(1, 3).flatten(1, 2)  # (B, H·W, C): no copy if channels last
+    return flat.mT @ flat / (channels * height * width)
 
 
 def squared_error(value: Tensor, target: Tensor) -> Tensor:

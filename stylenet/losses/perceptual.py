@@ -82,7 +82,9 @@ class PerceptualLoss(nn.Module):
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """The weighted sum of the terms, (B,)."""
-        return sum((self.weights[name] * term for name, term in terms.items()), start=0 * terms["tv"])
+        return sum(
+            (self.weights[name] * term for name, term in terms.items()), start=0 * terms["tv"]
+        )
 
     def _content(self, features: Features, content: Features) -> Tensor:
         errors = [

@@ -5,11 +5,12 @@ import torch
 from torch import nn
 
 from stylenet.errors import UserError
-from stylenet.nets.johnson import TransformerNet
+from stylenet.nets.johnson import UPSAMPLINGS, TransformerNet
 
 NETS = {
     "instance": lambda: TransformerNet(width=0.25),
     "batch": lambda: TransformerNet(width=0.25, norm="batch"),
+    "nearest": lambda: TransformerNet(width=0.25, upsampling="nearest"),
 }
 
 
@@ -73,7 +74,22 @@ def test_the_size_of_the_published_net():
     assert count == 1679235 - (32 + 64 + 128 + 10 * 128 + 64 + 32)
 
 
+def test_bilinear_is_nearest_smoothed_by_1_2_1():
+    x = torch.rand(1, 2, 8, 9)
+    up = {
+        mode: torch.nn.functional.interpolate(x, scale_factor=2.0, mode=mode)
+        for mode in UPSAMPLINGS
+    }
+    kernel = torch.outer(*[torch.tensor([1.0, 2.0, 1.0])] * 2).expand(2, 1, 3, 3) / 16
+    smoothed = torch.nn.functional.conv2d(
+        torch.nn.functional.pad(up["nearest"], [1] * 4, mode="replicate"), kernel, groups=2
+    )
+    torch.testing.assert_close(smoothed, up["bilinear"])
+
+
 def test_mistakes_are_named():
+    with pytest.raises(UserError, match="bicubic"):
+        TransformerNet(upsampling="bicubic")
     with pytest.raises(UserError, match="layer"):
         TransformerNet(norm="layer")
     with pytest.raises(UserError, match="width"):
