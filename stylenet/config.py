@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra import compose
 from hydra.errors import HydraException
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from stylenet import hardware
 from stylenet.errors import UserError, find_user_error
@@ -80,6 +81,37 @@ def resolve(cfg: DictConfig, known: set[str]) -> dict[str, Any]:
         config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
+
+
+def check_types(config: dict[str, Any], choices: dict[str, str]) -> None:
+    """Hold every value against the shipped one: where that is a number, so must it be.
+
+    Args:
+        config: as `resolve` returns it.
+        choices: config group → the choice made, from Hydra's runtime.
+
+    Raises:
+        UserError: a value of another type.
+    """
+    groups = [f"{k}={v}" for k, v in choices.items() if v and not k.startswith("hydra/")]
+    shipped = OmegaConf.to_container(compose("train", overrides=groups), resolve=True)
+    for name, value in _leaves(config):
+        default: Any = shipped
+        for key in name.split("."):
+            default = default.get(key) if isinstance(default, dict) else None
+        for kind, word in ((bool, "true or false"), ((int, float), "a number")):
+            if isinstance(default, kind):
+                if not isinstance(value, kind):
+                    raise UserError(f"{name}={value} should be {word}, such as {default}")
+                break
+
+
+def _leaves(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def check_resumable(config: dict[str, Any], saved: Path) -> None:

@@ -90,11 +90,10 @@ def _say_what_next(run: str, finished: bool) -> None:
 
 @hydra.main(version_base="1.3", config_path=str(configs.FOLDER), config_name="train")
 def _hydra_main(cfg: DictConfig) -> None:
-    run = HydraConfig.get().runtime.output_dir
-    cfg.run = str(
-        Path(run).relative_to(Path.cwd()) if Path(run).is_relative_to(Path.cwd()) else run
-    )
+    run = Path(HydraConfig.get().runtime.output_dir)
+    cfg.run = str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run)
     with exit_on_user_error():  # here too, before Hydra adds lines of its own
+        configs.check_types(configs.resolve(cfg, KEYS), HydraConfig.get().runtime.choices)
         finished = train(cfg)
     _say_what_next(cfg.run, finished)
     if not finished:

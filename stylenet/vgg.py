@@ -192,9 +192,7 @@ def _file(path: Path) -> Weights:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise UserError(
-            f"weights={path} does not exist; use caffe, torchvision or a file"
-        ) from None
+        raise UserError(f"weights={path}: no such file; use caffe, torchvision or a file") from None
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
         raise UserError(f"weights={path} is no PyTorch state dict; give a .pt or .pth") from None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):

@@ -65,7 +65,7 @@ class FiniteLoss(Callback):
 
 
 class StopOnInterrupt(Callback):
-    """Ctrl-C ends the run after the step in hand, with a checkpoint; a second one ends it at once."""
+    """Ctrl-C ends the run after the step in hand, with a checkpoint; a second one, at once."""
 
     def __init__(self) -> None:
         self.interrupted = False

@@ -57,7 +57,9 @@ class Previews(Callback):
 
     def _log(self, trainer: Trainer, pl_module: LightningModule) -> None:
         takers = [x for x in trainer.loggers if isinstance(x, (WandbLogger, TensorBoardLogger))]
-        picture = self._sheet(trainer, pl_module) if takers else None
+        if not takers:
+            return
+        picture = self._sheet(trainer, pl_module)
         for logger in takers:
             if isinstance(logger, WandbLogger):
                 logger.log_image("preview", [Image.fromarray(picture)], step=trainer.global_step)

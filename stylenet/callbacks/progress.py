@@ -79,7 +79,8 @@ class TrainingProgress(Callback):
         if self.bar.disable and trainer.is_global_zero and step % tenth < trainer.log_every_n_steps:  # type: ignore[attr-defined]
             left = (trainer.max_steps - step) * elapsed / max(1, step - self.first_step)
             self.console.print(
-                f"{self.name} {step}/{trainer.max_steps}  {rate:.1f} img/s  ETA {left:.0f} s  {terms}",
+                f"{self.name} {step}/{trainer.max_steps}  {rate:.1f} img/s  "
+                f"ETA {left:.0f} s  {terms}",
                 highlight=False,
                 soft_wrap=True,
             )

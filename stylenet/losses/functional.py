@@ -17,7 +17,7 @@ def gram_matrix(features: Tensor) -> Tensor:
     Returns:
         (B, C, C), symmetric, positive semi-definite.
     """
-    batch, channels, height, width = features.shape
+    channels, height, width = features.shape[1:]
     flat = features.float().movedim(1, 3).flatten(1, 2)  # (B, H·W, C): no copy if channels last
     return flat.mT @ flat / (channels * height * width)
 

@@ -82,9 +82,8 @@ class PerceptualLoss(nn.Module):
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """The weighted sum of the terms, (B,)."""
-        return sum(
-            (self.weights[name] * term for name, term in terms.items()), start=0 * terms["tv"]
-        )
+        weighted = [self.weights[name] * term for name, term in terms.items()]
+        return sum(weighted[1:], start=weighted[0])
 
     def _content(self, features: Features, content: Features) -> Tensor:
         errors = [

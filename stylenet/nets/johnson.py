@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import interpolate
 
 from stylenet.errors import UserError
 from stylenet.nets.blocks import Conv, ConvNormReLU, Norm, Residual
@@ -82,5 +82,5 @@ class TransformerNet(nn.Module):
 
     def _upsample_to(self, x: Tensor, like: Tensor) -> Tensor:
         """Double the size, then drop the row and column by which an odd `like` is smaller."""
-        double = F.interpolate(x, scale_factor=2.0, mode=self.upsampling)
+        double = interpolate(x, scale_factor=2.0, mode=self.upsampling)
         return double[..., : like.shape[-2], : like.shape[-1]]

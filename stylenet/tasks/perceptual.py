@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from numpy import uint8
 from numpy.typing import NDArray
@@ -46,8 +47,8 @@ class PerceptualTask(LightningModule):
         schedule: Callable[..., LRScheduler],
     ) -> None:
         super().__init__()
-        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.vgg = vgg(loss.layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = net.to(memory_format=torch.channels_last)
+        self.vgg = vgg(loss.layers).to(memory_format=torch.channels_last)
         self.loss = loss
         self.style = style
         self.optimizer = optimizer(self.net.parameters())
@@ -66,7 +67,8 @@ class PerceptualTask(LightningModule):
         stylized = self.net(photo)
         with torch.no_grad():
             content = self.vgg(photo, self.loss.content_layers)
-        return self.loss(stylized, self.vgg(stylized), content)  # type: ignore[no-any-return]
+        terms: dict[str, Tensor] = self.loss(stylized, self.vgg(stylized), content)
+        return terms
 
     def training_step(self, photo: Tensor, _: int) -> Tensor:
         """One batch of photos (B, 3, H, W) → the scalar objective; logs every term."""
@@ -92,8 +94,6 @@ class PerceptualTask(LightningModule):
 
 def resize_shorter_side(rgb: NDArray[uint8], side: int) -> NDArray[uint8]:
     """Resize uint8 (H, W, 3) so that its shorter side is `side` pixels, antialiased."""
-    import numpy as np
-
     height, width = rgb.shape[:2]
     scale = side / min(height, width)
     size = (max(side, round(width * scale)), max(side, round(height * scale)))

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import conv2d, interpolate, pad
 
 from stylenet.errors import UserError
 from stylenet.nets.johnson import UPSAMPLINGS, TransformerNet
@@ -76,14 +77,9 @@ def test_the_size_of_the_published_net():
 
 def test_bilinear_is_nearest_smoothed_by_1_2_1():
     x = torch.rand(1, 2, 8, 9)
-    up = {
-        mode: torch.nn.functional.interpolate(x, scale_factor=2.0, mode=mode)
-        for mode in UPSAMPLINGS
-    }
+    up = {mode: interpolate(x, scale_factor=2.0, mode=mode) for mode in UPSAMPLINGS}
     kernel = torch.outer(*[torch.tensor([1.0, 2.0, 1.0])] * 2).expand(2, 1, 3, 3) / 16
-    smoothed = torch.nn.functional.conv2d(
-        torch.nn.functional.pad(up["nearest"], [1] * 4, mode="replicate"), kernel, groups=2
-    )
+    smoothed = conv2d(pad(up["nearest"], [1] * 4, mode="replicate"), kernel, groups=2)
     torch.testing.assert_close(smoothed, up["bilinear"])
 
 

@@ -1,0 +1,241 @@
+"""Training as a user runs it: what it leaves, exact resume, clean stops, one-line errors."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from pytorch_lightning import Callback
+
+from stylenet import train as training
+from stylenet.checkpoint import load_model
+from stylenet.config import CHECKPOINT
+
+SMALL = [
+    *(
+        "trainer=cpu",
+        "net.width=0.125",
+        "net.blocks=1",
+        "data.size=64",
+        "callbacks.previews.height=48",
+    ),
+    *("+loss.content_layers.relu2_1=1", "~loss.content_layers.relu3_1"),
+    *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1"),
+    *("task.style_size=64", "trainer.log_every_n_steps=2", "callbacks.resume.every=3"),
+]
+
+LEARNING = ["trainer.max_steps=120", "task.optimizer.lr=0.005", "loss.style_weight=20"]
+
+
+@pytest.fixture
+def style(tmp_path: Path, picture: np.ndarray) -> str:
+    path = tmp_path / "drawn.png"
+    Image.fromarray(picture).save(path)
+    return f"style.image={path}"
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:
+    """The command line in this process; returns its exit code."""
+    monkeypatch.setattr(sys, "argv", ["stylenet.train", "style=custom", *SMALL, *overrides])
+    try:
+        training.main()
+    except SystemExit as end:
+        return int(str(end.code))
+    return 0
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "losses.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(load_model(folder).net.state_dict())
+
+
+def test_a_run_leaves_everything_and_learns(
+    tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    folder = tmp_path / "run"
+    assert run(monkeypatch, style, f"run={folder}", *LEARNING) == 0
+    assert {path.name for path in folder.iterdir()} == {
+        *("model.pt", "preview.png", "losses.csv", "losses.png", "config.yaml", CHECKPOINT),
+    }
+    style_loss = [float(row["style"]) for row in rows(folder)]
+    assert len(style_loss) == 120
+    assert np.mean(style_loss[-20:]) < 0.5 * np.mean(style_loss[:5])
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert load_model(folder).config == config
+    assert config["style_picture"]["origin"] == "file"
+    assert "stylenet.stylize PHOTO_OR_FOLDER --model" in capsys.readouterr().out
+    with Image.open(folder / "preview.png") as sheet:
+        colours = np.asarray(sheet)
+    assert (colours != 255).mean() > 0.3
+
+
+def test_vgg_is_neither_trained_nor_kept(
+    tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "run"
+    run(monkeypatch, style, f"run={folder}", "trainer.max_steps=3")
+    state = torch.load(folder / CHECKPOINT, weights_only=True)["state_dict"]
+    assert state
+    assert all(name.startswith("net.") for name in state)
+
+
+class InterruptAt(Callback):
+    """Presses Ctrl-C during a step, as a user would."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupted_run_ends_bit_identical_to_an_uninterrupted_one(
+    tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert run(monkeypatch, style, f"run={whole}", "trainer.max_steps=10") == 0
+    interrupt = "+callbacks.ctrl_c={_target_: test_train.InterruptAt, step: 4}"
+    monkeypatch.setitem(sys.modules, "test_train", sys.modules[__name__])
+    assert run(monkeypatch, style, f"run={parts}", "trainer.max_steps=10", interrupt) == 130
+    assert f"run={parts} ckpt=last" in capsys.readouterr().out
+    assert len(rows(parts)) == 5
+    assert not (parts / "model.pt").exists()
+    torch.rand(7)  # a resumed process has another random state
+    assert run(monkeypatch, style, f"run={parts}", "trainer.max_steps=10", "ckpt=last") == 0
+    expected, found = weights(whole), weights(parts)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert rows(parts) == rows(whole)
+
+
+def test_a_killed_run_resumes_bit_identical(
+    tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch
+):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    steps = "trainer.max_steps=60"
+    command = [sys.executable, "-m", "stylenet.train", "style=custom", *SMALL, style]
+    process = subprocess.Popen([*command, f"run={killed}", steps], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (killed / CHECKPOINT).exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert not (killed / "model.pt").exists(), "killed too late for this test to mean anything"
+    assert run(monkeypatch, style, f"run={killed}", steps, "ckpt=last") == 0
+    assert run(monkeypatch, style, f"run={whole}", steps) == 0
+    expected, found = weights(whole), weights(killed)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert [row["step"] for row in rows(killed)] == [str(i) for i in range(1, 61)]
+
+
+def test_the_seed_decides_the_weights(tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch):
+    states = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        run(monkeypatch, style, f"run={tmp_path / name}", "trainer.max_steps=3", f"seed={seed}")
+        states.append(weights(tmp_path / name)["stem.0.weight"])
+    assert torch.equal(states[0], states[1])
+    assert not torch.equal(states[0], states[2])
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_state(
+    tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    folder = tmp_path / "run"
+    options = ["trainer.max_steps=50", "task.optimizer.lr=1e20", "callbacks.resume.every=1"]
+    assert run(monkeypatch, style, f"run={folder}", *options) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "error: the loss became" in message
+    assert "lower task.optimizer.lr" in message
+    state = torch.load(folder / CHECKPOINT, weights_only=True)["state_dict"]
+    assert all(torch.isfinite(weight).all() for weight in state.values())
+    assert not (folder / "model.pt").exists()
+
+
+def test_resuming_on_another_picture_is_refused(
+    tmp_path: Path,
+    style: str,
+    picture: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    folder = tmp_path / "run"
+    run(monkeypatch, style, f"run={folder}", "trainer.max_steps=3")
+    Image.fromarray(255 - picture).save(tmp_path / "drawn.png")
+    assert run(monkeypatch, style, f"run={folder}", "trainer.max_steps=3", "ckpt=last") == 2
+    assert "style_picture.sha256" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("style=mona_lisa", "starry_night"),
+        ("trainer.max_stepz=3", "trainer.max_stepz"),
+        ("style.image=null", "style.image=PATH"),
+        ("style.image=/missing.png", "/missing.png"),
+        ("task.vgg.weights=/missing.pt", "/missing.pt"),
+        ("task.vgg.architecture=vgg11", "vgg11"),
+        ("net.norm=layer", "net.norm=layer"),
+        ("+loss.style_layers.relu9_9=1", "relu9_9"),
+        ("trainer.precision=tiny", "tiny"),
+        ("trainer.max_steps=many", "many"),
+        ("task.optimizer.lr=fast", "fast"),
+        ("seed=abc", "abc"),
+        ("ckpt=last", "run"),
+        ("ckpt=/missing.ckpt", "/missing.ckpt"),
+        ("run=/dev/null/run", "/dev/null"),
+        ("data.size=-3", "size"),
+        ("net._target_=stylenet.nets.nothing", "stylenet.nets.nothing"),
+        ("style=", "style"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    override: str,
+    named: str,
+    tmp_path: Path,
+    style: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(tmp_path)
+    overrides = [style, "run=run", "trainer.max_steps=2", override]
+    assert run(monkeypatch, *overrides) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert named in lines[0]
+    assert not (tmp_path / "run" / "model.pt").exists()
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint_whole(tmp_path: Path, style: str):
+    """A file-size limit stands in for the full disk: writes fail half-way, as they would there."""
+    folder = tmp_path / "run"
+    command = ["-m", "stylenet.train", "style=custom", *SMALL, style, f"run={folder}"]
+    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))"
+    code = f"import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); {limit}; "
+    code += f"import runpy; sys.argv = {command[1:]!r}; "
+    code += "runpy.run_module('stylenet.train', run_name='__main__')"
+    environment = {**os.environ, "STYLENET_CACHE": os.environ["STYLENET_CACHE"] + "-full"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert "File too large" in ended.stderr
+    assert not list(folder.glob("*.pt"))
+    assert not list(folder.glob(".*"))
