@@ -60,7 +60,7 @@ class Objective:
         """The total loss before each iteration of pixel optimisation, and after the last."""
         with torch.no_grad():
             content = self.vgg(photo, self.loss.content_layers)
-        image = photo.clone().requires_grad_()
+        image = photo.clone(memory_format=torch.contiguous_format).requires_grad_()
         optimizer = torch.optim.LBFGS([image], lr=1.0, max_iter=1)
         losses: list[float] = []
 
@@ -120,7 +120,7 @@ def main() -> None:
     files = sorted(args.photos.iterdir())
     files = files[:: max(1, len(files) // args.count)][: args.count]
     photos = {file.name: square_crop(file, args.size) for file in files}
-    print(f"{len(photos)} photos at {args.size}, style {args.style.name}; {platform.processor()}")
+    print(f"{len(photos)} photos at {args.size}, style {args.style.name}; {platform.platform()}")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     shown = " | ".join(f"L-BFGS {i}" for i in SHOWN)
     print(f"| model | content | style | total | {shown} | equals iteration |")

@@ -18,6 +18,9 @@ from stylenet.images import write_atomically
 MODEL_FILE = "model.pt"
 """The model's name in a run folder."""
 
+EMBEDDED = Path(__file__).parent / "nets" / "warm_start.pt"
+"""A net that stylises already: what one style learns of photos and strokes serves the next."""
+
 
 @dataclass(frozen=True)
 class TrainedModel:
@@ -63,6 +66,32 @@ def load_model(path: Path) -> TrainedModel:
         detail = str(error).strip().splitlines()[-1].strip()
         raise UserError(f"{file}: weights do not fit its net ({detail}); train it again") from None
     return TrainedModel(net.eval(), config)
+
+
+def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
+    """Give `net` trained weights to start from.
+
+    Args:
+        recipe: the config that built `net`.
+        init: ``embedded``, which leaves a net of another shape as it is; a run folder or a model
+            file of the same recipe; or None, to start from random weights.
+
+    Returns:
+        What training starts from, for the record.
+
+    Raises:
+        UserError: `init` is no model, or a model of another net.
+    """
+    if init is None:
+        return "random weights"
+    file = EMBEDDED if init == "embedded" else Path(init)
+    model = load_model(file)
+    if model.config["net"] != recipe:
+        if init == "embedded":
+            return "random weights, as the embedded ones are for another net"
+        raise UserError(f"init={init} is another net ({model.config['net']}); use init=null")
+    net.load_state_dict(model.net.state_dict())
+    return f"{init}, a net trained on {model.config['style_picture']['credit']}"
 
 
 def _read(file: Path) -> Any:

@@ -45,7 +45,7 @@ class Wandb(WandbLogger):
 
 
 def _mend(error: wandb.Error) -> str:
-    if "API key" in str(error):
+    if "No API key" in str(error):
         return "logger=wandb is not logged in; run `wandb login` or add logger.wandb.offline=true"
     said = " ".join(str(error).split()).rstrip(".")
     return f"logger=wandb: {said}; mend that or add logger.wandb.offline=true"

@@ -17,13 +17,13 @@ from omegaconf import DictConfig
 from pytorch_lightning import seed_everything
 
 from stylenet import config as configs
-from stylenet.checkpoint import MODEL_FILE, save_model
+from stylenet.checkpoint import MODEL_FILE, save_model, start_from
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
 
 KEYS = {
     *("style", "net", "loss", "task", "data", "trainer", "callbacks", "logger"),
-    *("seed", "ckpt", "run"),
+    *("seed", "init", "ckpt", "run"),
 }
 
 
@@ -49,6 +49,7 @@ def train(cfg: DictConfig) -> bool:
             callbacks=list(callbacks.values()), logger=list(loggers.values())
         )
     config["style_picture"] = style.note()
+    config["started_from"] = start_from(task.net, config["net"], config["init"])
     checkpoint = _checkpoint(config, run)
     if trainer.is_global_zero:
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)

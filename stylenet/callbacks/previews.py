@@ -40,33 +40,38 @@ class Previews(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Log a sheet when one is due and a logger takes pictures."""
-        if self.every and trainer.global_step % self.every == 0 and trainer.is_global_zero:
-            self._log(trainer, pl_module)
+        """Log a sheet when one is due and a logger takes pictures; the last comes at the end."""
+        due = self.every and trainer.global_step % self.every == 0 and not _done(trainer)
+        if due and trainer.is_global_zero and _picture_loggers(trainer):
+            _log(trainer, self._sheet(trainer, pl_module))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the last sheet, unless the run was cut short."""
-        if trainer.is_global_zero and trainer.global_step >= trainer.max_steps:
-            write_picture(Picture(self._sheet(trainer, pl_module)), self.path)
-            self._log(trainer, pl_module)
+        """Write and log the last sheet, unless the run was cut short."""
+        if trainer.is_global_zero and _done(trainer):
+            picture = self._sheet(trainer, pl_module)
+            write_picture(Picture(picture), self.path)
+            _log(trainer, picture)
 
     def _sheet(self, trainer: Trainer, pl_module: LightningModule) -> Bytes:
         photos = trainer.datamodule.validation_photos()  # type: ignore[attr-defined]
         pairs = [(photo, stylize(pl_module, photo)) for _, photo in photos]
         return sheet(pl_module.style, pairs, self.height)  # type: ignore[arg-type]
 
-    def _log(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        takers = [x for x in trainer.loggers if isinstance(x, (WandbLogger, TensorBoardLogger))]
-        if not takers:
-            return
-        picture = self._sheet(trainer, pl_module)
-        for logger in takers:
-            if isinstance(logger, WandbLogger):
-                logger.log_image("preview", [Image.fromarray(picture)], step=trainer.global_step)
-            else:
-                logger.experiment.add_image(
-                    "preview", picture, trainer.global_step, dataformats="HWC"
-                )
+
+def _done(trainer: Trainer) -> bool:
+    return trainer.global_step >= trainer.max_steps
+
+
+def _picture_loggers(trainer: Trainer) -> list[WandbLogger | TensorBoardLogger]:
+    return [x for x in trainer.loggers if isinstance(x, (WandbLogger, TensorBoardLogger))]
+
+
+def _log(trainer: Trainer, picture: Bytes) -> None:
+    for logger in _picture_loggers(trainer):
+        if isinstance(logger, WandbLogger):
+            logger.log_image("preview", [Image.fromarray(picture)], step=trainer.global_step)
+        else:
+            logger.experiment.add_image("preview", picture, trainer.global_step, dataformats="HWC")
 
 
 @torch.no_grad()

@@ -1,0 +1,73 @@
+#!/usr/bin/env python
+"""The README's picture: held-out photos across, one trained style a row.
+
+python scripts/results_sheet.py RUN [RUN …] -o notebooks/results.jpg
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from stylenet.checkpoint import load_model
+from stylenet.data.samples import SamplePhotos
+from stylenet.errors import exit_on_user_error
+from stylenet.images import Picture, write_picture
+from stylenet.tensors import to_bytes, to_tensor
+
+HEIGHT = 256
+GAP = 8
+SIDE = 640  # longer side at which photos are stylised
+
+Bytes = NDArray[np.uint8]
+
+
+def shrink(rgb: Bytes, width: int, height: int) -> Image.Image:
+    """`rgb` within width x height, its proportions kept."""
+    return ImageOps.contain(Image.fromarray(rgb), (width, height), Image.Resampling.LANCZOS)
+
+
+def row(style: Bytes | None, pictures: list[Bytes]) -> Image.Image:
+    """The style picture, or a gap, and the pictures beside it, of one height."""
+    tiles = [shrink(rgb, 10 * HEIGHT, HEIGHT) for rgb in pictures]
+    width = HEIGHT + sum(GAP + tile.width for tile in tiles)
+    canvas = Image.new("RGB", (width, HEIGHT), "white")
+    if style is not None:
+        tile = shrink(style, HEIGHT, HEIGHT)
+        canvas.paste(tile, ((HEIGHT - tile.width) // 2, (HEIGHT - tile.height) // 2))
+    left = HEIGHT + GAP
+    for tile in tiles:
+        canvas.paste(tile, (left, 0))
+        left += tile.width + GAP
+    return canvas
+
+
+@torch.inference_mode()
+def main() -> None:
+    """Stylise the held-out photos by every run and write the sheet."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", type=Path, help="run folders or model files")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the sheet")
+    args = parser.parse_args()
+    listing = SamplePhotos(held_out=True).listing().photos
+    photos = [np.asarray(shrink(photo.decode().rgb, SIDE, SIDE)) for photo in listing]
+    rows = [row(None, photos)]
+    for run in args.runs:
+        model = load_model(run)
+        style = instantiate(model.config["style"]).picture().rgb
+        rows.append(row(style, [to_bytes(model.net(to_tensor(photo))) for photo in photos]))
+    canvas = Image.new("RGB", (rows[0].width, len(rows) * (HEIGHT + GAP) - GAP), "white")
+    for number, line in enumerate(rows):
+        canvas.paste(line, (0, number * (HEIGHT + GAP)))
+    write_picture(Picture(np.asarray(canvas)), args.output)
+
+
+if __name__ == "__main__":
+    with exit_on_user_error():
+        main()

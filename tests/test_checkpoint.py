@@ -1,0 +1,124 @@
+"""Model files: round trips, safe loading, warm starts."""
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from stylenet.checkpoint import EMBEDDED, load_model, save_model, start_from
+from stylenet.errors import UserError
+from stylenet.nets.johnson import TransformerNet
+
+RECIPE = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.125, "blocks": 1}
+CONFIG = {"net": RECIPE, "style_picture": {"credit": "a drawing"}, "seed": 0}
+
+
+def make_net() -> TransformerNet:
+    return TransformerNet(width=0.125, blocks=1)
+
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    pairs = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    return all(torch.equal(x, y) for x, y in pairs)
+
+
+def test_a_saved_net_is_rebuilt_with_its_config(tmp_path: Path):
+    net = make_net()
+    save_model(tmp_path / "model.pt", net, CONFIG)
+    image = torch.rand(1, 3, 40, 40)
+    for path in (tmp_path, tmp_path / "model.pt"):
+        model = load_model(path)
+        assert model.config == CONFIG
+        assert not model.net.training
+        assert torch.equal(model.net(image), net.eval()(image))
+
+
+def test_saving_replaces_whole_files_and_leaves_nothing_else(tmp_path: Path):
+    for _ in range(2):
+        save_model(tmp_path / "model.pt", make_net(), CONFIG)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.pt"]
+
+
+class Command:
+    def __reduce__(self):
+        return os.system, ("touch executed",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"text", "no stylenet model"),
+        (b"", "no stylenet model"),
+        (pickle.dumps(Command()), "no stylenet model"),
+    ],
+)
+def test_other_files_are_refused_and_never_executed(
+    content: bytes, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("model.pt").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        load_model(Path("model.pt"))
+    assert not Path("executed").exists()
+
+
+def test_a_truncated_model_is_refused(tmp_path: Path):
+    save_model(tmp_path / "model.pt", make_net(), CONFIG)
+    whole = (tmp_path / "model.pt").read_bytes()
+    (tmp_path / "model.pt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="damaged"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"width": 0.25}, "do not fit"),
+        ({"depth": 3}, "do not fit"),
+        ({"_target_": "os.system"}, "no stylenet model"),
+        (None, "no stylenet model"),
+    ],
+)
+def test_weights_and_config_must_fit(change: dict | None, message: str, tmp_path: Path):
+    recipe = None if change is None else RECIPE | change
+    save_model(tmp_path / "model.pt", make_net(), CONFIG | {"net": recipe})
+    with pytest.raises(UserError, match=message):
+        load_model(tmp_path)
+
+
+def test_missing_models_are_named(tmp_path: Path):
+    for path in (tmp_path, tmp_path / "none.pt"):
+        with pytest.raises(UserError, match="does not exist"):
+            load_model(path)
+
+
+def test_a_warm_start_takes_the_weights_and_says_from_where(tmp_path: Path):
+    trained, net = make_net(), make_net()
+    save_model(tmp_path / "model.pt", trained, CONFIG)
+    assert not same(trained, net)
+    assert start_from(net, RECIPE, None) == "random weights"
+    assert not same(trained, net)
+    assert "a drawing" in start_from(net, RECIPE, str(tmp_path))
+    assert same(trained, net)
+
+
+def test_a_warm_start_from_another_net_is_refused(tmp_path: Path):
+    save_model(tmp_path / "model.pt", make_net(), CONFIG)
+    with pytest.raises(UserError, match="another net"):
+        start_from(TransformerNet(width=0.25), RECIPE | {"width": 0.25}, str(tmp_path))
+
+
+def test_the_embedded_net_is_a_sound_one_and_starts_only_nets_of_its_shape():
+    model = load_model(EMBEDDED)
+    stylized = model.net(torch.rand(1, 3, 64, 64))
+    assert stylized.isfinite().all()
+    other = make_net()
+    before = {name: value.clone() for name, value in other.state_dict().items()}
+    assert "random" in start_from(other, RECIPE, "embedded")
+    assert all(torch.equal(before[name], value) for name, value in other.state_dict().items())
+    again = TransformerNet(**{k: v for k, v in model.config["net"].items() if k != "_target_"})
+    assert "embedded" in start_from(again, model.config["net"], "embedded")
+    assert same(again, model.net)
