@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -14,13 +15,14 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 from torch import Tensor
 
 from stylenet.callbacks.terms import loss_terms
 
 
 class TrainingProgress(Callback):
-    """One line on the terminal; where output is no terminal, a plain line per tenth of the run.
+    """A bar and a line of losses; where output is no terminal, a line per tenth of the run.
 
     Args:
         name: what is being trained, shown in front.
@@ -32,6 +34,7 @@ class TrainingProgress(Callback):
         self.smoothing = smoothing
         self.console = Console(stderr=True)
         self.means: dict[str, Tensor] = {}
+        self.images = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the bar at the step a resumed run starts from."""
@@ -42,18 +45,17 @@ class TrainingProgress(Callback):
             TextColumn("{task.fields[rate]:.1f} img/s"),
             TimeElapsedColumn(),
             TextColumn("ETA"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            TextColumn("{task.fields[terms]}"),
-            console=self.console,
-            disable=not (self.console.is_terminal and trainer.is_global_zero),
+            TimeRemainingColumn(),
             speed_estimate_period=120,
         )
         self.first_step = trainer.global_step
         self.task = self.bar.add_task(
-            self.name, total=trainer.max_steps, completed=self.first_step, rate=0.0, terms=""
+            self.name, total=trainer.max_steps, completed=self.first_step, rate=0.0
         )
-        self.images = 0
-        self.bar.start()
+        self.losses = Text()
+        self.live = Live(Group(self.bar, self.losses), console=self.console)
+        if self.console.is_terminal and trainer.is_global_zero:
+            self.live.start()
 
     def on_train_batch_end(
         self,
@@ -68,24 +70,21 @@ class TrainingProgress(Callback):
         for name, value in loss_terms(trainer).items():
             mean = self.means.get(name, value)
             self.means[name] = mean * self.smoothing + value * (1 - self.smoothing)
-        step = trainer.global_step
-        if step % trainer.log_every_n_steps and step < trainer.max_steps:  # type: ignore[attr-defined]
+        step, every = trainer.global_step, int(trainer.log_every_n_steps)  # type: ignore[attr-defined]
+        if step % every and step < trainer.max_steps:
             return
         elapsed = self.bar.tasks[0].elapsed or 1e-9
-        terms = "  ".join(f"{name} {float(mean):.4f}" for name, mean in self.means.items())
         rate = self.images / elapsed
-        self.bar.update(self.task, completed=step, rate=rate, terms=terms)
-        tenth = max(1, trainer.max_steps // 10)
-        if self.bar.disable and trainer.is_global_zero and step % tenth < trainer.log_every_n_steps:  # type: ignore[attr-defined]
+        terms = "  ".join(f"{name} {float(mean):.4f}" for name, mean in self.means.items())
+        self.bar.update(self.task, completed=step, rate=rate)
+        self.losses.plain = terms
+        tenth = max(every, trainer.max_steps // 10)
+        if not self.console.is_terminal and trainer.is_global_zero and step % tenth < every:
             left = (trainer.max_steps - step) * elapsed / max(1, step - self.first_step)
-            self.console.print(
-                f"{self.name} {step}/{trainer.max_steps}  {rate:.1f} img/s  "
-                f"ETA {left:.0f} s  {terms}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            line = f"{self.name} {step}/{trainer.max_steps}  {rate:.1f} img/s  ETA {left:.0f} s"
+            self.console.print(f"{line}  {terms}", highlight=False, soft_wrap=True)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Close the bar, also after an error, so that the terminal is left clean."""
-        if hasattr(self, "bar"):
-            self.bar.stop()
+        if hasattr(self, "live"):
+            self.live.stop()
