@@ -17,7 +17,7 @@ from pytorch_lightning import Callback
 
 from stylenet import train as training
 from stylenet.checkpoint import load_model
-from stylenet.config import CHECKPOINT
+from stylenet.config import CHECKPOINT, FOLDER
 
 SMALL = [
     *(
@@ -79,6 +79,28 @@ def test_a_run_leaves_everything_and_learns(
     with Image.open(folder / "preview.png") as sheet:
         colours = np.asarray(sheet)
     assert (colours != 255).mean() > 0.3
+
+
+@pytest.mark.parametrize("name", [path.stem for path in (FOLDER / "experiment").glob("*.yaml")])
+def test_every_experiment_runs(
+    name: str, tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "run"
+    assert (
+        run(monkeypatch, f"experiment={name}", style, f"run={folder}", "trainer.max_steps=2") == 0
+    )
+    assert (folder / "model.pt").exists()
+
+
+def test_a_sweep_leaves_a_run_for_each_value(
+    tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch
+):
+    sweep = [f"hydra.sweep.dir={tmp_path / 'sweep'}", "trainer.max_steps=2"]
+    assert run(monkeypatch, "hydra.mode=MULTIRUN", style, "loss.style_weight=1,2", *sweep) == 0
+    weights = [
+        load_model(tmp_path / "sweep" / number).config["loss"]["style_weight"] for number in "01"
+    ]
+    assert weights == [1, 2]
 
 
 def test_vgg_is_neither_trained_nor_kept(
