@@ -45,8 +45,9 @@ def errors_on_one_line() -> Iterator[None]:
     try:
         yield
     except _CONFIG_ERRORS as error:
-        if find_user_error(error):
-            raise
+        user_error = find_user_error(error) or find_user_error(error.__context__)
+        if user_error:  # raised by a class or a resolver of ours, wrapped by Hydra or OmegaConf
+            raise user_error from error
         text = str(error)
         for repetition in ("full_key", "Config search path"):
             text = text.split(repetition)[0]
@@ -94,7 +95,8 @@ def check_types(config: dict[str, Any], choices: dict[str, str]) -> None:
         UserError: a value of another type.
     """
     groups = [f"{k}={v}" for k, v in choices.items() if v and not k.startswith("hydra/")]
-    shipped = OmegaConf.to_container(compose("train", overrides=groups), resolve=True)
+    device = f"trainer.accelerator={config['trainer']['accelerator']}"  # others may not be here
+    shipped = OmegaConf.to_container(compose("train", overrides=[*groups, device]), resolve=True)
     for name, value in _leaves(config):
         default: Any = shipped
         for key in name.split("."):

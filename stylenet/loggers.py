@@ -22,7 +22,7 @@ class Wandb(WandbLogger):
     def __init__(self, offline: bool, **options: Any) -> None:
         # Lightning's own `offline` would put all later runs of the process offline too.
         super().__init__(mode="offline" if offline else None, **options)
-        del self._wandb_init["anonymous"]  # wandb warns of it, whatever its value
+        self._wandb_init.pop("anonymous", None)  # wandb warns of it, whatever its value
 
     @property
     def experiment(self) -> Any:

@@ -220,6 +220,7 @@ def test_resuming_on_another_picture_is_refused(
         ("data.size=-3", "size"),
         ("net._target_=stylenet.nets.nothing", "stylenet.nets.nothing"),
         ("style=", "style"),
+        ("trainer=gpu", "use trainer=cpu"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(

@@ -37,7 +37,7 @@ class FiniteLoss(Callback):
         """
         due = trainer.global_step % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
         if (due or loss.device.type == "cpu") and not bool(torch.isfinite(loss)):
-            raise UserError(self._message(trainer, float(loss)))
+            raise UserError(self._message(trainer, float(loss.detach())))
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

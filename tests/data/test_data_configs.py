@@ -7,6 +7,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
+from stylenet.config import register_resolvers
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.hub import HubPhotos
 from stylenet.data.module import PhotoDataModule
@@ -14,12 +15,15 @@ from stylenet.data.samples import SamplePhotos
 from stylenet.data.stream import HubStream
 from stylenet.errors import UserError, find_user_error
 
+register_resolvers()
 CONFIGS = Path(__file__).parents[2] / "conf"
 
 
 def data(choice: str, *overrides: str) -> PhotoDataModule:
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        composed = compose(overrides=["+seed=5", f"+data={choice}", *overrides])
+        composed = compose(
+            "train", overrides=["seed=5", "trainer=cpu", f"data={choice}", *overrides]
+        )
     return instantiate(composed.data)
 
 
@@ -33,7 +37,7 @@ def test_folder():
     module = data("folder", "data.path=PHOTOS", "data.validation=VAL", "data.size=200")
     assert module.source == FolderPhotos("PHOTOS", without="VAL")
     assert module.validation == FolderPhotos("VAL")
-    assert module.cache_side == 250
+    assert module.cache_side == 288
     with pytest.raises(InstantiationException) as error:
         data("folder")
     assert isinstance(find_user_error(error.value), UserError)
