@@ -13,7 +13,6 @@ from PIL import Image
 from stylenet.images import Bytes
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # Rec. 601
-_WIDEST = 1.5  # side on the photograph / side of the crop
 _ORDER, _CROP = 0, 1  # two independent random streams from one seed
 
 
@@ -40,10 +39,8 @@ class RandomCrop:
     jitter: brightness, contrast and saturation are each multiplied by a factor drawn uniformly
         from [1 - jitter, 1 + jitter]; 0 leaves colours alone.
 
-    The square's side on the photograph is drawn log-uniformly between `size` and half as much
-    again (or the shorter side, where that is less), so that every zoom is equally likely; shrunk
-    further, photographs have more detail to the pixel than those that are stylised later. A
-    photograph below `size` is enlarged.
+    The square's side on the photograph is drawn log-uniformly between `size` and the shorter
+    side, so that every zoom is equally likely; a photograph below `size` is enlarged.
     """
 
     size: int
@@ -68,7 +65,7 @@ class RandomCrop:
 
 def _random_square(photo: Bytes, size: int, random: np.random.Generator) -> Bytes:
     height, width = photo.shape[:2]
-    longest = min(height, width, round(_WIDEST * size))
+    longest = min(height, width)
     shortest = min(size, longest)
     side = round(math.exp(random.uniform(math.log(shortest), math.log(longest))))
     top = int(random.integers(height - side + 1))

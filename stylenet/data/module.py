@@ -21,7 +21,7 @@ from stylenet.images import Bytes
 
 _log = logging.getLogger(__name__)
 
-_ZOOM = 1.5  # cached side / crop side: the widest crop, see `RandomCrop`
+_ZOOM = 1.25  # cached side / crop side: some choice of scale, at 1.6 times the disk of none
 _PREVIEWS = 6  # validation photographs
 _PREVIEW_SIDE = 512  # pixels, the longer side
 
@@ -35,8 +35,8 @@ class PhotoDataModule(LightningDataModule):
     size: pixels, the side of a crop.
     batch_size: crops in a batch, per process.
     seed: the stream of crops is a pure function of it and of the position in the stream.
-    cache_side: pixels, the shorter side at which photographs are cached; by default 1.5 size.
-        Crops cover from `size` pixels of the cached photograph to 1.5 times as many.
+    cache_side: pixels, the shorter side at which photographs are cached; by default 1.25 size.
+        Crops cover from `size` pixels of the cached photograph up to all of its shorter side.
     workers: processes that prepare batches; their number does not change the stream. A streamed
         source uses one at most.
     jitter: strength of the colour jitter, see `RandomCrop`.

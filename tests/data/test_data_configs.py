@@ -37,7 +37,7 @@ def test_folder():
     module = data("folder", "data.path=PHOTOS", "data.validation=VAL", "data.size=200")
     assert module.source == FolderPhotos("PHOTOS", without="VAL")
     assert module.validation == FolderPhotos("VAL")
-    assert module.cache_side == 288
+    assert module.cache_side == 250
     with pytest.raises(InstantiationException) as error:
         data("folder")
     assert isinstance(find_user_error(error.value), UserError)
