@@ -4,14 +4,18 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 extra="${1:-}"
 stamp=".venv/.installed${extra:+-$extra}"
 if [ ! -x .venv/bin/python ]; then
-  python="$(command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)" || {
-    echo "error: no python3 found; install Python 3.11 or newer" >&2
+  python=""
+  for candidate in python3 python3.13 python3.12 python3.11; do
+    # Asked, not looked up: version managers leave names on the path that do not run.
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      python="$candidate"
+      break
+    fi
+  done
+  if [ -z "$python" ]; then
+    echo "error: no Python 3.11 or newer found; install one" >&2
     exit 2
-  }
-  "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
-    echo "error: $("$python" --version) is too old; install Python 3.11 or newer" >&2
-    exit 2
-  }
+  fi
   "$python" -m venv .venv || {
     echo "error: cannot make .venv; on Debian install python3-venv" >&2
     exit 2
