@@ -88,10 +88,12 @@ def sheet(style: Bytes, pairs: list[tuple[Bytes, Bytes]], height: int) -> Bytes:
     """Tile pictures, each uint8 (H, W, 3): the style picture, then original | stylised pairs.
 
     Returns:
-        uint8 (H, W, 3), two pairs a row on white, the style picture filling the left column.
+        uint8 (H, W, 3) on white: the style picture on the left, then one pair a row, or two where
+        there are more than three.
     """
     gap = height // 24
-    rows = [pairs[i : i + 2] for i in range(0, len(pairs), 2)]
+    across = 1 if len(pairs) <= 3 else 2
+    rows = [pairs[i : i + across] for i in range(0, len(pairs), across)]
     tiles = [[_fit(rgb, height) for pair in row for rgb in pair] for row in rows]
     column = _fit(style, height)
     width = column.width + max(sum(t.width + gap for t in row) for row in tiles)
