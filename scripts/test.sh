@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets everything up and runs what CI runs: ruff, mypy and pytest (its arguments are passed on).
 set -euo pipefail
-. "$(dirname "$0")/venv.sh" dev
+. "$(dirname "$0")/venv.sh"
+install_into_venv dev
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy

@@ -1,28 +1,31 @@
-# Sourced by the other scripts: makes .venv and installs stylenet into it, once per version of
-# pyproject.toml. Usage: . scripts/venv.sh [EXTRA]
+# Sourced by the other scripts: goes to the repository's root and defines `install_into_venv`.
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-extra="${1:-}"
-stamp=".venv/.installed${extra:+-$extra}"
-if [ ! -x .venv/bin/python ]; then
-  python=""
-  for candidate in python3 python3.13 python3.12 python3.11; do
-    # Asked, not looked up: version managers leave names on the path that do not run.
-    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-      python="$candidate"
-      break
+
+# Makes .venv and installs stylenet into it, once per version of pyproject.toml.
+# Usage: install_into_venv [EXTRA]
+install_into_venv() {
+  local extra="${1:-}" python="" candidate
+  local stamp=".venv/.installed${extra:+-$extra}"
+  if [ ! -x .venv/bin/python ]; then
+    for candidate in python3 python3.13 python3.12 python3.11; do
+      # Asked, not looked up: version managers leave names on the path that do not run.
+      if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        python="$candidate"
+        break
+      fi
+    done
+    if [ -z "$python" ]; then
+      echo "error: no Python 3.11 or newer found; install one" >&2
+      exit 2
     fi
-  done
-  if [ -z "$python" ]; then
-    echo "error: no Python 3.11 or newer found; install one" >&2
-    exit 2
+    "$python" -m venv .venv || {
+      echo "error: cannot make .venv; on Debian install python3-venv" >&2
+      exit 2
+    }
   fi
-  "$python" -m venv .venv || {
-    echo "error: cannot make .venv; on Debian install python3-venv" >&2
-    exit 2
-  }
-fi
-if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
-  echo "Installing stylenet into .venv (the first time takes some minutes) …"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extra:+[$extra]}"
-  touch "$stamp"
-fi
+  if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
+    echo "Installing stylenet into .venv (the first time takes some minutes) …"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extra:+[$extra]}"
+    touch "$stamp"
+  fi
+}
