@@ -4,8 +4,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Makes .venv and installs stylenet into it, once per version of pyproject.toml.
 # Usage: install_into_venv [EXTRA]
 install_into_venv() {
-  local extra="${1:-}" python="" candidate
-  local stamp=".venv/.installed${extra:+-$extra}"
+  local extra="${1:-}" python="" candidate stamp
+  for stamp in .venv/.installed-dev ".venv/.installed${extra:+-$extra}"; do  # dev has it all
+    if [ -e "$stamp" ] && [ ! pyproject.toml -nt "$stamp" ]; then
+      return
+    fi
+  done
   if [ ! -x .venv/bin/python ]; then
     for candidate in python3 python3.13 python3.12 python3.11; do
       # Asked, not looked up: version managers leave names on the path that do not run.
@@ -23,9 +27,7 @@ install_into_venv() {
       exit 2
     }
   fi
-  if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
-    echo "Installing stylenet into .venv (the first time takes some minutes) …"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extra:+[$extra]}"
-    touch "$stamp"
-  fi
+  echo "Installing stylenet into .venv (the first time takes some minutes) …"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extra:+[$extra]}"
+  touch "$stamp"
 }
