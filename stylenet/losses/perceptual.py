@@ -16,10 +16,11 @@ class PerceptualLoss(nn.Module):
     """Content + style + total variation (Gatys et al. 2016; Johnson et al. 2016).
 
     With ``relative=False`` a layer's error is the plain mean square: of feature differences for
-    content, of Gram differences (`gram_matrix`'s normaliser) for style. Such errors differ over
-    1000-fold between layers and between style pictures. With ``relative=True`` each is divided by
-    the target's own mean square, so that 1 means "as far off as a blank", a layer's share is its
-    weight, and one style weight means the same strength for every picture.
+    content, of Gram differences (`gram_matrix`'s normaliser) for style. Such style errors were seen
+    to differ 3000-fold between layers and 30-fold between style pictures. With
+    ``relative=True`` each is divided by the target's own mean square, so that 1 means "as far off
+    as a blank", a layer's share is its weight, and one style weight means the same strength for
+    every picture.
 
     Args:
         content_layers: VGG layer → weight within the content term.

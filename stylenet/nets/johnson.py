@@ -12,14 +12,13 @@ from stylenet.nets.blocks import Conv, ConvNormReLU, Norm, Residual
 
 CENTRE = 0.5
 CONTRAST = 64 / 255
-"""The net works on (image - 1/2) / CONTRAST: about unit variance in and out, the middle grey at
-the start of training. Measured: half the steps to the same loss, against inputs in 0-255."""
+"""The net works on (image - 1/2) / CONTRAST: about unit variance in and out, and middle grey at
+the start of training."""
 
 NORMS: dict[str, Norm] = {
     "instance": partial(nn.InstanceNorm2d, affine=True),
     "batch": nn.BatchNorm2d,
 }
-
 
 UPSAMPLINGS = {"smooth": "bilinear", "nearest": "nearest"}
 """Choice → how features are resized."""
