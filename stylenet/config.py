@@ -120,9 +120,14 @@ def check_resumable(config: dict[str, Any], saved: Path) -> None:
     """Hold the config of a resumed run against the one it was started with.
 
     Raises:
-        UserError: they differ in anything that bears on the weights.
+        UserError: they differ in anything that bears on the weights, or `saved` is no config.
     """
-    before = yaml.safe_load(saved.read_text())
+    try:
+        before = yaml.safe_load(saved.read_text())
+    except (FileNotFoundError, UnicodeDecodeError, yaml.YAMLError):
+        before = None
+    if not isinstance(before, dict):
+        raise UserError(f"{saved} is missing or no config; resume from a checkpoint in its run")
     for key in sorted((before.keys() | config.keys()) - _FREE_TO_CHANGE):
         difference = _first_difference(key, before.get(key), config.get(key))
         if difference:

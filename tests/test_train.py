@@ -199,6 +199,25 @@ def test_resuming_on_another_picture_is_refused(
     assert "style_picture.sha256" in capsys.readouterr().err
 
 
+def test_a_damaged_or_lost_state_is_named_on_one_line(
+    tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    folder = tmp_path / "run"
+    resume = (style, f"run={folder}", "trainer.max_steps=3", "ckpt=last")
+    run(monkeypatch, *resume[:-1])
+    state = folder / CHECKPOINT
+    state.write_bytes(state.read_bytes()[:1000])
+    for damage, named in (
+        (lambda: None, f"error: {state} is no training checkpoint"),
+        (lambda: torch.save({"weights": {}}, state), f"error: {state} is no training checkpoint"),
+        ((folder / "config.yaml").unlink, f"error: {folder / 'config.yaml'} is missing"),
+    ):
+        damage()
+        capsys.readouterr()
+        assert run(monkeypatch, *resume) == 2
+        assert capsys.readouterr().err.strip().splitlines()[-1].startswith(named)
+
+
 @pytest.mark.parametrize(
     ("override", "named"),
     [

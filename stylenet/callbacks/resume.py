@@ -9,6 +9,7 @@ import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from stylenet.errors import UserError
 from stylenet.images import write_atomically
 
 
@@ -24,6 +25,25 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             UserError: the file cannot be written.
         """
         write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
+
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: Any = "cpu",
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        """Read the checkpoint at `path`.
+
+        Raises:
+            UserError: the file is damaged, or no checkpoint.
+        """
+        try:
+            checkpoint: dict[str, Any] = super().load_checkpoint(path, map_location, weights_only)
+        except Exception:  # on other files the unpickler raises errors of many kinds
+            checkpoint = {}
+        if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+            raise UserError(f"{path} is no training checkpoint, or is damaged; start anew")
+        return checkpoint
 
 
 class LastCheckpoint(Callback):

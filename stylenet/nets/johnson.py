@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
@@ -33,13 +34,16 @@ class TransformerNet(nn.Module):
     loss is content with it: trained shortly, nearest-neighbour and bilinear resizing leave
     diagonal hatching locked to the pixel grid, with spectral lines at 1/4 and 1/2 cycle per pixel.
     Smoothing the quarter-size features by [1 2 1]/4, which has its zero at their highest
-    frequency, then resizing bilinearly, takes the lines away.
+    frequency, then resizing bilinearly, takes the lines away. The photo's fine detail, which the
+    quarter size cannot carry, then comes over skips from the way down (Ronneberger et al. 2015).
 
     Args:
         width: factor on Johnson's channels 32, 64, 128.
         blocks: residual blocks at a quarter of the size.
         norm: ``instance``, or ``batch`` to see why not.
         upsampling: ``smooth``, or ``nearest`` as published, to see the hatching.
+        skips: convolve half- and full-size features from the way down beside the upsampled ones;
+            False as published.
 
     Raises:
         UserError: an unknown norm or upsampling, or a width that leaves no channel.
@@ -51,6 +55,7 @@ class TransformerNet(nn.Module):
         blocks: int = 5,
         norm: str = "instance",
         upsampling: str = "smooth",
+        skips: bool = True,
     ) -> None:
         super().__init__()
         if upsampling not in UPSAMPLINGS:
@@ -69,8 +74,9 @@ class TransformerNet(nn.Module):
         self.down1 = ConvNormReLU(low, mid, 3, make_norm, stride=2)
         self.down2 = ConvNormReLU(mid, high, 3, make_norm, stride=2)
         self.residuals = nn.Sequential(*(Residual(high, make_norm) for _ in range(blocks)))
-        self.up1 = ConvNormReLU(high, mid, 3, make_norm)
-        self.up2 = ConvNormReLU(mid, low, 3, make_norm)
+        self.skips = skips
+        self.up1 = ConvNormReLU(high + mid * skips, mid, 3, make_norm)
+        self.up2 = ConvNormReLU(mid + low * skips, low, 3, make_norm)
         self.head = Conv(low, 3, 9, bias=True)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -78,15 +84,16 @@ class TransformerNet(nn.Module):
         full = self.stem((image - CENTRE) / CONTRAST)  # (B, 32, H, W)
         half = self.down1(full)  # (B, 64, ⌈H/2⌉, ⌈W/2⌉)
         quarter = self.residuals(self.down2(half))  # (B, 128, ⌈H/4⌉, ⌈W/4⌉)
-        x = self.up1(self._upsample_to(self.smooth(quarter), half))
-        x = self.up2(self._upsample_to(x, full))
+        x = self.up1(self._upsample(self.smooth(quarter), half))
+        x = self.up2(self._upsample(x, full))
         out: Tensor = self.head(x) * CONTRAST + CENTRE
         return out
 
-    def _upsample_to(self, x: Tensor, like: Tensor) -> Tensor:
-        """Double the size, then drop the row and column by which an odd `like` is smaller."""
+    def _upsample(self, x: Tensor, beside: Tensor) -> Tensor:
+        """Double the size, drop the row and column by which an odd `beside` is smaller, join it."""
         double = interpolate(x, scale_factor=2.0, mode=self.resize)
-        return double[..., : like.shape[-2], : like.shape[-1]]
+        double = double[..., : beside.shape[-2], : beside.shape[-1]]
+        return torch.cat([double, beside], 1) if self.skips else double
 
 
 def binomial(x: Tensor) -> Tensor:

@@ -1,0 +1,118 @@
+"""Muon: momentum whose singular values are all made one, for the weights of convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+NARROW = 8
+"""Matrices with fewer rows have no spectrum to even out; Adam updates them."""
+
+QUINTIC = (3.4445, -4.7750, 2.0315)
+"""Coefficients of the Newton-Schulz iteration (Jordan et al. 2024); five rounds bring singular
+values from [0.01, 1] to within about 0.7 and 1.2, which is even enough, and soon."""
+
+ROUNDS = 5
+
+MATCH = 0.2
+"""The root mean square of Adam's updates, to which Muon's are scaled (Liu et al. 2025, eq. 4): one
+learning rate then means the same for both."""
+
+
+class Muon(Optimizer):
+    """Muon (Jordan et al. 2024) for wide matrices, Adam (Kingma & Ba 2015) for the rest.
+
+    A convolution's weight is the matrix of its output channels over everything that they read.
+    Short trainings gain from the even step: every direction of a layer learns at once.
+
+    Args:
+        params: parameters of a net; those of at least two axes and `NARROW` rows go by Muon.
+        lr: learning rate of both.
+        momentum: of Muon, as in Nesterov's method.
+        betas: of Adam.
+        eps: of both, against division by zero.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 2e-3,
+        momentum: float = 0.95,
+        betas: tuple[float, float] = (0.9, 0.99),
+        eps: float = 1e-8,
+    ) -> None:
+        params = list(params)
+        wide = [p for p in params if p.ndim > 1 and len(p) >= NARROW]
+        rest = [p for p in params if p.ndim <= 1 or len(p) < NARROW]
+        groups = [{"params": wide, "wide": True}, {"params": rest, "wide": False}]
+        defaults = {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps}
+        super().__init__([group for group in groups if group["params"]], defaults)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient.
+
+        Args:
+            closure: computes the gradients, and the loss that is returned.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            params = [p for p in group["params"] if p.grad is not None]
+            (self._muon if group["wide"] else self._adam)(params, group)
+        return loss
+
+    def _muon(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
+        for p in params:
+            assert p.grad is not None
+            average = self.state[p].setdefault("average", torch.zeros_like(p))
+            average.lerp_(p.grad, 1 - group["momentum"])
+            ahead = p.grad.lerp(average, group["momentum"])
+            alike.setdefault(p.shape, []).append((p, ahead.flatten(1)))
+        for shape, pairs in alike.items():
+            matrices = torch.stack([matrix for _, matrix in pairs])
+            scale = MATCH * max(matrices.shape[1:]) ** 0.5
+            updates = orthogonalize(matrices, group["eps"]) * scale
+            for (p, _), update in zip(pairs, updates, strict=True):
+                p.sub_(update.view(shape), alpha=group["lr"])
+
+    def _adam(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        beta1, beta2 = group["betas"]
+        for p in params:
+            assert p.grad is not None
+            state = self.state[p]
+            if not state:
+                state.update(step=0, mean=torch.zeros_like(p), square=torch.zeros_like(p))
+            state["step"] += 1
+            state["mean"].lerp_(p.grad, 1 - beta1)
+            state["square"].lerp_(p.grad.square(), 1 - beta2)
+            mean = state["mean"] / (1 - beta1 ** state["step"])
+            square = state["square"] / (1 - beta2 ** state["step"])
+            p.addcdiv_(mean, square.sqrt() + group["eps"], value=-group["lr"])
+
+
+def orthogonalize(matrices: Tensor, eps: float = 1e-8) -> Tensor:
+    """Bring all singular values near 1 by Newton-Schulz iteration, and leave the directions.
+
+    Args:
+        matrices: (N, rows, columns), of any scale.
+        eps: least norm; smaller matrices stay small.
+
+    Returns:
+        (N, rows, columns).
+    """
+    tall = matrices.shape[1] > matrices.shape[2]
+    x: Tensor = matrices.mT if tall else matrices
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(eps)
+    a, b, c = QUINTIC
+    for _ in range(ROUNDS):
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    return x.mT if tall else x
