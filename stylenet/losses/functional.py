@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -17,9 +21,34 @@ def gram_matrix(features: Tensor) -> Tensor:
     Returns:
         (B, C, C), symmetric, positive semi-definite.
     """
-    channels, height, width = features.shape[1:]
-    flat = features.float().movedim(1, 3).flatten(1, 2)  # (B, H·W, C): no copy if channels last
-    return flat.mT @ flat / (channels * height * width)
+    gram: Tensor = _Gram.apply(features)
+    return gram
+
+
+class _Gram(torch.autograd.Function):
+    """F Fᵀ, with the gradient (dG + dGᵀ) F: one product, where autograd takes two."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        ctx.save_for_backward(features)
+        with torch.autocast(features.device.type, enabled=False):
+            flat = _pixels(features)
+            gram: Tensor = flat.mT @ flat / features[0].numel()
+        return gram
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (features,) = ctx.saved_tensors
+        both = (gradient + gradient.mT) / features[0].numel()
+        batch, channels, height, width = features.shape
+        pixels: Tensor = (_pixels(features) @ both).to(features.dtype)
+        return pixels.view(batch, height, width, channels).movedim(3, 1)
+
+
+def _pixels(features: Tensor) -> Tensor:
+    """(B, C, H, W) → (B, H·W, C) in float32: no copy if float32 and channels last."""
+    return features.movedim(1, 3).flatten(1, 2).float()
 
 
 def squared_error(value: Tensor, target: Tensor) -> Tensor:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from stylenet.errors import UserError
-from stylenet.nets.blocks import Conv, ConvNormReLU, Norm, Residual
+from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, Norm, Residual
 
 CENTRE = 0.5
 CONTRAST = 64 / 255
@@ -17,7 +15,7 @@ CONTRAST = 64 / 255
 the start of training."""
 
 NORMS: dict[str, Norm] = {
-    "instance": partial(nn.InstanceNorm2d, affine=True),
+    "instance": InstanceNorm,
     "batch": nn.BatchNorm2d,
 }
 

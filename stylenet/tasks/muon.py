@@ -112,7 +112,12 @@ def orthogonalize(matrices: Tensor, eps: float = 1e-8) -> Tensor:
     x: Tensor = matrices.mT if tall else matrices
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(eps)
     a, b, c = QUINTIC
+    square = x @ x.mT  # every round is a polynomial of this small matrix, and they commute
+    one = torch.eye(x.shape[1], device=x.device, dtype=x.dtype).expand_as(square)
+    rounds = one
     for _ in range(ROUNDS):
-        square = x @ x.mT
-        x = a * x + (b * square + c * square @ square) @ x
+        polynomial = a * one + b * square + c * square @ square
+        rounds = polynomial @ rounds
+        square = polynomial @ square @ polynomial
+    x = rounds @ x
     return x.mT if tall else x

@@ -57,6 +57,11 @@ class PerceptualTask(LightningModule):
         with torch.no_grad():
             loss.set_style(self.vgg(to_tensor(resize_shorter_side(style, style_size))))
 
+    def on_fit_start(self) -> None:
+        """Keep the frozen VGG in the precision it is used in: autocast would cast it every step."""
+        if self.trainer.precision == "bf16-mixed":
+            self.vgg.stages.bfloat16()
+
     def forward(self, image: Tensor) -> Tensor:
         """Stylise: (B, 3, H, W) in [0, 1] → the same shape, unclamped."""
         stylized: Tensor = self.net(image)

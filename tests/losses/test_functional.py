@@ -52,3 +52,21 @@ def test_errors_keep_the_batch_axis():
     value = torch.stack([torch.ones(2, 3, 3), torch.full((2, 3, 3), 4.0)])
     assert squared_error(value, target).tolist() == [0, 9]
     assert energy(value).tolist() == [1, 16]
+
+
+def test_the_gram_matrix_has_the_gradient_that_autograd_finds():
+    features = torch.randn(2, 3, 4, 5, dtype=torch.float32)
+    asymmetric = torch.randn(2, 3, 3)
+    gradients = []
+    for gram in (gram_matrix, lambda x: x.flatten(2) @ x.flatten(2).mT / x[0].numel()):
+        x = features.clone().requires_grad_()
+        (gram(x) * asymmetric).sum().backward()
+        gradients.append(x.grad)
+    torch.testing.assert_close(*gradients)
+
+
+def test_the_gram_matrix_stays_float32_under_autocast():
+    features = torch.randn(1, 8, 16, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        gram = gram_matrix(features)
+    torch.testing.assert_close(gram, gram_matrix(features), rtol=0, atol=0)

@@ -1,0 +1,314 @@
+#!/usr/bin/env python
+"""How fast is a training step? Side by side with pytorch/examples' fast_neural_style.
+
+Both train the same net (Johnson's, full width, nearest upsampling) under the same loss, VGG-16 and
+batch. Before anything is timed, the same weights must give the same pictures (within 1e-3 of the
+value range, float32) and the same loss (within 1 % in the precision that is timed). Steps are
+timed by turns, ours and the reference's; the figures are medians, the ratios those of each turn.
+VGG's weights are random here, which changes no speed.
+
+    python scripts/benchmark_training.py EXAMPLES_CHECKOUT [--sizes 128 256] [--batch 4]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import multiprocessing
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from statistics import median
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, mse_loss
+from torch.utils.flop_counter import FlopCounterMode
+
+from stylenet.errors import UserError, exit_on_user_error
+from stylenet.hardware import kind
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.nets.johnson import CENTRE, CONTRAST, TransformerNet
+from stylenet.tasks.muon import Muon
+from stylenet.tasks.perceptual import PerceptualTask
+from stylenet.tasks.schedule import warmup_cosine
+from stylenet.tensors import to_tensor
+from stylenet.vgg import VGG
+
+CONTENT_WEIGHT, STYLE_WEIGHT = 1e5, 1e10  # the reference's defaults
+NAMES = {
+    "stem": ("conv1", "in1"),
+    "down1": ("conv2", "in2"),
+    "down2": ("conv3", "in3"),
+    "up1": ("deconv1", "in4"),
+    "up2": ("deconv2", "in5"),
+}
+"""Layers of ours with a norm → the reference's convolution and norm."""
+
+Step = Callable[[Tensor], float]
+
+
+class Reference:
+    """The modules of a checkout of pytorch/examples, and its training step as it stands."""
+
+    def __init__(self, checkout: Path) -> None:
+        self.folder = checkout / "fast_neural_style" / "neural_style"
+        torch.manual_seed(0)
+        layers = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"])
+        for layer in layers:
+            if isinstance(layer, nn.Conv2d):  # a ReLU net of this keeps its features' size
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        self.weights = {f"features.{name}": value for name, value in layers.state_dict().items()}
+        vgg = self._module("vgg")
+        weights = SimpleNamespace(IMAGENET1K_V1=None)
+        vgg.models = SimpleNamespace(
+            vgg16=lambda weights: SimpleNamespace(features=layers), VGG16_Weights=weights
+        )
+        self.vgg = vgg.Vgg16()
+        self.net = self._module("transformer_net").TransformerNet()
+        self.tools = self._module("utils")
+
+    def _module(self, name: str) -> ModuleType:
+        file = self.folder / f"{name}.py"
+        if not file.is_file():
+            raise UserError(f"{file} does not exist; give a checkout of pytorch/examples")
+        spec = importlib.util.spec_from_file_location(f"reference_{name}", file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    def loss(self, photo: Tensor, grams: list[Tensor]) -> Tensor:
+        """The reference's total loss on `photo` (B, 3, H, W) in [0, 255]."""
+        y, x = self.net(photo), photo.clone()
+        y, x = self.tools.normalize_batch(y), self.tools.normalize_batch(x)
+        features, content = self.vgg(y), self.vgg(x)
+        total: Tensor = CONTENT_WEIGHT * mse_loss(features.relu2_2, content.relu2_2)
+        for feature, gram in zip(features, grams, strict=True):
+            target = gram.expand(len(photo), -1, -1)
+            total = total + STYLE_WEIGHT * mse_loss(self.tools.gram_matrix(feature), target)
+        return total
+
+    def grams(self, style: Tensor) -> list[Tensor]:
+        """Its targets for a style picture (1, 3, H, W) in [0, 255]."""
+        with torch.no_grad():
+            features = self.vgg(self.tools.normalize_batch(style.clone()))
+            return [self.tools.gram_matrix(feature) for feature in features]
+
+    def step(self, style: Tensor) -> Step:
+        """Its training step on photos in [0, 1]."""
+        optimizer = torch.optim.Adam(self.net.parameters(), 1e-3)
+        grams = self.grams(style * 255)
+
+        def step(photo: Tensor) -> float:
+            optimizer.zero_grad()
+            total = self.loss(photo * 255, grams)
+            total.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            return total.item()
+
+        return step
+
+
+class Ours:
+    """stylenet's task with the reference's net, loss and VGG."""
+
+    def __init__(self, reference: Reference, style: Tensor, bf16: bool) -> None:
+        loss = PerceptualLoss(
+            content_layers={"relu2_2": 1.0},
+            style_layers={"relu1_2": 1.0, "relu2_2": 1.0, "relu3_3": 1.0, "relu4_3": 1.0},
+            content_weight=CONTENT_WEIGHT,
+            style_weight=STYLE_WEIGHT,
+            tv_weight=0.0,
+            relative=False,
+        )
+        net = TransformerNet(upsampling="nearest", skips=False)
+        net.load_state_dict(translate(reference.net.state_dict(), net.state_dict()))
+        with tempfile.NamedTemporaryFile(suffix=".pt") as file:
+            torch.save(reference.weights, file.name)
+            vgg = partial(VGG, weights=file.name, architecture="vgg16")
+            rgb = (style[0].permute(1, 2, 0) * 255).round().byte().numpy()
+            self.task = PerceptualTask(
+                net, vgg, loss, rgb, min(rgb.shape[:2]), Muon, partial(warmup_cosine, warmup=20)
+            )
+        self.bf16 = bf16
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The precision that is timed."""
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.bf16)
+
+    def loss(self, photo: Tensor) -> Tensor:
+        """The total loss of each photo, (B,)."""
+        with self.autocast():
+            return self.task.loss.total(self.task.terms(photo))
+
+    def step(self) -> Step:
+        """Our training step on photos in [0, 1]."""
+        if self.bf16:
+            self.task.vgg.stages.bfloat16()
+
+        def step(photo: Tensor) -> float:
+            self.task.optimizer.zero_grad()
+            total = self.loss(photo.contiguous(memory_format=torch.channels_last))
+            total.log().mean().backward()
+            self.task.optimizer.step()
+            return total.mean().item()
+
+        return step
+
+
+def translate(theirs: dict[str, Tensor], ours: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The reference's weights under our names and for our units.
+
+    The reference reads and writes 0-255; biases before an InstanceNorm change nothing.
+    """
+    state = dict(ours)
+    layers = {f"{name}.": (f"{c}.conv2d.", f"{n}.") for name, (c, n) in NAMES.items()}
+    for i in range(5):
+        layers[f"residuals.{i}.body.0."] = (f"res{i + 1}.conv1.conv2d.", f"res{i + 1}.in1.")
+        state[f"residuals.{i}.body.1.weight"] = theirs[f"res{i + 1}.conv2.conv2d.weight"]
+        for part in ("weight", "bias"):
+            state[f"residuals.{i}.body.2.{part}"] = theirs[f"res{i + 1}.in2.{part}"]
+    for name, (conv, norm) in layers.items():
+        state[f"{name}0.weight"] = theirs[f"{conv}weight"]
+        for part in ("weight", "bias"):
+            state[f"{name}1.{part}"] = theirs[f"{norm}{part}"]
+    state["stem.0.weight"] = theirs["conv1.conv2d.weight"] * 255 * CONTRAST
+    state["head.weight"] = theirs["deconv3.conv2d.weight"] / 255 / CONTRAST
+    state["head.bias"] = (theirs["deconv3.conv2d.bias"] / 255 - CENTRE) / CONTRAST
+    return state
+
+
+def check_equal(reference: Reference, ours: Ours, photo: Tensor, style: Tensor) -> None:
+    """Hold both to the same pictures and the same loss before anything is timed.
+
+    Raises:
+        UserError: they differ by more than the tolerances.
+    """
+    with torch.no_grad():
+        picture = (ours.task.net(photo) - reference.net(photo * 255) / 255).abs().max().item()
+        theirs = reference.loss(photo * 255, reference.grams(style * 255)).item()
+        loss = abs(ours.loss(photo).mean().item() / theirs - 1)
+    print(f"same weights: pictures differ by {picture:.1e} of the range, losses by {loss:.2%}")
+    if picture > 1e-3 or loss > 0.01:
+        raise UserError("the two do not compute the same thing; nothing was timed")
+
+
+def drawn(batch: int, size: int, seed: int) -> Tensor:
+    """Pictures with edges and shades of every size, (B, 3, size, size) in [0, 1]."""
+    rng = np.random.default_rng(seed)
+    layers = [rng.random((batch, 3, size >> k, size >> k)) for k in range(2, 6)]
+    whole = sum(np.kron(layer, np.ones((1, 1, 2**k, 2**k))) for k, layer in enumerate(layers, 2))
+    return torch.from_numpy(np.asarray(whole) / len(layers)).float()
+
+
+def flops_per_image(ours: Ours, photo: Tensor) -> float:
+    """Floating-point operations of our forward and backward pass, per image."""
+    with FlopCounterMode(display=False) as counter:
+        ours.loss(photo).sum().backward()
+    return counter.get_total_flops() / len(photo)
+
+
+def peak_flops(bf16: bool) -> float:
+    """This machine's best convolution rate: 3x3, 256 channels, 64x64, forward; operations/s."""
+    kind_ = torch.bfloat16 if bf16 else torch.float32
+    x = torch.rand(4, 256, 64, 64, dtype=kind_).contiguous(memory_format=torch.channels_last)
+    weight = torch.rand(256, 256, 3, 3, dtype=kind_).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        seconds = min(timed(lambda: conv2d(x, weight, padding=1)) for _ in range(20))
+    return 2 * 9 * 256 * 256 * 64 * 64 * 4 / seconds
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Seconds that `call` takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def compare(checkout: Path, size: int, batch: int, turns: int, bf16: bool) -> list[str]:
+    """One row of the table: A B A B at one size."""
+    photo, style = drawn(batch, size, 0), to_tensor(to_image(drawn(1, 256, 1)))
+    reference = Reference(checkout)
+    ours = Ours(reference, style, bf16)
+    check_equal(reference, ours, photo, style)
+    flops = flops_per_image(ours, photo)
+    steps = {"ours": ours.step(), "reference": reference.step(style)}
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for turn in range(turns + 1):
+        for name, step in steps.items():
+            seconds = timed(partial(step, photo))
+            if turn:  # the first warms up
+                times[name].append(seconds)
+    ratio = median(b / a for a, b in zip(times["ours"], times["reference"], strict=True))
+    rate = batch / median(times["ours"])
+    return [
+        f"{size}",
+        f"{rate:.2f}",
+        f"{batch / median(times['reference']):.2f}",
+        f"**{ratio:.2f}x**",
+        f"{flops / 1e9:.0f}",
+        f"{flops * rate / 1e9:.0f}",
+        f"{flops * rate / peak_flops(bf16):.0%}",
+    ]
+
+
+def to_image(tensor: Tensor) -> Any:
+    """(1, 3, H, W) in [0, 1] → uint8 (H, W, 3)."""
+    return (tensor[0].permute(1, 2, 0) * 255).round().byte().numpy()
+
+
+def peak_memory(which: str, checkout: Path, size: int, batch: int, bf16: bool) -> float:
+    """MiB that three steps add to the peak of a fresh process."""
+    before = high_water_mark()
+    photo, style = drawn(batch, size, 0), to_tensor(to_image(drawn(1, 256, 1)))
+    reference = Reference(checkout)
+    step = Ours(reference, style, bf16).step() if which == "ours" else reference.step(style)
+    for _ in range(3):
+        step(photo)
+    return high_water_mark() - before
+
+
+def high_water_mark() -> float:
+    """The most memory that this process ever held, in MiB (Linux)."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) / 1024
+
+
+def main() -> None:
+    """Print a Markdown table, one row a size, and the peak memory of both."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkout", type=Path, help="a checkout of pytorch/examples")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256], help="(128 256)")
+    parser.add_argument("--batch", type=int, default=4, help="photos a step (4)")
+    parser.add_argument("--turns", type=int, default=7, help="steps of each, by turns (7)")
+    parser.add_argument("--fp32", action="store_true", help="ours in float32 too")
+    args = parser.parse_args()
+    bf16 = kind("cpu") == "cpu_bf16" and not args.fp32
+    print(f"{platform.platform()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"batch {args.batch}, ours in {'bfloat16' if bf16 else 'float32'}\n")
+    header = "size | ours, img/s | reference, img/s | ratio | GFLOP/img | GFLOP/s | of peak"
+    rows = [compare(args.checkout, size, args.batch, args.turns, bf16) for size in args.sizes]
+    print(f"\n| {header} |\n{'|---' * (header.count('|') + 1)}|")
+    for row in rows:
+        print(f"| {' | '.join(row)} |")
+    size = max(args.sizes)
+    for which in ("ours", "reference"):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            arguments = (which, args.checkout, size, args.batch, bf16)
+            print(f"\npeak memory at {size}, {which}: {pool.apply(peak_memory, arguments):.0f} MiB")
+
+
+if __name__ == "__main__":
+    with exit_on_user_error():
+        sys.exit(main())
