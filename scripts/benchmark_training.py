@@ -13,10 +13,8 @@ VGG's weights are random here, which changes no speed.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import multiprocessing
 import platform
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,100 +22,24 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from statistics import median
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
-import torchvision
-from torch import Tensor, nn
-from torch.nn.functional import conv2d, mse_loss
+from reference import CONTENT_WEIGHT, STYLE_WEIGHT, Reference, Step, translate
+from torch import Tensor
+from torch.nn.functional import conv2d
 from torch.utils.flop_counter import FlopCounterMode
 
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.hardware import kind
 from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.nets.johnson import CENTRE, CONTRAST, TransformerNet
+from stylenet.nets.johnson import TransformerNet
 from stylenet.tasks.muon import Muon
 from stylenet.tasks.perceptual import PerceptualTask
 from stylenet.tasks.schedule import warmup_cosine
-from stylenet.tensors import to_tensor
+from stylenet.tensors import to_bytes, to_tensor
 from stylenet.vgg import VGG
-
-CONTENT_WEIGHT, STYLE_WEIGHT = 1e5, 1e10  # the reference's defaults
-NAMES = {
-    "stem": ("conv1", "in1"),
-    "down1": ("conv2", "in2"),
-    "down2": ("conv3", "in3"),
-    "up1": ("deconv1", "in4"),
-    "up2": ("deconv2", "in5"),
-}
-"""Layers of ours with a norm → the reference's convolution and norm."""
-
-Step = Callable[[Tensor], float]
-
-
-class Reference:
-    """The modules of a checkout of pytorch/examples, and its training step as it stands."""
-
-    def __init__(self, checkout: Path) -> None:
-        self.folder = checkout / "fast_neural_style" / "neural_style"
-        torch.manual_seed(0)
-        layers = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"])
-        for layer in layers:
-            if isinstance(layer, nn.Conv2d):  # a ReLU net of this keeps its features' size
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        self.weights = {f"features.{name}": value for name, value in layers.state_dict().items()}
-        vgg = self._module("vgg")
-        weights = SimpleNamespace(IMAGENET1K_V1=None)
-        vgg.models = SimpleNamespace(
-            vgg16=lambda weights: SimpleNamespace(features=layers), VGG16_Weights=weights
-        )
-        self.vgg = vgg.Vgg16()
-        self.net = self._module("transformer_net").TransformerNet()
-        self.tools = self._module("utils")
-
-    def _module(self, name: str) -> ModuleType:
-        file = self.folder / f"{name}.py"
-        if not file.is_file():
-            raise UserError(f"{file} does not exist; give a checkout of pytorch/examples")
-        spec = importlib.util.spec_from_file_location(f"reference_{name}", file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    def loss(self, photo: Tensor, grams: list[Tensor]) -> Tensor:
-        """The reference's total loss on `photo` (B, 3, H, W) in [0, 255]."""
-        y, x = self.net(photo), photo.clone()
-        y, x = self.tools.normalize_batch(y), self.tools.normalize_batch(x)
-        features, content = self.vgg(y), self.vgg(x)
-        total: Tensor = CONTENT_WEIGHT * mse_loss(features.relu2_2, content.relu2_2)
-        for feature, gram in zip(features, grams, strict=True):
-            target = gram.expand(len(photo), -1, -1)
-            total = total + STYLE_WEIGHT * mse_loss(self.tools.gram_matrix(feature), target)
-        return total
-
-    def grams(self, style: Tensor) -> list[Tensor]:
-        """Its targets for a style picture (1, 3, H, W) in [0, 255]."""
-        with torch.no_grad():
-            features = self.vgg(self.tools.normalize_batch(style.clone()))
-            return [self.tools.gram_matrix(feature) for feature in features]
-
-    def step(self, style: Tensor) -> Step:
-        """Its training step on photos in [0, 1]."""
-        optimizer = torch.optim.Adam(self.net.parameters(), 1e-3)
-        grams = self.grams(style * 255)
-
-        def step(photo: Tensor) -> float:
-            optimizer.zero_grad()
-            total = self.loss(photo * 255, grams)
-            total.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            return total.item()
-
-        return step
 
 
 class Ours:
@@ -137,7 +59,7 @@ class Ours:
         with tempfile.NamedTemporaryFile(suffix=".pt") as file:
             torch.save(reference.weights, file.name)
             vgg = partial(VGG, weights=file.name, architecture="vgg16")
-            rgb = (style[0].permute(1, 2, 0) * 255).round().byte().numpy()
+            rgb = to_bytes(style)
             self.task = PerceptualTask(
                 net, vgg, loss, rgb, min(rgb.shape[:2]), Muon, partial(warmup_cosine, warmup=20)
             )
@@ -167,28 +89,6 @@ class Ours:
         return step
 
 
-def translate(theirs: dict[str, Tensor], ours: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The reference's weights under our names and for our units.
-
-    The reference reads and writes 0-255; biases before an InstanceNorm change nothing.
-    """
-    state = dict(ours)
-    layers = {f"{name}.": (f"{c}.conv2d.", f"{n}.") for name, (c, n) in NAMES.items()}
-    for i in range(5):
-        layers[f"residuals.{i}.body.0."] = (f"res{i + 1}.conv1.conv2d.", f"res{i + 1}.in1.")
-        state[f"residuals.{i}.body.1.weight"] = theirs[f"res{i + 1}.conv2.conv2d.weight"]
-        for part in ("weight", "bias"):
-            state[f"residuals.{i}.body.2.{part}"] = theirs[f"res{i + 1}.in2.{part}"]
-    for name, (conv, norm) in layers.items():
-        state[f"{name}0.weight"] = theirs[f"{conv}weight"]
-        for part in ("weight", "bias"):
-            state[f"{name}1.{part}"] = theirs[f"{norm}{part}"]
-    state["stem.0.weight"] = theirs["conv1.conv2d.weight"] * 255 * CONTRAST
-    state["head.weight"] = theirs["deconv3.conv2d.weight"] / 255 / CONTRAST
-    state["head.bias"] = (theirs["deconv3.conv2d.bias"] / 255 - CENTRE) / CONTRAST
-    return state
-
-
 def check_equal(reference: Reference, ours: Ours, photo: Tensor, style: Tensor) -> None:
     """Hold both to the same pictures and the same loss before anything is timed.
 
@@ -212,6 +112,11 @@ def drawn(batch: int, size: int, seed: int) -> Tensor:
     return torch.from_numpy(np.asarray(whole) / len(layers)).float()
 
 
+def pictures(batch: int, size: int) -> tuple[Tensor, Tensor]:
+    """Photos (batch, 3, size, size), and a style picture (1, 3, 256, 256) that bytes can hold."""
+    return drawn(batch, size, seed=0), to_tensor(to_bytes(drawn(1, 256, seed=1)))
+
+
 def flops_per_image(ours: Ours, photo: Tensor) -> float:
     """Floating-point operations of our forward and backward pass, per image."""
     with FlopCounterMode(display=False) as counter:
@@ -221,9 +126,9 @@ def flops_per_image(ours: Ours, photo: Tensor) -> float:
 
 def peak_flops(bf16: bool) -> float:
     """This machine's best convolution rate: 3x3, 256 channels, 64x64, forward; operations/s."""
-    kind_ = torch.bfloat16 if bf16 else torch.float32
-    x = torch.rand(4, 256, 64, 64, dtype=kind_).contiguous(memory_format=torch.channels_last)
-    weight = torch.rand(256, 256, 3, 3, dtype=kind_).contiguous(memory_format=torch.channels_last)
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    x = torch.rand(4, 256, 64, 64, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    weight = torch.rand(256, 256, 3, 3, dtype=dtype).contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
         seconds = min(timed(lambda: conv2d(x, weight, padding=1)) for _ in range(20))
     return 2 * 9 * 256 * 256 * 64 * 64 * 4 / seconds
@@ -238,7 +143,7 @@ def timed(call: Callable[[], object]) -> float:
 
 def compare(checkout: Path, size: int, batch: int, turns: int, bf16: bool) -> list[str]:
     """One row of the table: A B A B at one size."""
-    photo, style = drawn(batch, size, 0), to_tensor(to_image(drawn(1, 256, 1)))
+    photo, style = pictures(batch, size)
     reference = Reference(checkout)
     ours = Ours(reference, style, bf16)
     check_equal(reference, ours, photo, style)
@@ -263,15 +168,10 @@ def compare(checkout: Path, size: int, batch: int, turns: int, bf16: bool) -> li
     ]
 
 
-def to_image(tensor: Tensor) -> Any:
-    """(1, 3, H, W) in [0, 1] → uint8 (H, W, 3)."""
-    return (tensor[0].permute(1, 2, 0) * 255).round().byte().numpy()
-
-
 def peak_memory(which: str, checkout: Path, size: int, batch: int, bf16: bool) -> float:
     """MiB that three steps add to the peak of a fresh process."""
     before = high_water_mark()
-    photo, style = drawn(batch, size, 0), to_tensor(to_image(drawn(1, 256, 1)))
+    photo, style = pictures(batch, size)
     reference = Reference(checkout)
     step = Ours(reference, style, bf16).step() if which == "ours" else reference.step(style)
     for _ in range(3):
@@ -311,4 +211,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     with exit_on_user_error():
-        sys.exit(main())
+        main()

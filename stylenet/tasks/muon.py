@@ -72,8 +72,10 @@ class Muon(Optimizer):
         alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
         for p in params:
             assert p.grad is not None
-            average = self.state[p].setdefault("average", torch.zeros_like(p))
-            average.lerp_(p.grad, 1 - group["momentum"])
+            state = self.state[p]
+            if not state:
+                state["average"] = torch.zeros_like(p)
+            average = state["average"].lerp_(p.grad, 1 - group["momentum"])
             ahead = p.grad.lerp(average, group["momentum"])
             alike.setdefault(p.shape, []).append((p, ahead.flatten(1)))
         for shape, pairs in alike.items():

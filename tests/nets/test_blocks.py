@@ -7,6 +7,18 @@ from torch import nn
 from stylenet.nets.blocks import Conv, InstanceNorm
 
 
+def assert_same(ours: nn.Module, theirs: nn.Module, x: torch.Tensor) -> None:
+    """Hold the outputs together, and the gradients of the input and of every parameter."""
+    results = []
+    for layer in (ours, theirs):
+        image = x.clone().requires_grad_()
+        out = layer(image)
+        (out * torch.linspace(-1, 1, out.numel()).view_as(out)).sum().backward()
+        results.append((out, image.grad, *(p.grad for p in layer.parameters())))
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (9, 1)])
 def test_a_convolution_and_its_gradients_are_those_of_reflection_padding(
@@ -17,14 +29,7 @@ def test_a_convolution_and_its_gradients_are_those_of_reflection_padding(
     theirs = nn.Conv2d(2, 4, kernel, stride, kernel // 2, bias=False, padding_mode="reflect")
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(2, 2, 11, 14).contiguous(memory_format=layout)
-    results = []
-    for layer in (ours, theirs):
-        image = x.clone().requires_grad_()
-        out = layer(image)
-        (out * torch.linspace(-1, 1, out.numel()).view_as(out)).sum().backward()
-        results.append((out, image.grad, layer.weight.grad))
-    for a, b in zip(*results, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+    assert_same(ours, theirs, x)
 
 
 def test_a_margin_must_fit_into_the_picture():
@@ -40,11 +45,4 @@ def test_instance_norm_and_its_gradients_are_torchs(batch: int):
         nn.init.normal_(parameter)
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(batch, 4, 6, 5) * torch.arange(1.0, batch + 1).view(-1, 1, 1, 1)
-    results = []
-    for layer in (ours, theirs):
-        image = x.clone().requires_grad_()
-        out = layer(image)
-        (out * torch.linspace(-1, 1, out.numel()).view_as(out)).sum().backward()
-        results.append((out, image.grad, layer.weight.grad, layer.bias.grad))
-    for a, b in zip(*results, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+    assert_same(ours, theirs, x)
