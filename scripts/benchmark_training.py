@@ -5,7 +5,8 @@ Both train the same net (Johnson's, full width, nearest upsampling) under the sa
 batch. Before anything is timed, the same weights must give the same pictures (within 1e-3 of the
 value range, float32) and the same loss (within 1 % in the precision that is timed). Steps are
 timed by turns, ours and the reference's; the figures are medians, the ratios those of each turn.
-VGG's weights are random here, which changes no speed.
+VGG's weights are random here, which changes no speed. Our loading is timed by itself, on the
+embedded photos, cached.
 
     python scripts/benchmark_training.py EXAMPLES_CHECKOUT [--sizes 128 256] [--batch 4]
 """
@@ -31,6 +32,8 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 from torch.utils.flop_counter import FlopCounterMode
 
+from stylenet.data.module import PhotoDataModule
+from stylenet.data.samples import SamplePhotos
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.hardware import kind
 from stylenet.losses.perceptual import PerceptualLoss
@@ -165,7 +168,15 @@ def compare(checkout: Path, size: int, batch: int, turns: int, bf16: bool) -> li
         f"{flops / 1e9:.0f}",
         f"{flops * rate / 1e9:.0f}",
         f"{flops * rate / peak_flops(bf16):.0%}",
+        f"{loading(size, batch) * rate / batch:.1%}",
     ]
+
+
+def loading(size: int, batch: int) -> float:
+    """Seconds that a batch of random crops takes, the median of 20."""
+    photos = PhotoDataModule(SamplePhotos(), SamplePhotos(held_out=True), size, batch)
+    batches = iter(photos.train_dataloader())
+    return median(timed(lambda: next(batches)) for _ in range(20))
 
 
 def peak_memory(which: str, checkout: Path, size: int, batch: int, bf16: bool) -> float:
@@ -197,7 +208,9 @@ def main() -> None:
     bf16 = kind("cpu") == "cpu_bf16" and not args.fp32
     print(f"{platform.platform()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
     print(f"batch {args.batch}, ours in {'bfloat16' if bf16 else 'float32'}\n")
-    header = "size | ours, img/s | reference, img/s | ratio | GFLOP/img | GFLOP/s | of peak"
+    header = (
+        "size | ours, img/s | reference, img/s | ratio | GFLOP/img | GFLOP/s | of peak | loading"
+    )
     rows = [compare(args.checkout, size, args.batch, args.turns, bf16) for size in args.sizes]
     print(f"\n| {header} |\n{'|---' * (header.count('|') + 1)}|")
     for row in rows:

@@ -13,7 +13,8 @@ def gram_matrix(features: Tensor) -> Tensor:
     """Channel correlations G = F Fᵀ / (C·H·W), in float32 (Johnson et al. 2016, eq. 3).
 
     The products of half-precision features would overflow or lose the small differences that
-    the loss is made of, so they are taken in float32.
+    the loss is made of, so they are taken in float32; only their gradient, which goes back into
+    bfloat16 features, is taken in bfloat16.
 
     Args:
         features: (B, C, H, W).
@@ -32,7 +33,7 @@ class _Gram(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor) -> Tensor:
         ctx.save_for_backward(features)
         with torch.autocast(features.device.type, enabled=False):
-            flat = _pixels(features)
+            flat = _pixels(features).float()
             gram: Tensor = flat.mT @ flat / features[0].numel()
         return gram
 
@@ -42,13 +43,14 @@ class _Gram(torch.autograd.Function):
         (features,) = ctx.saved_tensors
         both = (gradient + gradient.mT) / features[0].numel()
         batch, channels, height, width = features.shape
-        pixels: Tensor = (_pixels(features) @ both).to(features.dtype)
+        dtype = torch.bfloat16 if features.dtype == torch.bfloat16 else torch.float32
+        pixels: Tensor = (_pixels(features).to(dtype) @ both.to(dtype)).to(features.dtype)
         return pixels.view(batch, height, width, channels).movedim(3, 1)
 
 
 def _pixels(features: Tensor) -> Tensor:
-    """(B, C, H, W) → (B, H·W, C) in float32: no copy if float32 and channels last."""
-    return features.movedim(1, 3).flatten(1, 2).float()
+    """(B, C, H, W) → (B, H·W, C): no copy if channels last."""
+    return features.movedim(1, 3).flatten(1, 2)
 
 
 def squared_error(value: Tensor, target: Tensor) -> Tensor:

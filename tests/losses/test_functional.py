@@ -70,3 +70,16 @@ def test_the_gram_matrix_stays_float32_under_autocast():
     with torch.autocast("cpu", torch.bfloat16):
         gram = gram_matrix(features)
     torch.testing.assert_close(gram, gram_matrix(features), rtol=0, atol=0)
+
+
+def test_the_gradient_of_bfloat16_features_is_that_of_float32_to_two_digits():
+    torch.manual_seed(0)
+    features = torch.randn(1, 16, 12, 12).relu().bfloat16()
+    asymmetric = torch.randn(1, 16, 16)
+    gradients = []
+    for dtype in (torch.bfloat16, torch.float32):
+        x = features.detach().to(dtype).requires_grad_()
+        (gram_matrix(x) * asymmetric).sum().backward()
+        gradients.append(x.grad.float())
+    ours, exact = gradients
+    assert (ours - exact).norm() < 0.01 * exact.norm()
