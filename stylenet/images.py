@@ -79,7 +79,7 @@ def read_picture(source: Path | IO[bytes], *, min_side: int = 1) -> Picture:
             shorter side is below `min_side` pixels.
     """
     name = source if isinstance(source, Path) else getattr(source, "name", "picture")
-    picture = _to_picture(_decode(source, name))
+    picture = to_picture(_decode(source, name))
     height, width = picture.size
     if min(height, width) < min_side:
         raise UserError(
@@ -112,7 +112,8 @@ def _decode(source: Path | IO[bytes], name: object) -> Image.Image:
         raise UserError(f"{name} is damaged ({error}); save it again as PNG or JPEG") from None
 
 
-def _to_picture(image: Image.Image) -> Picture:
+def to_picture(image: Image.Image) -> Picture:
+    """A Pillow image of any mode as 8-bit sRGB, its transparency apart."""
     profile = image.info.get("icc_profile")
     alpha = None
     if image.mode.startswith(("I", "F")):

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
 from stylenet.errors import UserError
+
+_WORDS = ("allocate memory", "out of memory", "bad allocation", "bad_alloc")
+"""Of PyTorch on a CPU and on a GPU, and of onnxruntime."""
 
 
 @contextmanager
@@ -18,8 +19,7 @@ def out_of_memory_names(thing: object, mend: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        is_full = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-        if not is_full and "allocate memory" not in str(error):  # PyTorch's words on the CPU
+        if not isinstance(error, MemoryError) and not any(w in str(error) for w in _WORDS):
             raise
         raise UserError(f"{thing} needs more memory than there is; {mend}") from None
 

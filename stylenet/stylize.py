@@ -7,68 +7,21 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-from torch import nn
 
-from stylenet.checkpoint import load_model
-from stylenet.color import Floats, blend, preserve_color, to_bytes, to_floats
 from stylenet.errors import UserError, exit_on_user_error
-from stylenet.images import Bytes, Picture, read_picture, resize, write_picture
-from stylenet.memory import limit_memory, out_of_memory_names
+from stylenet.images import write_picture
+from stylenet.memory import limit_memory
+from stylenet.runtime.session import MIN_SIDE, Session
+from stylenet.runtime.stylizer import Net, Stylizer
 from stylenet.targets import plan_targets
-from stylenet.tensors import to_tensor
 
-MIN_SIDE = 32
-"""The least height and width, in pixels, that nets promise to take."""
 MAX_SIDE = 16383
 """The longest side, in pixels, that all formats written here can hold; the limit is WebP's."""
-
-
-@dataclass(frozen=True)
-class Stylizer:
-    """What happens to each photo; the fields are options of the command."""
-
-    net: nn.Module
-    size: int | None = None
-    preserve_color: bool = False
-    strength: float = 1.0
-
-    def stylize(self, source: Path) -> Picture:
-        """The stylised picture of a photo file, with the photo's transparency.
-
-        Raises:
-            UserError: the photo cannot be read, is too small, or needs too much memory.
-        """
-        with out_of_memory_names(source, "give --size, or a smaller one"):
-            photo = read_picture(source, min_side=MIN_SIDE)
-            if self.size is not None:
-                photo = resize(photo, self.size)
-            height, width = photo.size
-            if min(height, width) < MIN_SIDE:
-                raise UserError(
-                    f"{source} becomes {width}x{height}; the net needs at least "
-                    f"{MIN_SIDE}x{MIN_SIDE}, give a larger --size"
-                )
-            return Picture(self._stylize(photo.rgb), photo.alpha)
-
-    def _stylize(self, rgb: Bytes) -> Bytes:
-        photo, stylized = to_floats(rgb), apply_net(self.net, rgb)
-        if self.preserve_color:
-            stylized = preserve_color(photo, stylized)
-        return to_bytes(blend(photo, stylized, self.strength))
-
-
-@torch.inference_mode()
-def apply_net(net: nn.Module, rgb: Bytes) -> Floats:
-    """Stylise uint8 (H, W, 3) on the device of `net` → float32 (H, W, 3) in [0, 1]."""
-    image = to_tensor(rgb).to(next(net.parameters()).device)  # (1, 3, H, W)
-    stylized: Floats = net(image).clamp(0, 1)[0].permute(1, 2, 0).cpu().numpy()
-    return stylized
 
 
 def stylize_all(stylizer: Stylizer, targets: Mapping[Path, Path], out: str) -> int:
@@ -81,7 +34,7 @@ def stylize_all(stylizer: Stylizer, targets: Mapping[Path, Path], out: str) -> i
     with _progress() as progress:
         for photo, target in progress.track(targets.items(), len(targets)):
             try:
-                result = stylizer.stylize(photo)
+                result = stylizer(photo)
             except UserError as error:
                 progress.console.out(f"error: {error}", highlight=False)
                 failed += 1
@@ -116,18 +69,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     targets = plan_targets(options.photos, options.out)
-    device = _device(options.device)
-    net = load_model(options.model).net.to(device).to(memory_format=torch.channels_last)
+    exported = options.model.suffix == ".onnx"
+    net, device = (_exported if exported else _trained)(options.model, options.device)
     stylizer = Stylizer(net, options.size, options.preserve_color, options.strength)
     with limit_memory() if device == "cpu" else nullcontext():
         return stylize_all(stylizer, targets, options.out)
 
 
-def _device(name: str) -> str:
+def _exported(model: Path, device: str) -> tuple[Net, str]:
+    """An exported model, and where it runs."""
+    session = Session(model, device)
+    return session, session.device
+
+
+def _trained(model: Path, device: str) -> tuple[Net, str]:
+    """The net of a run or model file, and where it runs."""
+    import torch  # exported models do without, and start sooner
+
+    from stylenet.checkpoint import load_model
+    from stylenet.tensors import apply_net
+
     has_gpu = torch.cuda.is_available()
-    if name == "cuda" and not has_gpu:
+    if device == "cuda" and not has_gpu:
         raise UserError("--device cuda: no GPU found; use --device cpu")
-    return ("cuda" if has_gpu else "cpu") if name == "auto" else name
+    if device == "auto":
+        device = "cuda" if has_gpu else "cpu"
+    net = load_model(model).net.to(device).to(memory_format=torch.channels_last)
+    return partial(apply_net, net), device
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -138,7 +106,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER", help="folders are searched")
-    add("--model", required=True, type=Path, metavar="RUN_OR_FILE", help="a run, or its model.pt")
+    add(
+        "--model",
+        required=True,
+        type=Path,
+        metavar="RUN_OR_FILE",
+        help="a run, its model.pt, or an exported .onnx",
+    )
     help = "a picture file for one photo, or a folder, which mirrors the folders searched"
     add("-o", "--out", required=True, metavar="OUT", help=help)
     help = "longer side of the results in pixels (default: as the photo)"

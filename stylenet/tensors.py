@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+
+from stylenet.color import Floats
 
 
 def to_tensor(rgb: NDArray[np.uint8]) -> Tensor:
@@ -18,3 +20,11 @@ def to_bytes(image: Tensor) -> NDArray[np.uint8]:
     scaled = image.detach()[0].float().clamp(0, 1).mul(255).round().byte()
     rgb: NDArray[np.uint8] = scaled.permute(1, 2, 0).contiguous().cpu().numpy()
     return rgb
+
+
+@torch.inference_mode()
+def apply_net(net: nn.Module, rgb: NDArray[np.uint8]) -> Floats:
+    """Stylise uint8 (H, W, 3) on the device of `net` → float32 (H, W, 3) in [0, 1]."""
+    image = to_tensor(rgb).to(next(net.parameters()).device)  # (1, 3, H, W)
+    stylized: Floats = net(image).float().clamp(0, 1)[0].permute(1, 2, 0).cpu().numpy()
+    return stylized

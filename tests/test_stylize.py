@@ -18,7 +18,8 @@ from stylenet.checkpoint import load_model, save_model
 from stylenet.color import luma, to_floats
 from stylenet.images import read_picture
 from stylenet.nets.johnson import TransformerNet
-from stylenet.stylize import apply_net, main
+from stylenet.stylize import main
+from stylenet.tensors import apply_net
 
 WIDTH = 0.1
 Run = Callable[..., int]

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 
+from stylenet.color import to_bytes
 from stylenet.images import Picture, write_picture
-from stylenet.tensors import to_bytes, to_tensor
+from stylenet.tensors import apply_net
 
 Bytes = NDArray[np.uint8]
 
@@ -74,12 +74,11 @@ def _log(trainer: Trainer, picture: Bytes) -> None:
             logger.experiment.add_image("preview", picture, trainer.global_step, dataformats="HWC")
 
 
-@torch.no_grad()
 def stylize(module: LightningModule, rgb: Bytes) -> Bytes:
     """Run the net on one photo, uint8 (H, W, 3) → the same; its training mode is restored."""
     training = module.training
     module.eval()
-    stylized = to_bytes(module(to_tensor(rgb).to(module.device)))
+    stylized = to_bytes(apply_net(module, rgb))
     module.train(training)
     return stylized
 

@@ -1,0 +1,133 @@
+"""Exported models: their contract, the proof of it, and what is said where it cannot be had."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from stylenet.checkpoint import TrainedModel, load_model, save_model
+from stylenet.color import to_bytes
+from stylenet.export import parity
+from stylenet.export.__main__ import main
+from stylenet.export.onnx import OPSET, to_onnx
+from stylenet.nets.johnson import TransformerNet
+from stylenet.runtime import Session
+from stylenet.tensors import apply_net
+
+NET = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.1, "blocks": 2}
+CONFIG = {
+    "net": NET,
+    "style": {"name": "made_up"},
+    "style_picture": {"sha256": "12ab"},
+    "data": {"_target_": "some.where"},
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("run")
+    save_model(folder / "model.pt", TransformerNet(width=0.1, blocks=2), CONFIG)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path) -> Path:
+    file = run / "model.onnx"
+    main([str(run), "-o", str(file)])
+    return file
+
+
+def test_any_batch_and_any_size_give_the_nets_pixels(run: Path, exported: Path):
+    net = load_model(run).net
+    session = Session(exported)
+    rng = np.random.default_rng(0)
+    for shape in [(1, 32, 32), (2, 35, 61), (1, 130, 33)]:
+        pictures = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+        stylized = to_bytes(session.batch(pictures)).astype(int)
+        expected = np.stack([to_bytes(apply_net(net, rgb)) for rgb in pictures])
+        assert stylized.shape == pictures.shape
+        assert np.abs(stylized - expected).max() <= 1
+        assert expected.std() > 5
+
+
+def test_floats_give_the_same_picture_as_bytes(run: Path, exported: Path, tmp_path: Path):
+    file = tmp_path / "floats.onnx"
+    main([str(run), "-o", str(file), "--io", "float"])
+    picture = np.random.default_rng(1).integers(0, 256, (40, 51, 3), dtype=np.uint8)
+    floats, rounded = Session(file)(picture), Session(exported)(picture)
+    assert np.abs(floats - rounded).max() <= 0.5001 / 255
+    assert len(np.unique(floats)) > 256
+
+
+def test_the_graph_keeps_the_contract(exported: Path):
+    proto = onnx.load(exported)
+    [image], [stylized] = proto.graph.input, proto.graph.output
+    assert (image.name, stylized.name) == ("image", "stylized")
+    for value in (image, stylized):
+        kind = value.type.tensor_type
+        assert kind.elem_type == onnx.TensorProto.UINT8
+        assert [d.dim_param or d.dim_value for d in kind.shape.dim] == ["N", "H", "W", 3]
+    assert {entry.domain: entry.version for entry in proto.opset_import} == {"": OPSET}
+    assert not any(node.doc_string or node.metadata_props for node in proto.graph.node)
+
+
+def test_the_metadata_tells_everything(exported: Path):
+    known = Session(exported).metadata
+    assert known["stylenet.contract"] == "1"
+    assert known["stylenet.io"] == "bytes"
+    assert known["stylenet.style"] == "made_up"
+    assert known["stylenet.style_picture_sha256"] == "12ab"
+    assert known["stylenet.data"] == "some.where"
+    assert '"width": 0.1' in known["stylenet.net"]
+    assert "CC BY 4.0" in known["stylenet.licence"]
+
+
+def test_the_proof_finds_a_difference_of_two_values(run: Path):
+    class Brighter(nn.Module):
+        def __init__(self, net: nn.Module) -> None:
+            super().__init__()
+            self.net = net
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return self.net(image) + 2 / 255
+
+    model = load_model(run)
+    content = to_onnx(model, floats=False)
+    assert all(found.tolerated for found in parity.compare(content, model))
+    off = TrainedModel(Brighter(model.net).eval(), model.config)
+    assert not any(found.tolerated for found in parity.compare(content, off))
+
+
+def test_a_model_that_differs_is_not_written(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(parity, "TOLERANCE", -1)
+    out = tmp_path / "model.onnx"
+    with pytest.raises(SystemExit) as stop:
+        main([str(run), "-o", str(out)])
+    assert stop.value.code == 2
+    assert not list(tmp_path.iterdir())
+    assert "error: the export differs from its net" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "out", "said"),
+    [
+        ("nothing", "model.onnx", "nothing does not exist"),
+        ("{run}", "model.pb", "model.pb is no .onnx file"),
+        ("{run}", "{run}/model.pt/model.onnx", "cannot write"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    run: Path, model: str, out: str, said: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as stop:
+        main([model.format(run=run), "-o", out.format(run=run)])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert said in error
+    assert error.count("\n") == 1
