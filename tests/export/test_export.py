@@ -1,5 +1,7 @@
 """Exported models: their contract, the proof of it, and what is said where it cannot be had."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +86,18 @@ def test_the_metadata_tells_everything(exported: Path):
     assert known["stylenet.data"] == "some.where"
     assert '"width": 0.1' in known["stylenet.net"]
     assert "CC BY 4.0" in known["stylenet.licence"]
+
+
+def test_a_service_needs_onnxruntime_and_numpy_alone(exported: Path, tmp_path: Path):
+    pictures = np.random.default_rng(2).integers(0, 256, (2, 33, 40, 3), dtype=np.uint8)
+    np.save(tmp_path / "in.npy", pictures)
+    script = Path(__file__).parents[2] / "scripts" / "consume_model.py"
+    files = [str(exported), str(tmp_path / "in.npy"), str(tmp_path / "out.npy")]
+    subprocess.run([sys.executable, "-I", str(script), *files], check=True)
+    expected = to_bytes(Session(exported).batch(pictures))
+    assert np.array_equal(np.load(tmp_path / "out.npy"), expected)
+    imports = [line for line in script.read_text().splitlines() if "import" in line.split()[:1]]
+    assert imports == ["import sys", "import numpy as np", "import onnxruntime"]
 
 
 def test_the_proof_finds_a_difference_of_two_values(run: Path):

@@ -1,0 +1,27 @@
+"""Rewrites are exact: the same numbers as the plain layers, at even and odd sizes."""
+
+import pytest
+import torch
+
+from stylenet.export.rewrites import PhaseConv, rewritten
+from stylenet.nets.blocks import Conv
+from stylenet.nets.johnson import TransformerNet
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 20), (19, 33)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_convolution_by_phases_is_the_plain_one(size: tuple[int, int], bias: bool):
+    conv = Conv(5, 3, 9, bias=bias)
+    x = torch.randn(2, 5, *size)
+    torch.testing.assert_close(PhaseConv(conv)(x), conv(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (37, 50)])
+def test_the_net_stays_as_it_was_and_its_copy_gives_the_same(size: tuple[int, int]):
+    net = TransformerNet(width=0.5).eval()
+    faster = rewritten(net)
+    assert isinstance(net.head, Conv)
+    assert isinstance(faster.head, PhaseConv)
+    x = torch.rand(1, 3, *size)
+    with torch.no_grad():
+        assert (faster(x) - net(x)).abs().max() < 1e-5
