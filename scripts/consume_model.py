@@ -20,6 +20,4 @@ if facts.get("stylenet.contract") != "1" or facts["stylenet.io"] != "bytes":
 pictures = np.load(source)  # uint8 RGB, (N, H, W, 3), any N, any H and W from 32 up
 [stylized] = session.run(None, {"image": pictures})  # the same shape and type
 np.save(target, stylized)
-print(
-    f"{facts['stylenet.style']}: {len(stylized)} pictures of {stylized.shape[2]}x{stylized.shape[1]}"
-)
+print(f"{facts['stylenet.style']}: {stylized.shape} written to {target}")

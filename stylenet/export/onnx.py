@@ -14,6 +14,7 @@ import torch
 from stylenet.checkpoint import TrainedModel
 from stylenet.errors import UserError
 from stylenet.export.contract import Contract, metadata
+from stylenet.export.rewrites import rewritten
 
 OPSET = 18
 """The oldest that torch's exporter writes without a lossy conversion; TensorRT takes up to 20."""
@@ -40,7 +41,7 @@ def to_onnx(model: TrainedModel, floats: bool) -> bytes:
     free = {axis: torch.export.Dim(name) for axis, name in enumerate(names) if name != "C"}
     with torch.no_grad(), _quietly():
         program = torch.onnx.export(
-            Contract(model.net, floats).eval(),
+            Contract(rewritten(model.net), floats).eval(),
             (example,),
             dynamo=True,
             dynamic_shapes={"image": free},
