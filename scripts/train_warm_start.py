@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="model file to write")
     parser.add_argument("--photos", required=True, help="folder of photographs")
     parser.add_argument("--styles", required=True, nargs="+", type=Path, help="pictures")
-    parser.add_argument("--steps", type=int, default=14000, help="of one photo each (14000)")
+    parser.add_argument("--steps", type=int, default=10600, help="of one photo each (10600)")
     parser.add_argument("--size", type=int, default=160, help="side of a crop (160)")
     args = parser.parse_args()
     register_resolvers()
