@@ -1,4 +1,4 @@
-"""A photo and its stylised picture, mixed: float32 (H, W, 3) sRGB in [0, 1] throughout."""
+"""sRGB as bytes, uint8 (H, W, 3), and as floats, float32 (H, W, 3) in [0, 1]."""
 
 from __future__ import annotations
 
@@ -14,24 +14,6 @@ LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 def luma(rgb: Floats) -> Floats:
     """The lightness of each pixel: (H, W, 3) → (H, W), both in [0, 1]."""
     return np.asarray(rgb @ LUMA, dtype=np.float32)
-
-
-def preserve_color(photo: Floats, stylized: Floats) -> Floats:
-    """The luma of `stylized` with the chroma of `photo`.
-
-    Luminance-only transfer (Gatys et al. 2016, "Preserving Color in Neural Artistic Style
-    Transfer"). In YIQ, as in YCbCr, each of R, G and B is Y plus a mix of the two chroma channels,
-    so that to replace Y is to add one difference to all three. Colours that leave [0, 1] are
-    clipped, and only these lose chroma.
-    """
-    shift = luma(stylized) - luma(photo)  # (H, W)
-    mixed: Floats = np.clip(photo + shift[..., None], 0, 1)
-    return mixed
-
-
-def blend(photo: Floats, stylized: Floats, strength: float) -> Floats:
-    """From `photo`, at strength 0, to `stylized`, at strength 1."""
-    return (1 - strength) * photo + strength * stylized
 
 
 def to_floats(rgb: NDArray[np.uint8]) -> Floats:

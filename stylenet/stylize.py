@@ -16,8 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_picture
 from stylenet.memory import limit_memory
-from stylenet.runtime.session import MIN_SIDE, Session
-from stylenet.runtime.stylizer import Net, Stylizer
+from stylenet.runtime.model import open_model
+from stylenet.runtime.postprocess import Postprocess
+from stylenet.runtime.preprocess import MIN_SIDE
+from stylenet.runtime.stylizer import Net, Stylizer, at_work
+from stylenet.runtime.tiles import SIDE
 from stylenet.targets import plan_targets
 
 MAX_SIDE = 16383
@@ -69,17 +72,38 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     targets = plan_targets(options.photos, options.out)
-    exported = options.model.suffix == ".onnx"
-    net, device = (_exported if exported else _trained)(options.model, options.device)
-    stylizer = Stylizer(net, options.size, options.preserve_color, options.strength)
+    net, device = _open(options.model, options.device, options.tile)
+    postprocess = Postprocess(
+        bilateral=options.bilateral,
+        stretch=options.stretch,
+        sharpen=options.sharpen,
+        preserve_color=options.preserve_color,
+        strength=options.strength,
+    )
+    stylizer = Stylizer(net, options.size, postprocess)
     with limit_memory() if device == "cpu" else nullcontext():
         return stylize_all(stylizer, targets, options.out)
 
 
-def _exported(model: Path, device: str) -> tuple[Net, str]:
-    """An exported model, and where it runs."""
-    session = Session(model, device)
-    return session, session.device
+def _open(path: Path, device: str, tile: int | None) -> tuple[Net, str]:
+    """A model at work, and where it runs: an exported one, or the net of a run or model file."""
+    if path.suffix == ".onnx":
+        exported = open_model(path, device)
+        if tile is not None and exported.io != "tiles":
+            raise UserError(f"{path} works on whole pictures; export one with --io tiles")
+        return at_work(exported, tile or SIDE), exported.device
+    if tile is not None:
+        exported = open_model(_for_tiles(path), device)
+        return at_work(exported, tile), exported.device
+    return _trained(path, device)
+
+
+def _for_tiles(path: Path) -> bytes:
+    """The net of a run or model file, exported for tiles."""
+    from stylenet.checkpoint import load_model  # with torch, which exported models do without
+    from stylenet.export.onnx import to_onnx
+
+    return to_onnx(load_model(path), "tiles")
 
 
 def _trained(model: Path, device: str) -> tuple[Net, str]:
@@ -121,6 +145,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--preserve-color", action="store_true", help=help)
     help = "from 0, the photo, to 1, fully stylised (default: 1)"
     add("--strength", type=share, default=1.0, metavar="S", help=help)
+    help = "smooth, but keep edges: those where colours differ by more than E of 1, such as 0.1"
+    add("--bilateral", type=share, default=0.0, metavar="E", help=help)
+    help = "spread light and dark over the whole range"
+    add("--stretch", action="store_true", help=help)
+    help = "unsharp mask: 0.5 is crisp, 1 is hard (default: 0)"
+    add("--sharpen", type=amount, default=0.0, metavar="A", help=help)
+    help = (
+        "stylise a picture larger than memory allows in squares of N pixels, exactly as the whole;"
+        " several times slower"
+    )
+    add("--tile", type=pixels, metavar="N", help=help)
     help = "where the net runs (default: auto, a GPU if there is one)"
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help=help)
     return parser
@@ -137,6 +172,13 @@ def share(text: str) -> float:
     """A number in [0, 1], of the command line."""
     if not 0 <= float(text) <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return float(text)
+
+
+def amount(text: str) -> float:
+    """A number of at least 0, of the command line."""
+    if not 0 <= float(text) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
     return float(text)
 
 

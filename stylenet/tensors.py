@@ -7,8 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from stylenet.color import Floats
-
 
 def to_tensor(rgb: NDArray[np.uint8]) -> Tensor:
     """uint8 (H, W, 3) → float32 (1, 3, H, W) in [0, 1], channels last in memory."""
@@ -23,8 +21,6 @@ def to_bytes(image: Tensor) -> NDArray[np.uint8]:
 
 
 @torch.inference_mode()
-def apply_net(net: nn.Module, rgb: NDArray[np.uint8]) -> Floats:
-    """Stylise uint8 (H, W, 3) on the device of `net` → float32 (H, W, 3) in [0, 1]."""
-    image = to_tensor(rgb).to(next(net.parameters()).device)  # (1, 3, H, W)
-    stylized: Floats = net(image).float().clamp(0, 1)[0].permute(1, 2, 0).cpu().numpy()
-    return stylized
+def apply_net(net: nn.Module, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Stylise uint8 (H, W, 3), on the device of `net` → the same."""
+    return to_bytes(net(to_tensor(rgb).to(next(net.parameters()).device)))

@@ -11,7 +11,6 @@ from PIL import Image, ImageOps
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 
-from stylenet.color import to_bytes
 from stylenet.images import Picture, write_picture
 from stylenet.tensors import apply_net
 
@@ -78,7 +77,7 @@ def stylize(module: LightningModule, rgb: Bytes) -> Bytes:
     """Run the net on one photo, uint8 (H, W, 3) → the same; its training mode is restored."""
     training = module.training
     module.eval()
-    stylized = to_bytes(apply_net(module, rgb))
+    stylized = apply_net(module, rgb)
     module.train(training)
     return stylized
 

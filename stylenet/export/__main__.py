@@ -17,10 +17,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; user errors end it in one line and exit code 2."""
     options = _parser().parse_args(argv)
     with exit_on_user_error():
-        export(options.model, options.out, floats=options.io == "float")
+        export(options.model, options.out, options.io)
 
 
-def export(source: Path, out: Path, floats: bool) -> None:
+def export(source: Path, out: Path, io: str) -> None:
     """Write the model of a run to `out`, unless it differs from the net.
 
     Raises:
@@ -29,7 +29,7 @@ def export(source: Path, out: Path, floats: bool) -> None:
     if out.suffix != ".onnx":
         raise UserError(f"{out} is no .onnx file; give a name such as {out}.onnx")
     model = load_model(source)
-    content = to_onnx(model, floats)
+    content = to_onnx(model, io)
     differences = compare(content, model)
     print("onnxruntime beside PyTorch:", *differences, sep="\n")
     if not all(difference.tolerated for difference in differences):
@@ -46,8 +46,11 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("model", type=Path, metavar="RUN_OR_FILE", help="a run, or its model.pt")
     add("-o", "--out", required=True, type=Path, metavar="MODEL.onnx", help="the file to write")
-    help = "bytes: uint8 (N, H, W, 3); float: float32 (N, 3, H, W) in [0, 1] (default: bytes)"
-    add("--io", choices=("bytes", "float"), default="bytes", help=help)
+    help = (
+        "bytes: uint8 (N, H, W, 3); float: float32 (N, 3, H, W) in [0, 1]; tiles: for pictures "
+        "larger than memory allows, which stylize runs tile by tile (default: bytes)"
+    )
+    add("--io", choices=("bytes", "float", "tiles"), default="bytes", help=help)
     return parser
 
 

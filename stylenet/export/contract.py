@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from stylenet import __version__
-from stylenet.runtime.session import CONTRACT, CONTRACT_KEY
+from stylenet.export.tiles import Tiled
+from stylenet.runtime.model import CONTRACT, CONTRACT_KEY
 
 LICENCE = (
     "Weights trained with a VGG-19 perceptual network (Visual Geometry Group, University of "
@@ -18,41 +19,66 @@ LICENCE = (
 )
 
 
-class Contract(nn.Module):
-    """A net with its pre- and post-processing.
+class Bytes(nn.Module):
+    """A net with its pre- and post-processing: uint8 (N, H, W, 3) in and out."""
 
-    Args:
-        net: image → image, (N, 3, H, W) in [0, 1].
-        floats: take and give such images, clamped; otherwise uint8 (N, H, W, 3).
-    """
-
-    def __init__(self, net: nn.Module, floats: bool) -> None:
+    def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
-        self.floats = floats
 
     def forward(self, image: Tensor) -> Tensor:
         """Stylise a batch of RGB pictures; the result has the same shape and type."""
-        if self.floats:
-            clamped: Tensor = self.net(image).clamp(0, 1)
-            return clamped
-        x = image.permute(0, 3, 1, 2).float() / 255  # (N, 3, H, W)
-        stylized: Tensor = self.net(x).clamp(0, 1) * 255
-        return stylized.round().to(torch.uint8).permute(0, 2, 3, 1)
+        return to_bytes(self.net(to_floats(image)))
 
 
-def metadata(config: dict[str, Any], floats: bool) -> dict[str, str]:
+class Floats(nn.Module):
+    """A net with its result clamped: float32 (N, 3, H, W) in [0, 1] in and out."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Stylise a batch of images; the result has the same shape and type."""
+        clamped: Tensor = self.net(image).clamp(0, 1)
+        return clamped
+
+
+class Tiles(nn.Module):
+    """A `Tiled` net with its pre- and post-processing: one tile, uint8 (1, h, w, 3)."""
+
+    def __init__(self, net: Tiled) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor, interior: Tensor, statistics: Tensor) -> tuple[Tensor, ...]:
+        """Stylise a tile; the result has its shape and type, and every norm's statistics follow."""
+        stylized, *found = self.net(to_floats(image), interior, statistics)
+        return (to_bytes(stylized), *found)
+
+
+def to_floats(rgb: Tensor) -> Tensor:
+    """uint8 (N, H, W, 3) → float32 (N, 3, H, W) in [0, 1]."""
+    return rgb.permute(0, 3, 1, 2).float() / 255
+
+
+def to_bytes(image: Tensor) -> Tensor:
+    """(N, 3, H, W), clamped to [0, 1] and rounded → uint8 (N, H, W, 3)."""
+    return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def metadata(config: dict[str, Any], io: str) -> dict[str, str]:
     """Everything a reader of the file may ask, as the model's ``metadata_props``.
 
     Args:
         config: the resolved config of the training.
-        floats: as in `Contract`.
+        io: ``bytes``, ``float`` or ``tiles``.
     """
     text = json.dumps(config, sort_keys=True)
     picture = config.get("style_picture", {})
     facts = {
         "version": __version__,
-        "io": "float" if floats else "bytes",
+        "io": io,
         "style": config.get("style", {}).get("name", "unknown"),
         "style_picture": json.dumps(picture, sort_keys=True),
         "style_picture_sha256": picture.get("sha256", "unknown"),

@@ -7,24 +7,28 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from stylenet.checkpoint import TrainedModel
 from stylenet.errors import UserError
-from stylenet.export.contract import Contract, metadata
+from stylenet.export.contract import Bytes, Floats, Tiles, metadata, to_floats
 from stylenet.export.rewrites import rewritten
+from stylenet.export.tiles import Tiled
+from stylenet.runtime.preprocess import MIN_SIDE
 
 OPSET = 18
 """The oldest that torch's exporter writes without a lossy conversion; TensorRT takes up to 20."""
 
 
-def to_onnx(model: TrainedModel, floats: bool) -> bytes:
+def to_onnx(model: TrainedModel, io: str) -> bytes:
     """The model under its contract, with free batch, height and width.
 
     Args:
-        floats: as in `Contract`.
+        io: ``bytes``, ``float``, or ``tiles``, as of the same names in `stylenet.export.contract`.
 
     Raises:
         UserError: onnx is not installed.
@@ -34,19 +38,15 @@ def to_onnx(model: TrainedModel, floats: bool) -> bytes:
         import onnxscript  # noqa: F401  # torch's exporter needs it
     except ImportError:
         raise UserError("exporting needs onnx; run pip install 'stylenet[deploy]'") from None
-    example = torch.zeros(2, 64, 66, 3, dtype=torch.uint8)
-    if floats:
-        example = example.permute(0, 3, 1, 2).float()
-    names = ("N", "C", "H", "W") if floats else ("N", "H", "W", "C")
-    free = {axis: torch.export.Dim(name) for axis, name in enumerate(names) if name != "C"}
+    graph = _graph(model.net, io)
     with torch.no_grad(), _quietly():
         program = torch.onnx.export(
-            Contract(rewritten(model.net), floats).eval(),
-            (example,),
+            graph.module.eval(),
+            graph.examples,
             dynamo=True,
-            dynamic_shapes={"image": free},
-            input_names=["image"],
-            output_names=["stylized"],
+            dynamic_shapes=graph.free,
+            input_names=list(graph.free),
+            output_names=graph.outputs,
             opset_version=OPSET,
         )
     assert program is not None
@@ -57,10 +57,46 @@ def to_onnx(model: TrainedModel, floats: bool) -> bytes:
     for axis, size in enumerate(proto.graph.input[0].type.tensor_type.shape.dim):
         if size.dim_param:
             proto.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = size.dim_param
-    onnx.helper.set_model_props(proto, metadata(model.config, floats))
+    onnx.helper.set_model_props(proto, metadata(model.config, io) | graph.facts)
     onnx.checker.check_model(proto, full_check=True)
     content: bytes = proto.SerializeToString()
     return content
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """What the exporter is given: free maps every input to its free axes."""
+
+    module: nn.Module
+    examples: tuple[Tensor, ...]
+    free: dict[str, dict[int, Any]]
+    outputs: list[str]
+    facts: dict[str, str]
+
+
+def _graph(net: nn.Module, io: str) -> _Graph:
+    net = rewritten(net)
+    batch = torch.export.Dim("N")
+    height, width = (torch.export.Dim(name, min=MIN_SIDE) for name in "HW")
+    if io == "tiles":
+        return _tiles(Tiled(net), {1: height, 2: width})
+    example = torch.zeros(2, 64, 66, 3, dtype=torch.uint8)
+    outputs = ["stylized"]
+    if io == "bytes":
+        free = {"image": {0: batch, 1: height, 2: width}}
+        return _Graph(Bytes(net), (example,), free, outputs, {})
+    free = {"image": {0: batch, 2: height, 3: width}}
+    return _Graph(Floats(net), (to_floats(example),), free, outputs, {})
+
+
+def _tiles(net: Tiled, free: dict[int, Any]) -> _Graph:
+    image = torch.zeros(1, 64, 66, 3, dtype=torch.uint8)
+    interior = torch.tensor([0, 0, 64, 66])
+    statistics = torch.ones(2, sum(net.channels))
+    outputs = ["stylized", *(f"statistics_{number}" for number in range(len(net.channels)))]
+    facts = {"stylenet.halo": str(net.halo()), "stylenet.alignment": str(net.alignment)}
+    inputs = {"image": free, "interior": {}, "statistics": {}}
+    return _Graph(Tiles(net), (image, interior, statistics), inputs, outputs, facts)
 
 
 def _strip(proto: Any) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from stylenet.checkpoint import TrainedModel
-from stylenet.color import to_bytes
 from stylenet.images import Bytes
+from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.session import Session
+from stylenet.runtime.tiles import TiledSession
 from stylenet.tensors import apply_net
 
 SHAPES = (
@@ -18,6 +20,9 @@ SHAPES = (
     (1, 768, 1023),
 )
 """Batch, height and width: the least size, odd ones, several batches, a large picture."""
+
+TILE = 256
+"""Pixels of a tile's side: the large picture is many."""
 
 TOLERANCE = 1
 """Float32 sums taken in another order may round to the neighbouring of the 256 values."""
@@ -43,16 +48,22 @@ class Difference:
 
 
 def compare(exported: bytes, model: TrainedModel) -> list[Difference]:
-    """Run both on pictures of every one of `SHAPES`."""
-    session = Session(exported, device="cpu")
+    """Run both on pictures of every one of `SHAPES`; a model for tiles, on several tiles."""
+    batch = _batch(open_model(exported, device="cpu"))
     found = []
     for shape in SHAPES:
         pictures = _pictures(shape)
-        ours = to_bytes(session.batch(pictures)).astype(int)
-        theirs = np.stack([to_bytes(apply_net(model.net, rgb)) for rgb in pictures])
-        off = np.abs(ours - theirs)
+        theirs = np.stack([apply_net(model.net, rgb) for rgb in pictures])
+        off = np.abs(batch(pictures).astype(int) - theirs)
         found.append(Difference(shape, int(off.max()), float(off.mean())))
     return found
+
+
+def _batch(model: Model) -> Callable[[Bytes], Bytes]:
+    if model.io != "tiles":
+        return Session(model).batch
+    tiled = TiledSession(model, TILE)
+    return lambda pictures: np.stack([tiled(rgb) for rgb in pictures])
 
 
 def _pictures(shape: tuple[int, int, int]) -> Bytes:

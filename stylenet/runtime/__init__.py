@@ -1,6 +1,8 @@
 """Exported models at work: numpy, Pillow and onnxruntime, never torch."""
 
+from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.session import Session
 from stylenet.runtime.stylizer import Stylizer
+from stylenet.runtime.tiles import TiledSession
 
-__all__ = ["Session", "Stylizer"]
+__all__ = ["Postprocess", "Session", "Stylizer", "TiledSession"]

@@ -1,21 +1,20 @@
-"""From a photo to its stylised picture: read, resize, run, mix."""
+"""From a photo to its stylised picture: prepare, run, finish."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from stylenet.color import Floats, blend, preserve_color, to_bytes, to_floats
-from stylenet.errors import UserError
-from stylenet.images import Bytes, Picture, read_picture, resize, to_picture
+from stylenet.images import Bytes, Picture
 from stylenet.memory import out_of_memory_names
-from stylenet.runtime.session import MIN_SIDE, Session
+from stylenet.runtime.model import Model, open_model
+from stylenet.runtime.postprocess import Postprocess
+from stylenet.runtime.preprocess import Photo, name_of, prepare
+from stylenet.runtime.session import Session
+from stylenet.runtime.tiles import SIDE, TiledSession
 
-Net = Callable[[Bytes], Floats]
-"""uint8 (H, W, 3) → float32 (H, W, 3) in [0, 1]."""
+Net = Callable[[Bytes], Bytes]
+"""uint8 (H, W, 3) → the same."""
 
 
 class Stylizer:
@@ -24,8 +23,7 @@ class Stylizer:
     Args:
         model: an exported ``.onnx`` file, or any `Net`.
         size: longer side of the results in pixels; None keeps the photo's.
-        preserve_color: keep the colours of the photo; only light and dark are stylised.
-        strength: from 0, the photo, to 1, fully stylised.
+        postprocess: filters, colours and strength.
 
     Raises:
         UserError: the model cannot be opened.
@@ -35,48 +33,24 @@ class Stylizer:
         self,
         model: str | Path | Net,
         size: int | None = None,
-        preserve_color: bool = False,
-        strength: float = 1.0,
+        postprocess: Postprocess = Postprocess(),  # noqa: B008  # frozen
     ) -> None:
-        self.net: Net = Session(model) if isinstance(model, str | Path) else model
+        self.net = at_work(open_model(model)) if isinstance(model, str | Path) else model
         self.size = size
-        self.preserve_color = preserve_color
-        self.strength = strength
+        self.postprocess = postprocess
 
-    def __call__(self, photo: str | Path | Image.Image | Bytes) -> Picture:
+    def __call__(self, photo: Photo) -> Picture:
         """The stylised picture, with the photo's transparency.
-
-        Args:
-            photo: a file, a Pillow image, or uint8 RGB (H, W, 3).
 
         Raises:
             UserError: the photo cannot be read, is too small, or needs too much memory.
         """
-        name = photo if isinstance(photo, str | Path) else "the photo"
-        with out_of_memory_names(name, "give --size, or a smaller one"):
-            picture = _picture(photo)
-            if self.size is not None:
-                picture = resize(picture, self.size)
-            height, width = picture.size
-            if min(height, width) < MIN_SIDE:
-                raise UserError(
-                    f"{name} becomes {width}x{height}; the net needs at least "
-                    f"{MIN_SIDE}x{MIN_SIDE}, give a larger --size"
-                )
-            return Picture(self._stylize(picture.rgb), picture.alpha)
-
-    def _stylize(self, rgb: Bytes) -> Bytes:
-        photo, stylized = to_floats(rgb), self.net(rgb)
-        if self.preserve_color:
-            stylized = preserve_color(photo, stylized)
-        return to_bytes(blend(photo, stylized, self.strength))
+        with out_of_memory_names(name_of(photo), "give --size, or a smaller one"):
+            picture = prepare(photo, self.size)
+            stylized = self.net(picture.rgb)
+            return Picture(self.postprocess(picture.rgb, stylized), picture.alpha)
 
 
-def _picture(photo: str | Path | Image.Image | Bytes) -> Picture:
-    if isinstance(photo, str | Path):
-        return read_picture(Path(photo), min_side=MIN_SIDE)
-    if isinstance(photo, Image.Image):
-        return to_picture(photo)
-    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-        raise UserError(f"the photo is uint8 RGB (H, W, 3), not {photo.dtype} {photo.shape}")
-    return Picture(photo)
+def at_work(model: Model, tile: int = SIDE) -> Net:
+    """A model on whole pictures, or, if it was exported for them, on tiles of a side of `tile`."""
+    return TiledSession(model, tile) if model.io == "tiles" else Session(model)

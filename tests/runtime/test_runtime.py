@@ -27,7 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("run")
     save_model(folder / "model.pt", TransformerNet(width=0.1, blocks=1), {"net": NET})
-    (folder / "model.onnx").write_bytes(to_onnx(load_model(folder), floats=False))
+    (folder / "model.onnx").write_bytes(to_onnx(load_model(folder), "bytes"))
     return folder
 
 

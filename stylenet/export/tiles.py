@@ -1,0 +1,143 @@
+"""A net that works on one tile of a picture, exactly as on the whole.
+
+InstanceNorm looks at the whole picture. Here it takes the whole picture's mean and variance as an
+input, and gives those of the tile: whoever runs all tiles can merge these, norm after norm, and
+then stylise tile by tile. Everything else in a net looks no further than its halo.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from stylenet.nets.blocks import InstanceNorm
+
+
+@dataclass
+class Tile:
+    """What the norms of a net share while it runs on a tile.
+
+    interior: int64 (4,): top, left, bottom, right of the tile without its halo, in pixels of it.
+    statistics: (2, all norms' channels): mean and variance over the whole picture.
+    found: each norm's (3, C): count, mean and variance over the interior.
+    """
+
+    interior: Tensor
+    statistics: Tensor
+    found: list[Tensor] = field(default_factory=list)
+
+
+class Tiled(nn.Module):
+    """A net whose InstanceNorms are given their statistics.
+
+    channels: those of each norm, in the order they run in. alignment: pixels; the net gives the
+    same on a tile as on the whole only where the tile starts at a multiple of it.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = copy.deepcopy(net)
+        norms, strides = _norms_as_they_run(self.net)
+        self.channels = [norm.num_features for norm in norms]
+        self.alignment = max(strides, default=1)
+        self._tile = [Tile(torch.empty(0), torch.empty(0))]  # held in common with the norms
+        start = 0
+        for norm, stride in zip(norms, strides, strict=True):
+            places = slice(start, start := start + norm.num_features)
+            _replace(self.net, norm, TileNorm(norm, stride, places, self._tile))
+
+    def forward(self, image: Tensor, interior: Tensor, statistics: Tensor) -> tuple[Tensor, ...]:
+        """One tile (1, 3, h, w) → it stylised, the same shape; then every norm's (3, C)."""
+        tile = self._tile[0] = Tile(interior, statistics)
+        stylized: Tensor = self.net(image)
+        return (stylized, *tile.found)
+
+    def halo(self) -> int:
+        """Pixels around a tile that bear on it, rounded up to the alignment.
+
+        Measured: in a net of positive weights, in which every ReLU passes, by the extent of the
+        gradient of one aligned cell of pixels.
+        """
+        local = copy.deepcopy(self).double()
+        for parameter in local.parameters():
+            nn.init.constant_(parameter, 1 / parameter[0].numel())
+        side, cell = 128, self.alignment
+        while True:
+            image = torch.ones(1, 3, side, side, dtype=torch.double, requires_grad=True)
+            interior = torch.tensor([0, 0, side, side])
+            statistics = torch.stack(
+                [torch.zeros(sum(self.channels)), torch.ones(sum(self.channels))]
+            )
+            middle = side // 2
+            seen = local(image, interior, statistics)[0][..., middle : middle + cell, :].sum()
+            [gradient] = torch.autograd.grad(seen, image)
+            rows = gradient.abs().sum((0, 1, 3)).nonzero().flatten()
+            reach = max(middle - int(rows[0]), int(rows[-1]) - (middle + cell - 1))
+            if reach < middle - cell:
+                return -(-reach // cell) * cell
+            side *= 2
+
+
+class TileNorm(nn.Module):
+    """An InstanceNorm by given statistics."""
+
+    def __init__(self, norm: InstanceNorm, stride: int, places: slice, tile: list[Tile]) -> None:
+        super().__init__()
+        self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
+        self.stride = stride
+        self.places = places
+        self._tile = tile
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (1, C, h, w), and tell its statistics."""
+        [tile] = self._tile
+        tile.found.append(self._statistics(x, tile.interior))
+        mean, variance = tile.statistics[:, self.places]
+        scale = self.weight / torch.sqrt(variance + self.eps)
+        shift: Tensor = self.bias - mean * scale
+        return x * scale[:, None, None] + shift[:, None, None]
+
+    def _statistics(self, x: Tensor, interior: Tensor) -> Tensor:
+        top, left, bottom, right = interior.unbind()
+        rows = self._within(x.shape[2], top, bottom)[:, None]
+        inside = (rows * self._within(x.shape[3], left, right)).to(x.dtype)  # (h, w)
+        count = inside.sum()
+        mean = (x * inside).sum((0, 2, 3)) / count
+        deviation = (x - mean[:, None, None]).square() * inside
+        return torch.stack([count.expand_as(mean), mean, deviation.sum((0, 2, 3)) / count])
+
+    def _within(self, length: int, start: Tensor, end: Tensor) -> Tensor:
+        """Which of `length` features lie in the interior: 0 or 1 each."""
+        pixels = torch.arange(length) * self.stride
+        return ((pixels >= start) & (pixels < end)).float()
+
+
+def _norms_as_they_run(net: nn.Module) -> tuple[list[InstanceNorm], list[int]]:
+    """Every InstanceNorm, and how many pixels one of its features covers along an axis."""
+    norms: list[InstanceNorm] = []
+    strides: list[int] = []
+    side = 64
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        assert isinstance(module, InstanceNorm)
+        norms.append(module)
+        strides.append(side // inputs[0].shape[-1])
+
+    every = [module for module in net.modules() if isinstance(module, InstanceNorm)]
+    hooks = [norm.register_forward_hook(note) for norm in every]
+    with torch.no_grad():
+        net(torch.zeros(1, 3, side, side))
+    for hook in hooks:
+        hook.remove()
+    return norms, strides
+
+
+def _replace(net: nn.Module, old: nn.Module, new: nn.Module) -> None:
+    for module in net.modules():
+        for name, child in module.named_children():
+            if child is old:
+                setattr(module, name, new)
+                return

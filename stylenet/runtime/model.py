@@ -1,0 +1,92 @@
+"""Opening an exported model with onnxruntime, held to its contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stylenet.errors import UserError
+
+CONTRACT = 1
+"""The newest version of the contract that this runtime understands."""
+
+CONTRACT_KEY = "stylenet.contract"
+"""Its version's place in a model's metadata."""
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+@dataclass(frozen=True)
+class Model:
+    """An open model.
+
+    session: onnxruntime's. name: for messages. io: ``bytes``, ``float`` or ``tiles``. device:
+    ``cpu`` or ``cuda``. metadata: all that the file says of itself.
+    """
+
+    session: Any
+    name: str
+    io: str
+    device: str
+    metadata: dict[str, str]
+
+
+def open_model(
+    model: str | Path | bytes, device: str = "auto", threads: int | None = None
+) -> Model:
+    """Open an ``.onnx`` file that `stylenet.export` wrote, or its bytes.
+
+    Args:
+        device: ``cpu``, ``cuda``, or ``auto``, a GPU if onnxruntime has one.
+        threads: for one picture; by default one for each core.
+
+    Raises:
+        UserError: no such file, no stylenet model, a newer contract, or no such device.
+    """
+    name = "the model" if isinstance(model, bytes) else str(model)
+    session = _open(model, name, _providers(device), threads)
+    metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    _check_contract(name, metadata.get(CONTRACT_KEY))
+    on_gpu = _PROVIDERS["cuda"] in session.get_providers()
+    io = metadata.get("stylenet.io", "bytes")
+    return Model(session, name, io, "cuda" if on_gpu else "cpu", metadata)
+
+
+def _open(model: str | Path | bytes, name: str, providers: list[str], threads: int | None) -> Any:
+    import onnxruntime
+
+    if not isinstance(model, bytes) and not Path(model).is_file():
+        raise UserError(f"{name} does not exist; give an exported .onnx file")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors; they come as exceptions, too
+    options.intra_op_num_threads = threads or 0
+    content = model if isinstance(model, bytes) else str(model)
+    try:
+        return onnxruntime.InferenceSession(content, options, providers)
+    except Exception:  # onnxruntime has a class of its own for every kind of damage
+        raise UserError(f"{name} is no ONNX model, or is damaged; export it again") from None
+
+
+def _providers(device: str) -> list[str]:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UserError(
+            "exported models need onnxruntime; run pip install 'stylenet[deploy]'"
+        ) from None
+    here = onnxruntime.get_available_providers()
+    if device == "auto":
+        return [provider for provider in reversed(_PROVIDERS.values()) if provider in here]
+    if _PROVIDERS[device] not in here:
+        raise UserError(f"onnxruntime has no {device} here; run pip install onnxruntime-gpu")
+    return [_PROVIDERS[device]]
+
+
+def _check_contract(name: str, version: str | None) -> None:
+    if version is None or not version.isdecimal():
+        raise UserError(f"{name} is no stylenet model; export one with python -m stylenet.export")
+    if int(version) > CONTRACT:
+        raise UserError(
+            f"{name} has contract {version}, this stylenet knows up to {CONTRACT}; upgrade stylenet"
+        )

@@ -1,0 +1,128 @@
+"""Tile by tile gives what the whole picture gives."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from PIL import Image
+
+from stylenet.checkpoint import TrainedModel, load_model, save_model
+from stylenet.errors import UserError
+from stylenet.export.__main__ import main as export
+from stylenet.export.onnx import to_onnx
+from stylenet.export.tiles import Tiled
+from stylenet.images import read_picture
+from stylenet.nets.johnson import TransformerNet
+from stylenet.runtime import Session, TiledSession
+from stylenet.runtime.tiles import merged
+from stylenet.stylize import main
+from stylenet.tensors import apply_net
+
+NET = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.1, "blocks": 1}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("run")
+    save_model(folder / "model.pt", TransformerNet(width=0.1, blocks=1), {"net": NET})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiled(model: Path) -> bytes:
+    return to_onnx(load_model(model), "tiles")
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    """Dark and light, smooth and rough parts, of odd size: no tile looks like the whole."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:135, :171]
+    smooth = (rows + columns)[..., None] / 3 + np.array([0, 40, 90])
+    return (
+        (smooth + rng.normal(0, 1, (135, 171, 3)) * (columns > 90)[..., None] * 30)
+        .clip(0, 255)
+        .astype(np.uint8)
+    )
+
+
+@pytest.mark.parametrize("side", [16, 50, 64, 1000])
+def test_tiles_of_any_side_give_the_whole_picture(
+    model: Path, tiled: bytes, picture: np.ndarray, side: int
+):
+    whole = apply_net(load_model(model).net, picture)
+    assert whole.std() > 5
+    assert np.abs(TiledSession(tiled, side)(picture).astype(int) - whole).max() <= 1
+
+
+def test_a_halo_too_small_would_show(model: Path, tiled: bytes, picture: np.ndarray):
+    session = TiledSession(tiled, 32)
+    session.halo //= 2
+    whole = apply_net(load_model(model).net, picture)
+    assert np.abs(session(picture).astype(int) - whole).max() > 1
+
+
+def test_statistics_of_a_tile_alone_would_show(model: Path, tiled: bytes, picture: np.ndarray):
+    whole, session = apply_net(load_model(model).net, picture), TiledSession(tiled, 64)
+    alone = np.concatenate([session(picture[:, :88]), session(picture[:, 88:])], 1)
+    assert np.abs(alone.astype(int) - whole).max() > 10
+
+
+@pytest.mark.parametrize(("blocks", "upsampling"), [(0, "smooth"), (2, "smooth"), (2, "nearest")])
+def test_the_halo_is_the_nets_reach(blocks: int, upsampling: str):
+    """By hand: 4 + 1 + 2 on the way down, 8 a block, and the way up at a quarter and a half."""
+    found = Tiled(TransformerNet(width=0.1, blocks=blocks, upsampling=upsampling)).halo()
+    down, up = 4 + 1 + 2, {"smooth": 4 + 4 + 2 + 2 + 1 + 4, "nearest": 2 + 1 + 4}[upsampling]
+    reach = down + 8 * blocks + up
+    assert found % 4 == 0
+    assert reach - 4 <= found <= reach + 4
+
+
+def test_merged_statistics_are_those_of_all_values():
+    rng = np.random.default_rng(0)
+    values = [rng.normal(1000 + 50 * i, 1 + i, (n, 4)) for i, n in enumerate((3, 40, 11))]
+    found = [np.stack([np.full(4, len(v)), v.mean(0), v.var(0)]) for v in values]
+    every = np.concatenate(values)
+    np.testing.assert_allclose(merged(np.stack(found)), [every.mean(0), every.var(0)], rtol=1e-12)
+
+
+def test_progress_is_told(tiled: bytes):
+    told: list[tuple[int, int]] = []
+    TiledSession(tiled, 32)(np.zeros((40, 70, 3), np.uint8), lambda *so_far: told.append(so_far))
+    norms = 3 + 2 + 2  # down, one block, up
+    assert told == [(i, 6 * (norms + 1)) for i in range(1, 6 * (norms + 1) + 1)]
+
+
+def test_the_export_proves_itself_and_names_its_parts(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "tiles.onnx"
+    export([str(model), "-o", str(file), "--io", "tiles"])
+    assert "768x1023: at most" in capsys.readouterr().out
+    session = onnxruntime.InferenceSession(str(file))
+    assert [value.name for value in session.get_inputs()] == ["image", "interior", "statistics"]
+    assert session.get_modelmeta().custom_metadata_map["stylenet.io"] == "tiles"
+
+
+@pytest.mark.parametrize("kind", ["model.pt", "tiles.onnx"])
+def test_the_command_takes_runs_and_models_for_tiles(
+    model: Path, tiled: bytes, picture: np.ndarray, tmp_path: Path, kind: str
+):
+    (model / "tiles.onnx").write_bytes(tiled)
+    Image.fromarray(picture).save(tmp_path / "photo.png")
+    arguments = [str(tmp_path / "photo.png"), "--model", str(model / kind), "--tile", "64"]
+    assert main([*arguments, "-o", str(tmp_path / "out.png")]) == 0
+    whole = apply_net(load_model(model).net, picture)
+    assert np.abs(read_picture(tmp_path / "out.png").rgb.astype(int) - whole).max() <= 1
+
+
+def test_models_for_tiles_and_for_whole_pictures_are_not_confused(model: Path, tiled: bytes):
+    loaded: TrainedModel = load_model(model)
+    with pytest.raises(UserError, match="works on tiles, not on whole pictures"):
+        Session(tiled)
+    with pytest.raises(UserError, match="export one with --io tiles"):
+        TiledSession(to_onnx(loaded, "bytes"))
