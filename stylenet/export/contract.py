@@ -59,12 +59,12 @@ class Tiles(nn.Module):
 
 def to_floats(rgb: Tensor) -> Tensor:
     """uint8 (N, H, W, 3) → float32 (N, 3, H, W) in [0, 1]."""
-    return rgb.permute(0, 3, 1, 2).float() / 255
+    return rgb.float().permute(0, 3, 1, 2) / 255
 
 
 def to_bytes(image: Tensor) -> Tensor:
     """(N, 3, H, W), clamped to [0, 1] and rounded → uint8 (N, H, W, 3)."""
-    return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    return (image.clamp(0, 1) * 255).round().permute(0, 2, 3, 1).to(torch.uint8)
 
 
 def metadata(config: dict[str, Any], io: str) -> dict[str, str]:
@@ -89,3 +89,13 @@ def metadata(config: dict[str, Any], io: str) -> dict[str, str]:
         "licence": LICENCE,
     }
     return {CONTRACT_KEY: str(CONTRACT)} | {f"stylenet.{key}": facts[key] for key in facts}
+
+
+def add_metadata(content: bytes, facts: dict[str, str]) -> bytes:
+    """An exported model that tells more of itself."""
+    import onnx
+
+    proto = onnx.load_from_string(content)
+    for key, value in facts.items():
+        proto.metadata_props.add(key=f"stylenet.{key}", value=value)
+    return bytes(proto.SerializeToString())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
-from stylenet.checkpoint import TrainedModel
 from stylenet.images import Bytes
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.session import Session
@@ -25,38 +28,74 @@ TILE = 256
 """Pixels of a tile's side: the large picture is many."""
 
 TOLERANCE = 1
-"""Float32 sums taken in another order may round to the neighbouring of the 256 values."""
+"""Of 255, in float32: sums taken in another order may round to the neighbouring value."""
+
+LEAST_PSNR = {"fp16": (45.0, 45.0), "int8": (35.0, 30.0)}
+"""dB that other precisions keep, on pictures up to `LARGE` and on larger ones."""
+
+LARGE = 512
+
+_RUNS = 5
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far an exported model is from its net on pictures of one shape."""
+    """How far an exported model is from its net on pictures of one shape.
+
+    largest, mean: of 255. psnr: dB; infinite where nothing differs.
+    """
 
     shape: tuple[int, int, int]
     largest: int
     mean: float
+    psnr: float
 
-    @property
-    def tolerated(self) -> bool:
-        """Whether no value is off by more than the tolerance."""
-        return self.largest <= TOLERANCE
+    def tolerated(self, precision: str) -> bool:
+        """Whether this is what ``fp32``, ``fp16`` or ``int8`` may do."""
+        if precision == "fp32":
+            return self.largest <= TOLERANCE
+        small, large = LEAST_PSNR[precision]
+        return self.psnr >= (small if max(self.shape[1:]) <= LARGE else large)
 
     def __str__(self) -> str:
         batch, height, width = self.shape
         size = f"{batch} x {height}x{width}"
-        return f"{size:>14}: at most {self.largest} of 255, {self.mean:.4f} on average"
+        means = f"{self.mean:.4f} on average, {self.psnr:.1f} dB"
+        return f"{size:>14}: at most {self.largest} of 255, {means}"
 
 
-def compare(exported: bytes, model: TrainedModel) -> list[Difference]:
-    """Run both on pictures of every one of `SHAPES`; a model for tiles, on several tiles."""
+def compare(
+    exported: bytes, net: nn.Module, pictures: Iterable[Bytes] | None = None
+) -> list[Difference]:
+    """Run both on batches of pictures, uint8 (N, H, W, 3).
+
+    Args:
+        exported: a model for tiles is run on several.
+        pictures: by default drawn ones of all `SHAPES`.
+    """
     batch = _batch(open_model(exported, device="cpu"))
     found = []
-    for shape in SHAPES:
-        pictures = _pictures(shape)
-        theirs = np.stack([apply_net(model.net, rgb) for rgb in pictures])
-        off = np.abs(batch(pictures).astype(int) - theirs)
-        found.append(Difference(shape, int(off.max()), float(off.mean())))
+    for rgb in map(_drawn, SHAPES) if pictures is None else pictures:
+        theirs = np.stack([apply_net(net, each) for each in rgb])
+        off = np.abs(batch(rgb).astype(float) - theirs)
+        square = float(np.square(off).mean())
+        psnr = 10 * math.log10(255**2 / square) if square else math.inf
+        count, height, width, _ = rgb.shape
+        found.append(Difference((count, height, width), int(off.max()), float(off.mean()), psnr))
     return found
+
+
+def times(models: Sequence[bytes], picture: Bytes) -> list[float]:
+    """Median milliseconds that each takes for a picture, uint8 (H, W, 3), run by turns."""
+    sessions = [Session(model, device="cpu") for model in models]
+    taken: list[list[float]] = [[] for _ in models]
+    for run in range(_RUNS + 1):
+        for session, own in zip(sessions, taken, strict=True):
+            start = time.perf_counter()
+            session(picture)
+            if run:  # the first one warms up
+                own.append((time.perf_counter() - start) * 1e3)
+    return [statistics.median(own) for own in taken]
 
 
 def _batch(model: Model) -> Callable[[Bytes], Bytes]:
@@ -66,7 +105,7 @@ def _batch(model: Model) -> Callable[[Bytes], Bytes]:
     return lambda pictures: np.stack([tiled(rgb) for rgb in pictures])
 
 
-def _pictures(shape: tuple[int, int, int]) -> Bytes:
+def _drawn(shape: tuple[int, int, int]) -> Bytes:
     """Shades, edges and noise: uint8 (N, H, W, 3), the same each time."""
     batch, height, width = shape
     draw = torch.Generator().manual_seed(0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad, pixel_shuffle
 
@@ -29,7 +28,7 @@ class PhaseConv(nn.Module):
         channels, width, kernel, _ = conv.weight.shape
         self.margin = kernel // 2
         size = kernel + PHASES - 1
-        weight = torch.zeros(channels, PHASES, PHASES, width, size, size)
+        weight = conv.weight.new_zeros(channels, PHASES, PHASES, width, size, size)
         for y in range(PHASES):
             for x in range(PHASES):
                 weight[:, y, x, :, y : y + kernel, x : x + kernel] = conv.weight.detach()
@@ -42,7 +41,8 @@ class PhaseConv(nn.Module):
         mirrored = pad(x, (self.margin,) * 4, "reflect")
         even = pad(mirrored, (0, PHASES - 1) * 2)  # odd sizes end with a part of a step
         phases = conv2d(even, self.weight, self.bias, PHASES)
-        return pixel_shuffle(phases, PHASES)[..., : x.shape[-2], : x.shape[-1]]
+        pixels = pixel_shuffle(phases, PHASES)
+        return pixels.narrow(-2, 0, x.shape[-2]).narrow(-1, 0, x.shape[-1])
 
 
 def rewritten(net: nn.Module) -> nn.Module:

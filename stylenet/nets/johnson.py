@@ -90,7 +90,7 @@ class TransformerNet(nn.Module):
     def _upsample(self, x: Tensor, beside: Tensor) -> Tensor:
         """Double the size, drop the row and column by which an odd `beside` is smaller, join it."""
         double = interpolate(x, scale_factor=2.0, mode=self.resize)
-        double = double[..., : beside.shape[-2], : beside.shape[-1]]
+        double = double.narrow(-2, 0, beside.shape[-2]).narrow(-1, 0, beside.shape[-1])
         return torch.cat([double, beside], 1) if self.skips else double
 
 

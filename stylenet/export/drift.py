@@ -1,0 +1,49 @@
+"""What a change of precision costs in the loss that the net was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.utils import instantiate
+
+from stylenet.images import Bytes
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.tasks.perceptual import resize_shorter_side
+from stylenet.tensors import to_tensor
+from stylenet.vgg import VGG
+
+MOST = 0.03
+"""The part by which the total loss may change."""
+
+
+def loss_drift(
+    config: dict[str, Any],
+    photos: Sequence[Bytes],
+    before: Callable[[Bytes], Bytes],
+    after: Callable[[Bytes], Bytes],
+) -> float:
+    """The mean total loss of `after`'s results over that of `before`'s, less 1.
+
+    Args:
+        config: of the training. photos: uint8 (H, W, 3) each.
+
+    Raises:
+        UserError: the style picture or the VGG weights cannot be had.
+    """
+    loss: PerceptualLoss = instantiate(config["loss"])
+    vgg: VGG = instantiate(config["task"]["vgg"])(loss.layers)
+    picture = instantiate(config["style"]).picture().rgb
+
+    @torch.no_grad()
+    def total(photo: Bytes, stylized: Bytes) -> float:
+        image = to_tensor(stylized)
+        content = vgg(to_tensor(photo), loss.content_layers)
+        return loss.total(loss(image, vgg(image), content)).item()
+
+    with torch.no_grad():
+        loss.set_style(vgg(to_tensor(resize_shorter_side(picture, config["task"]["style_size"]))))
+    means = [np.mean([total(photo, net(photo)) for photo in photos]) for net in (before, after)]
+    return float(means[1] / means[0] - 1)

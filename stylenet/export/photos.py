@@ -1,0 +1,68 @@
+"""Photographs for calibration and for the proof of eight-bit models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from stylenet.data.folder import FolderPhotos
+from stylenet.data.samples import SamplePhotos
+from stylenet.data.source import PhotoSource
+from stylenet.errors import UserError
+from stylenet.images import Bytes
+
+SIDE = 256
+"""Pixels of a calibration photo's side, all alike: histograms of mixed sizes do not add up."""
+
+MOST = 32
+"""Photos to calibrate on: with more, the scales of a trained net hardly moved."""
+
+_PROVEN = 3
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Those to calibrate on, and others to prove the result on; squares of any side."""
+
+    calibration: list[Bytes]
+    proof: list[Bytes]
+
+    def squares(self, side: int) -> list[Bytes]:
+        """The middle of each photo of the proof, (side, side, 3)."""
+        return [square(rgb, side) for rgb in self.proof]
+
+
+def photos(folder: str | None) -> Photos:
+    """The pictures of a folder, the last three of them for the proof; None: embedded ones.
+
+    Raises:
+        UserError: fewer than four can be used.
+    """
+    if folder is None:
+        return Photos(
+            _decoded(SamplePhotos(), MOST), _decoded(SamplePhotos(held_out=True), _PROVEN)
+        )
+    found = _decoded(FolderPhotos(folder), MOST + _PROVEN)
+    if len(found) <= _PROVEN:
+        raise UserError(f"{folder} has {len(found)} usable photos; calibration needs at least 4")
+    return Photos(found[:-_PROVEN], found[-_PROVEN:])
+
+
+def square(rgb: Bytes, side: int) -> Bytes:
+    """The middle of `rgb`, resized to (side, side, 3)."""
+    return np.asarray(ImageOps.fit(Image.fromarray(rgb), (side, side), Image.Resampling.LANCZOS))
+
+
+def _decoded(source: PhotoSource, most: int) -> list[Bytes]:
+    """Up to `most` photos, those that cannot be read left out."""
+    found: list[Bytes] = []
+    for photo in source.listing().photos:
+        if len(found) == most:
+            break
+        try:
+            found.append(photo.decode().rgb)
+        except UserError:
+            continue
+    return found

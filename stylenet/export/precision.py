@@ -1,0 +1,116 @@
+"""A model in the precision asked for, proven against its net."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+
+from stylenet.checkpoint import TrainedModel
+from stylenet.errors import UserError
+from stylenet.export.contract import add_metadata
+from stylenet.export.drift import MOST, loss_drift
+from stylenet.export.equalise import equalised
+from stylenet.export.half import Half
+from stylenet.export.int8 import CALIBRATOR, FLOAT_CONVS, quantised
+from stylenet.export.onnx import to_onnx
+from stylenet.export.parity import LARGE, LEAST_PSNR, TOLERANCE, Difference, compare, times
+from stylenet.export.photos import SIDE, Photos, photos, square
+from stylenet.runtime.session import Session
+from stylenet.tensors import apply_net, to_tensor
+
+PROOF_SIDES = (257, 512, 1024)
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is asked for.
+
+    io: ``bytes``, ``float`` or ``tiles``. precision: ``fp32``, ``fp16`` or ``int8``. for_tensorrt:
+    keep TensorRT's rules. photos: a folder to calibrate int8 on; None: embedded ones.
+    """
+
+    io: str = "bytes"
+    precision: str = "fp32"
+    for_tensorrt: bool = False
+    photos: str | None = None
+
+    def check(self) -> None:
+        """Refuse what does not go together.
+
+        Raises:
+            UserError: tiles in another precision or for TensorRT.
+        """
+        if self.io == "tiles" and (self.precision != "fp32" or self.for_tensorrt):
+            raise UserError("--io tiles is for fp32 on a CPU; leave out --precision and --for")
+
+
+def proven(model: TrainedModel, wanted: Export) -> bytes:
+    """The ONNX file's bytes; what was compared is printed.
+
+    Raises:
+        UserError: it differs from the net by more than its precision may.
+    """
+    if wanted.precision == "int8":
+        return _int8(model, wanted)
+    net = Half(model.net).eval() if wanted.precision == "fp16" else model.net
+    content = to_onnx(TrainedModel(net, model.config), wanted.io)
+    content = add_metadata(content, {"precision": wanted.precision})
+    _hold(compare(content, model.net), wanted.precision)
+    return content
+
+
+def _int8(model: TrainedModel, wanted: Export) -> bytes:
+    chosen = photos(wanted.photos)
+    squares = [square(rgb, SIDE) for rgb in chosen.calibration]
+    net = equalised(model.net, map(to_tensor, squares))
+    single = to_onnx(TrainedModel(net, model.config), wanted.io)
+    content = quantised(single, squares, wanted.for_tensorrt)
+    found = compare(content, model.net, [p[None] for s in PROOF_SIDES for p in chosen.squares(s)])
+    _hold(found, "int8")
+    drift = _drift(model, content, chosen)
+    before, after = times([single, content], chosen.squares(LARGE)[0])
+    facts = {
+        "calibrator": f"{CALIBRATOR} of {len(squares)} photos at {SIDE}",
+        "float": f"InstanceNorm and the first {FLOAT_CONVS} convolutions",
+        "least_psnr_db": round(min(each.psnr for each in found), 2),
+        "loss_drift": drift,
+        "bytes_fp32": len(single),
+        "ms_at_512": round(after, 1),
+        "ms_at_512_fp32": round(before, 1),
+        "baseline": "the same graph in float32, onnxruntime on this CPU",
+    }
+    print(*(f"{name}: {fact}" for name, fact in facts.items()), sep="\n")
+    return add_metadata(content, {"precision": "int8", "int8": json.dumps(facts)})
+
+
+def _hold(found: list[Difference], precision: str) -> None:
+    print(f"{precision} in onnxruntime beside PyTorch:", *found, sep="\n")
+    if all(difference.tolerated(precision) for difference in found):
+        return
+    allowed = f"more than {TOLERANCE} of 255"
+    if precision in LEAST_PSNR:
+        small, large = LEAST_PSNR[precision]
+        allowed = f"less than {small:g} dB up to {LARGE} pixels, or {large:g} dB beyond"
+    mend = {
+        "fp32": "upgrade torch, onnx and onnxruntime",
+        "fp16": "use --precision fp32",
+        "int8": "calibrate on --photos like those it will see, or use --precision fp32",
+    }[precision]
+    raise UserError(f"the export differs from its net, {allowed}; nothing was written; {mend}")
+
+
+def _drift(model: TrainedModel, content: bytes, chosen: Photos) -> str:
+    """The change of the total loss in words, which must be small where it can be measured."""
+    ours = Session(content, device="cpu")
+    before = partial(apply_net, model.net)
+    try:
+        drift = loss_drift(model.config, chosen.squares(LARGE), before, ours)
+    except UserError as error:
+        return f"not measured: {error}"
+    if abs(drift) > MOST:
+        raise UserError(
+            f"int8 changes the total loss by {drift:.1%}, more than {MOST:.0%}; nothing was "
+            "written; calibrate on --photos like those it will see, or use --precision fp32"
+        )
+    return f"{drift:+.2%}"

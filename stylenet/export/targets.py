@@ -1,0 +1,98 @@
+"""Where an export goes: a file, a folder for TensorRT, a repository of Triton's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from stylenet.errors import UserError
+from stylenet.export import tensorrt
+from stylenet.export.precision import Export
+from stylenet.export.triton import Served
+from stylenet.images import write_atomically
+
+Make = Callable[[], bytes]
+"""Exports and proves the model; called once the place for it is known to be right."""
+
+
+def write_onnx(out: Path, wanted: Export, make: Make) -> None:
+    """An ``.onnx`` file.
+
+    Raises:
+        UserError: another suffix, a place that cannot be written, or a graph against the rules.
+    """
+    if out.suffix != ".onnx":
+        raise UserError(f"{out} is no .onnx file; give a name such as {out}.onnx")
+    content = make()
+    if wanted.for_tensorrt:
+        _check(content)
+    _write(out, content)
+
+
+def write_engine(out: Path, wanted: Export, make: Make) -> None:
+    """A folder with the graph, a script that builds it, and the engine itself.
+
+    Raises:
+        UserError: the graph is against TensorRT's rules, or TensorRT is not installed; the graph
+            and the script are there all the same.
+    """
+    _check_folder(out)
+    content = make()
+    _check(content)
+    profile = tensorrt.Profile()
+    _write(out / "model.onnx", content)
+    _write(out / "build.sh", tensorrt.build_script(profile, wanted.io).encode())
+    (out / "build.sh").chmod(0o755)
+    plan = tensorrt.build(content, wanted.io, profile, out / "timing.cache")
+    _write(out / "model.plan", plan)
+    least, best, _ = profile.shapes(wanted.io)
+    for shape in (least, best):
+        print(f"{shape}: {tensorrt.latency(plan, shape, wanted.io)}")
+
+
+def write_repository(out: Path, wanted: Export, make: Make) -> None:
+    """A folder for ``tritonserver --model-repository``; for TensorRT, with the script to build.
+
+    Raises:
+        UserError: a model for tiles, or a graph against TensorRT's rules.
+    """
+    _check_folder(out)
+    if wanted.io == "tiles":
+        raise UserError("Triton serves whole pictures; use --io bytes or float")
+    content = make()
+    import onnx
+
+    properties = onnx.load_from_string(content).metadata_props
+    style = next(entry.value for entry in properties if entry.key == "stylenet.style")
+    served = Served(f"stylenet_{style}", wanted.io, engine=wanted.for_tensorrt)
+    folder = out / served.name
+    if wanted.for_tensorrt:
+        _check(content)
+        script = tensorrt.build_script(tensorrt.Profile(), wanted.io)
+        _write(folder / "1" / "build.sh", script.encode())
+        (folder / "1" / "build.sh").chmod(0o755)
+    _write(folder / "1" / "model.onnx", content)
+    _write(folder / "config.pbtxt", served.config().encode())
+    if wanted.for_tensorrt:
+        print(f"run {folder}/1/build.sh on the server's kind of GPU to make {served.file}")
+
+
+def _check(content: bytes) -> None:
+    import onnx
+
+    from stylenet.export.conformance import violations
+
+    found = violations(onnx.load_from_string(content))
+    if found:
+        raise UserError(f"TensorRT would not take the graph: {'; '.join(found)}")
+    print("TensorRT: the graph conforms")
+
+
+def _check_folder(out: Path) -> None:
+    if out.suffix in (".onnx", ".plan") or out.is_file():
+        raise UserError(f"{out} is a file; this target writes a folder, give the name of one")
+
+
+def _write(path: Path, content: bytes) -> None:
+    write_atomically(path, lambda file: file.write(content))
+    print(f"{path}: {len(content) / 1e6:.2f} MB")

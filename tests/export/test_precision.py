@@ -1,0 +1,224 @@
+"""Half and eight bits: what stays in float, what the proof demands, what the file says."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from onnx import TensorProto
+from PIL import Image
+
+from stylenet.checkpoint import load_model, save_model
+from stylenet.config import FOLDER, register_resolvers
+from stylenet.errors import UserError
+from stylenet.export import parity
+from stylenet.export.__main__ import main
+from stylenet.export.conformance import violations
+from stylenet.export.drift import MOST, loss_drift
+from stylenet.export.equalise import equalised
+from stylenet.export.int8 import FLOAT_CONVS, quantised
+from stylenet.export.onnx import to_onnx
+from stylenet.export.photos import photos
+from stylenet.nets.johnson import TransformerNet
+from stylenet.runtime import Session
+
+WIDTH, BLOCKS = 0.25, 2
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder; its net changes photos mildly, as far as random weights allow."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("run")
+    style = folder / "style.png"
+    rng = np.random.default_rng(9)
+    Image.fromarray(rng.integers(0, 256, (80, 90, 3), dtype=np.uint8)).save(style)
+    register_resolvers()
+    with initialize_config_dir(str(FOLDER), version_base="1.3"):
+        net = [f"net.width={WIDTH}", f"net.blocks={BLOCKS}"]
+        cfg = compose("train", ["style=custom", f"style.image={style}", "trainer=cpu", *net])
+    config = OmegaConf.to_container(cfg, resolve=True)
+    made = TransformerNet(width=WIDTH, blocks=BLOCKS)
+    made.head.weight.data *= 0.2
+    save_model(folder / "model.pt", made, config)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn photos."""
+    place = tmp_path_factory.mktemp("photos")
+    for number in range(6):
+        rng = np.random.default_rng(number)
+        coarse = rng.integers(0, 256, (9, 11, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((330, 290), Image.Resampling.BICUBIC).save(
+            place / f"{number}.png"
+        )
+    return place
+
+
+@pytest.fixture(scope="module")
+def eight(run: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("int8") / "model.onnx"
+    main([str(run), "-o", str(file), "--precision", "int8", "--photos", str(folder)])
+    return file
+
+
+def kinds(proto: onnx.ModelProto) -> dict[str, int]:
+    """The type of every constant."""
+    return {value.name: value.data_type for value in proto.graph.initializer}
+
+
+def test_half_keeps_norms_in_float32_and_convolutions_in_float16(run: Path, tmp_path: Path):
+    file = tmp_path / "half.onnx"
+    main([str(run), "-o", str(file), "--precision", "fp16"])
+    proto = onnx.load(file)
+    types = kinds(proto)
+    for node in proto.graph.node:
+        if node.op_type == "Conv":
+            assert types[node.input[1]] == TensorProto.FLOAT16
+        if node.op_type == "InstanceNormalization":
+            assert [types[name] for name in node.input[1:]] == [TensorProto.FLOAT] * 2
+    assert Session(file).model.metadata["stylenet.precision"] == "fp16"
+    assert violations(proto) == []
+
+
+def test_drift_is_the_change_of_the_loss_that_was_trained(run: Path):
+    config = load_model(run).config
+    photo = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    same = loss_drift(config, [photo], lambda rgb: rgb, lambda rgb: rgb)
+    grey = loss_drift(config, [photo], lambda rgb: rgb, lambda rgb: rgb // 3 + 85)
+    assert same == 0
+    assert grey > MOST
+    gone = config | {"style": config["style"] | {"image": "gone.png"}}
+    with pytest.raises(UserError, match=r"gone\.png"):
+        loss_drift(gone, [photo], lambda rgb: rgb, lambda rgb: rgb)
+
+
+@torch.no_grad()
+def test_equalised_channels_give_the_same_picture():
+    torch.manual_seed(1)
+    net = TransformerNet(width=0.25, blocks=1).eval()
+    net.stem[0].weight.data[0] *= 50
+    images = [torch.rand(1, 3, 48, 52) for _ in range(3)]
+    level = equalised(net, images)
+    for image in images:
+        assert (level(image) - net(image)).abs().max() < 1e-3
+
+    def peaks(some: TransformerNet) -> torch.Tensor:
+        found: list[torch.Tensor] = []
+        hook = some.stem[0].register_forward_hook(
+            lambda _, __, output: found.append(output.abs().amax((0, 2, 3)))
+        )
+        for image in images:
+            some(image)
+        hook.remove()
+        return torch.stack(found).amax(0)
+
+    assert peaks(net).max() / peaks(net).min() > 20
+    torch.testing.assert_close(peaks(level), peaks(level).median().expand(8), rtol=1e-4, atol=0)
+
+
+@torch.no_grad()
+def test_a_channel_the_epsilon_shows_in_is_left_alone():
+    net = TransformerNet(width=0.25, blocks=0).eval()
+    net.stem[0].weight.data[0] *= 1e-4
+    image = torch.rand(1, 3, 40, 40)
+    level = equalised(net, [image])
+    assert torch.equal(level.stem[0].weight[0], net.stem[0].weight[0])
+    assert (level(image) - net(image)).abs().max() < 1e-3
+
+
+def test_eight_bits_are_explicit_and_the_first_convolutions_stay_float(eight: Path):
+    proto = onnx.load(eight)
+    makers = {name: node for node in proto.graph.node for name in node.output}
+    convs = [node for node in proto.graph.node if node.op_type == "Conv"]
+    quantised = [
+        makers[c.input[0]].op_type == "DequantizeLinear" if c.input[0] in makers else False
+        for c in convs
+    ]
+    assert quantised == [False] * FLOAT_CONVS + [True] * (len(convs) - FLOAT_CONVS)
+    for conv in convs[FLOAT_CONVS:]:
+        weight = makers[conv.input[1]]
+        scale = next(v for v in proto.graph.initializer if v.name == weight.input[1])
+        assert list(scale.dims) == [conv_width(proto, weight)]
+
+
+def conv_width(proto: onnx.ModelProto, weight: onnx.NodeProto) -> int:
+    """Output channels of a quantised weight."""
+    return next(v for v in proto.graph.initializer if v.name == weight.input[0]).dims[0]
+
+
+def test_the_metadata_tells_how_eight_bits_were_made_and_what_they_cost(eight: Path):
+    known = Session(eight).model.metadata
+    assert known["stylenet.precision"] == "int8"
+    facts = json.loads(known["stylenet.int8"])
+    assert "3 photos at 256" in facts["calibrator"]
+    assert facts["least_psnr_db"] >= 30
+    assert abs(float(facts["loss_drift"].rstrip("%"))) <= 3
+    assert facts["ms_at_512"] > 0
+    assert eight.stat().st_size < facts["bytes_fp32"] / 1.5
+
+
+def test_eight_bits_for_tensorrt_are_symmetric_and_conform(run: Path, folder: Path):
+    model, chosen = load_model(run), photos(str(folder))
+    squares = [rgb[:256, :256] for rgb in chosen.calibration]
+    single = to_onnx(model, "bytes")
+    assert violations(onnx.load_from_string(quantised(single, squares, for_tensorrt=True))) == []
+    found = violations(onnx.load_from_string(quantised(single, squares, for_tensorrt=False)))
+    assert any("not to int8" in line for line in found)
+
+
+def test_a_loss_of_quality_beyond_the_bound_is_refused(
+    run: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Noise is no photograph: calibrated on black, every range is wrong."""
+    dark = tmp_path / "dark"
+    dark.mkdir()
+    for number in range(4):
+        Image.new("RGB", (64, 64)).save(dark / f"{number}.png")
+    for last in sorted(folder.iterdir())[-3:]:
+        (dark / f"9{last.name}").write_bytes(last.read_bytes())
+    out = tmp_path / "model.onnx"
+    with pytest.raises(SystemExit) as stop:
+        main([str(run), "-o", str(out), "--precision", "int8", "--photos", str(dark)])
+    assert stop.value.code == 2
+    assert "error: the export differs from its net, less than 35 dB" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("precision", "shape", "psnr", "tolerated"),
+    [
+        ("fp16", (1, 32, 32), 45.0, True),
+        ("fp16", (1, 2000, 32), 44.9, False),
+        ("int8", (1, 512, 512), 35.0, True),
+        ("int8", (1, 512, 512), 34.9, False),
+        ("int8", (1, 512, 513), 30.0, True),
+        ("int8", (1, 512, 513), 29.9, False),
+    ],
+)
+def test_the_bounds_are_those_stated(
+    precision: str, shape: tuple[int, int, int], psnr: float, tolerated: bool
+):
+    assert parity.Difference(shape, 255, 9.0, psnr).tolerated(precision) is tolerated
+
+
+def test_too_few_photos_and_what_does_not_go_together_are_named(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    cases = {
+        ("--precision", "int8", "--photos", str(empty)): f"{empty} holds no pictures",
+        ("--io", "tiles", "--precision", "fp16"): "--io tiles is for fp32",
+    }
+    for options, said in cases.items():
+        with pytest.raises(SystemExit) as stop:
+            main([str(run), "-o", str(tmp_path / "x.onnx"), *options])
+        assert stop.value.code == 2
+        assert said in capsys.readouterr().err
