@@ -6,7 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +24,14 @@ OPSET = 18
 """The oldest that torch's exporter writes without a lossy conversion; TensorRT takes up to 20."""
 
 
-def to_onnx(model: TrainedModel, io: str) -> bytes:
+def to_onnx(
+    model: TrainedModel, io: str, rewrite: Callable[[nn.Module], nn.Module] = rewritten
+) -> bytes:
     """The model under its contract, with free batch, height and width.
 
     Args:
         io: ``bytes``, ``float``, or ``tiles``, as of the same names in `stylenet.export.contract`.
+        rewrite: makes the copy of the net that is exported.
 
     Raises:
         UserError: onnx is not installed.
@@ -38,7 +41,7 @@ def to_onnx(model: TrainedModel, io: str) -> bytes:
         import onnxscript  # noqa: F401  # torch's exporter needs it
     except ImportError:
         raise UserError("exporting needs onnx; run pip install 'stylenet[deploy]'") from None
-    graph = _graph(model.net, io)
+    graph = _graph(rewrite(model.net), io)
     with torch.no_grad(), _quietly():
         program = torch.onnx.export(
             graph.module.eval(),
@@ -75,7 +78,6 @@ class _Graph:
 
 
 def _graph(net: nn.Module, io: str) -> _Graph:
-    net = rewritten(net)
     batch = torch.export.Dim("N")
     height, width = (torch.export.Dim(name, min=MIN_SIDE) for name in "HW")
     if io == "tiles":

