@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
 
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_picture
@@ -20,30 +20,31 @@ from stylenet.runtime.model import open_model
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.runtime.stylizer import Net, Stylizer, at_work
-from stylenet.runtime.tiles import SIDE
+from stylenet.runtime.tiles import SIDE, Report
 from stylenet.targets import plan_targets
 
 MAX_SIDE = 16383
 """The longest side, in pixels, that all formats written here can hold; the limit is WebP's."""
 
 
-def stylize_all(stylizer: Stylizer, targets: Mapping[Path, Path], out: str) -> int:
+def stylize_all(
+    stylizer: Stylizer, targets: Mapping[Path, Path], out: str, progress: Progress
+) -> int:
     """Stylise each photo into its target, name those that fail on stderr, return how many did.
 
     Raises:
         UserError: a result cannot be written; the next ones could not either.
     """
     start, pixels, failed = time.perf_counter(), 0, 0
-    with _progress() as progress:
-        for photo, target in progress.track(targets.items(), len(targets)):
-            try:
-                result = stylizer(photo)
-            except UserError as error:
-                progress.console.out(f"error: {error}", highlight=False)
-                failed += 1
-            else:
-                write_picture(result, target)
-                pixels += result.rgb.size // 3
+    for photo, target in progress.track(targets.items(), len(targets)):
+        try:
+            result = stylizer(photo)
+        except UserError as error:
+            progress.console.out(f"error: {error}", highlight=False)
+            failed += 1
+        else:
+            write_picture(result, target)
+            pixels += result.rgb.size // 3
     seconds = time.perf_counter() - start
     if len(targets) > failed or failed > 1:
         print(
@@ -59,12 +60,29 @@ def _progress() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
+class _Tiles:
+    """A second bar, for the tiles of one picture."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._task is None:
+            self._task = self._progress.add_task("tiles")
+        self._progress.update(self._task, completed=done, total=total)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code: 0, or 2 if a photo failed, or 130 if interrupted."""
+    """Run the command line.
+
+    Returns:
+        The exit code: 0; 2 if the only photo failed; 1 if some of several did; 130 if interrupted.
+    """
     options = _parser().parse_args(argv)
     with exit_on_user_error():
         try:
-            return 2 if _run(options) else 0
+            return _run(options)
         except KeyboardInterrupt:
             print("interrupted; the pictures finished so far are kept", file=sys.stderr)
             return 130
@@ -72,7 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     targets = plan_targets(options.photos, options.out)
-    net, device = _open(options.model, options.device, options.tile)
+    progress = _progress()
+    net, device = _open(options.model, options.device, options.tile, _Tiles(progress))
     postprocess = Postprocess(
         bilateral=options.bilateral,
         stretch=options.stretch,
@@ -81,20 +100,21 @@ def _run(options: argparse.Namespace) -> int:
         strength=options.strength,
     )
     stylizer = Stylizer(net, options.size, postprocess)
-    with limit_memory() if device == "cpu" else nullcontext():
-        return stylize_all(stylizer, targets, options.out)
+    with limit_memory() if device == "cpu" else nullcontext(), progress:
+        failed = stylize_all(stylizer, targets, options.out, progress)
+    return (1 if len(targets) > 1 else 2) if failed else 0
 
 
-def _open(path: Path, device: str, tile: int | None) -> tuple[Net, str]:
+def _open(path: Path, device: str, tile: int | None, report: Report) -> tuple[Net, str]:
     """A model at work, and where it runs: an exported one, or the net of a run or model file."""
     if path.suffix == ".onnx":
         exported = open_model(path, device)
         if tile is not None and exported.io != "tiles":
             raise UserError(f"{path} works on whole pictures; export one with --io tiles")
-        return at_work(exported, tile or SIDE), exported.device
+        return at_work(exported, tile or SIDE, report), exported.device
     if tile is not None:
         exported = open_model(_for_tiles(path), device)
-        return at_work(exported, tile), exported.device
+        return at_work(exported, tile, report), exported.device
     return _trained(path, device)
 
 

@@ -186,7 +186,7 @@ def test_bad_files_in_a_folder_are_named_and_the_rest_is_written(run, picture, t
     save(picture[:1, :1], photos / "dot.png")
     (photos / "text.jpg").write_text("no picture")
     (photos / "gone.png").symlink_to(tmp_path / "nowhere")
-    assert run(photos, "-o", tmp_path / "out") == 2
+    assert run(photos, "-o", tmp_path / "out") == 1
     assert files(tmp_path / "out") == ["good.png"]
     captured = capsys.readouterr()
     first, second = captured.err.splitlines()
@@ -291,7 +291,7 @@ def test_too_little_memory_names_the_photo_and_the_mend(run, tmp_path, capsys):
     with limit(resource.RLIMIT_DATA, used + 200_000_000):
         assert run(large, "-o", tmp_path / "out") == 2
     error = one_error(capsys)
-    assert "large.png needs more memory than there is; give --size, or a smaller one" in error
+    assert "large.png needs more memory than there is; give a smaller --size, or --tile" in error
     assert not (tmp_path / "out").exists()
 
 

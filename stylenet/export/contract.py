@@ -99,3 +99,11 @@ def add_metadata(content: bytes, facts: dict[str, str]) -> bytes:
     for key, value in facts.items():
         proto.metadata_props.add(key=f"stylenet.{key}", value=value)
     return bytes(proto.SerializeToString())
+
+
+def weights_sha256(net: nn.Module) -> str:
+    """Of all weights' bytes, in the order of their names."""
+    digest = hashlib.sha256()
+    for _, value in sorted(net.state_dict().items()):
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

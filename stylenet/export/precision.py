@@ -8,7 +8,7 @@ from functools import partial
 
 from stylenet.checkpoint import TrainedModel
 from stylenet.errors import UserError
-from stylenet.export.contract import add_metadata
+from stylenet.export.contract import add_metadata, weights_sha256
 from stylenet.export.drift import MOST, loss_drift
 from stylenet.export.equalise import equalised
 from stylenet.export.half import Half
@@ -51,16 +51,19 @@ def proven(model: TrainedModel, wanted: Export) -> bytes:
     Raises:
         UserError: it differs from the net by more than its precision may.
     """
-    if wanted.precision == "int8":
-        return _int8(model, wanted)
+    content, facts = (_int8 if wanted.precision == "int8" else _floats)(model, wanted)
+    known = {"precision": wanted.precision, "weights_sha256": weights_sha256(model.net)}
+    return add_metadata(content, known | facts)
+
+
+def _floats(model: TrainedModel, wanted: Export) -> tuple[bytes, dict[str, str]]:
     net = Half(model.net).eval() if wanted.precision == "fp16" else model.net
     content = to_onnx(TrainedModel(net, model.config), wanted.io)
-    content = add_metadata(content, {"precision": wanted.precision})
     _hold(compare(content, model.net), wanted.precision)
-    return content
+    return content, {}
 
 
-def _int8(model: TrainedModel, wanted: Export) -> bytes:
+def _int8(model: TrainedModel, wanted: Export) -> tuple[bytes, dict[str, str]]:
     chosen = photos(wanted.photos)
     squares = [square(rgb, SIDE) for rgb in chosen.calibration]
     net = equalised(model.net, map(to_tensor, squares))
@@ -81,7 +84,7 @@ def _int8(model: TrainedModel, wanted: Export) -> bytes:
         "baseline": "the same graph in float32, onnxruntime on this CPU",
     }
     print(*(f"{name}: {fact}" for name, fact in facts.items()), sep="\n")
-    return add_metadata(content, {"precision": "int8", "int8": json.dumps(facts)})
+    return content, {"int8": json.dumps(facts)}
 
 
 def _hold(found: list[Difference], precision: str) -> None:

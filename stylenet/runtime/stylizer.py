@@ -11,7 +11,7 @@ from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import Photo, name_of, prepare
 from stylenet.runtime.session import Session
-from stylenet.runtime.tiles import SIDE, TiledSession
+from stylenet.runtime.tiles import SIDE, Report, TiledSession
 
 Net = Callable[[Bytes], Bytes]
 """uint8 (H, W, 3) → the same."""
@@ -45,12 +45,12 @@ class Stylizer:
         Raises:
             UserError: the photo cannot be read, is too small, or needs too much memory.
         """
-        with out_of_memory_names(name_of(photo), "give --size, or a smaller one"):
+        with out_of_memory_names(name_of(photo), "give a smaller --size, or --tile"):
             picture = prepare(photo, self.size)
             stylized = self.net(picture.rgb)
             return Picture(self.postprocess(picture.rgb, stylized), picture.alpha)
 
 
-def at_work(model: Model, tile: int = SIDE) -> Net:
+def at_work(model: Model, tile: int = SIDE, report: Report = lambda done, total: None) -> Net:
     """A model on whole pictures, or, if it was exported for them, on tiles of a side of `tile`."""
-    return TiledSession(model, tile) if model.io == "tiles" else Session(model)
+    return TiledSession(model, tile, report) if model.io == "tiles" else Session(model)

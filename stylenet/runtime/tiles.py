@@ -23,6 +23,8 @@ from stylenet.runtime.session import check_pictures
 SIDE = 1024
 """Pixels of a tile, without its halo, along an axis."""
 
+Report = Callable[[int, int], object]
+
 
 @dataclass(frozen=True)
 class Part:
@@ -53,6 +55,7 @@ class TiledSession:
     Args:
         model: as `open_model` takes it, or what it returned.
         side: of a tile in pixels, without its halo; memory grows with its square.
+        report: told after each run of a tile how many of a picture's are done, and of how many.
         device, threads: as in `open_model`.
 
     Raises:
@@ -63,6 +66,7 @@ class TiledSession:
         self,
         model: Model | str | Path | bytes,
         side: int = SIDE,
+        report: Report = lambda done, total: None,
         device: str = "auto",
         threads: int | None = None,
     ) -> None:
@@ -71,19 +75,15 @@ class TiledSession:
             raise UserError(
                 f"{self.model.name} works on whole pictures; export one with --io tiles"
             )
+        self.report = report
         self.halo = int(self.model.metadata["stylenet.halo"])
         self.alignment = int(self.model.metadata["stylenet.alignment"])
         self.side = max(1, side // self.alignment) * self.alignment
         outputs = self.model.session.get_outputs()
         self._channels = [output.shape[1] for output in outputs[1:]]
 
-    def __call__(
-        self, rgb: Bytes, report: Callable[[int, int], object] = lambda done, total: None
-    ) -> Bytes:
+    def __call__(self, rgb: Bytes) -> Bytes:
         """Stylise one picture, uint8 (H, W, 3) → the same.
-
-        Args:
-            report: told after each tile how many runs are done, and how many there are in all.
 
         Raises:
             UserError: another type or shape, or a side below 32 pixels.
@@ -96,7 +96,7 @@ class TiledSession:
         def run(part: Part, output: str) -> NDArray[Any]:
             nonlocal done
             found = self._run(rgb, part, statistics, output)
-            report(done := done + 1, total)
+            self.report(done := done + 1, total)
             return found
 
         statistics = np.zeros((2, sum(self._channels)), np.float32)

@@ -88,6 +88,8 @@ def test_the_metadata_tells_everything(exported: Path):
     assert known["stylenet.style_picture_sha256"] == "12ab"
     assert known["stylenet.data"] == "some.where"
     assert '"width": 0.1' in known["stylenet.net"]
+    assert known["stylenet.precision"] == "fp32"
+    assert len(known["stylenet.weights_sha256"]) == 64
     assert "CC BY 4.0" in known["stylenet.licence"]
 
 

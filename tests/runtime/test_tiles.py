@@ -92,7 +92,8 @@ def test_merged_statistics_are_those_of_all_values():
 
 def test_progress_is_told(tiled: bytes):
     told: list[tuple[int, int]] = []
-    TiledSession(tiled, 32)(np.zeros((40, 70, 3), np.uint8), lambda *so_far: told.append(so_far))
+    session = TiledSession(tiled, 32, lambda *so_far: told.append(so_far))
+    session(np.zeros((40, 70, 3), np.uint8))
     norms = 3 + 2 + 2  # down, one block, up
     assert told == [(i, 6 * (norms + 1)) for i in range(1, 6 * (norms + 1) + 1)]
 
