@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import argparse
 import copy
-import multiprocessing
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -35,16 +33,23 @@ from stylenet.errors import UserError, exit_on_user_error
 from stylenet.export.onnx import to_onnx
 from stylenet.export.precision import Export, proven
 from stylenet.images import Bytes, read_picture
-from stylenet.runtime import Session, TiledSession
+from stylenet.runtime import Session
 from stylenet.tensors import apply_net
 
 TURNS = 9
 FIRST_PIXEL = """
-import time
+import sys, time
 start = time.perf_counter()
 from stylenet.runtime import Stylizer
-Stylizer({model!r})({photo!r})
+Stylizer(sys.argv[1])(sys.argv[2])
 print(time.perf_counter() - start)
+"""
+LARGE = """
+import resource, sys, time
+from stylenet.runtime import Stylizer
+start = time.perf_counter()
+Stylizer(sys.argv[1])(sys.argv[2])
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
 
@@ -97,21 +102,23 @@ def timed(runs: dict[str, Callable[[Bytes], object]], rgb: Bytes) -> dict[str, f
 
 def first_pixel(content: bytes) -> float:
     """Seconds from the first import to a stylised picture of 256x256, in a fresh process."""
+    return median(float(fresh(FIRST_PIXEL, content, 256, 256)) for _ in range(5))
+
+
+def large(content: bytes, height: int, width: int) -> tuple[float, float]:
+    """Seconds and peak MiB that tiles take for a picture, in a fresh process without torch."""
+    seconds, peak = fresh(LARGE, content, height, width).split()
+    return float(seconds), float(peak)
+
+
+def fresh(code: str, content: bytes, height: int, width: int) -> str:
+    """What `code` prints, which is given the files of a model and of a picture."""
     with tempfile.TemporaryDirectory() as folder:
         model, photo = Path(folder) / "model.onnx", Path(folder) / "photo.png"
         model.write_bytes(content)
-        Image.fromarray(picture(256, 256)).save(photo)
-        code = FIRST_PIXEL.format(model=str(model), photo=str(photo))
-        said = [subprocess.check_output([sys.executable, "-c", code]) for _ in range(5)]
-    return median(map(float, said))
-
-
-def large(content: bytes, height: int, width: int, threads: int) -> tuple[float, float]:
-    """Seconds and peak MiB that tiles take for a picture; for a process of its own."""
-    session = TiledSession(content, threads=threads)
-    start = time.perf_counter()
-    session(picture(height, width))
-    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        Image.fromarray(picture(height, width)).save(photo)
+        command = [sys.executable, "-c", code, str(model), str(photo)]
+        return subprocess.check_output(command, text=True)
 
 
 def picture(height: int, width: int) -> Bytes:
@@ -138,9 +145,7 @@ def report(path: Path, args: argparse.Namespace) -> None:
         print(f"| {name} | {ms:.0f} | {ratios} | {f'{size / 1e6:.2f}' if size else ''} |")
     print(f"\nimport to first pixel at 256: {first_pixel(proven(model, Export())):.2f} s")
     if args.large:
-        tiles = to_onnx(model, "tiles")
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            seconds, peak = pool.apply(large, (tiles, *args.large, args.threads))
+        seconds, peak = large(to_onnx(model, "tiles"), *args.large)
         height, width = args.large
         print(f"{width}x{height} in tiles: {seconds:.0f} s, peak memory {peak:.0f} MiB")
 
