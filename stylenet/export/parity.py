@@ -36,6 +36,7 @@ LEAST_PSNR = {"fp16": (45.0, 45.0), "int8": (35.0, 30.0)}
 LARGE = 512
 
 _RUNS = 5
+_PAUSE = 0.2  # seconds, in which the threads of the session before stop spinning
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def times(models: Sequence[bytes], picture: Bytes) -> list[float]:
     taken: list[list[float]] = [[] for _ in models]
     for run in range(_RUNS + 1):
         for session, own in zip(sessions, taken, strict=True):
+            time.sleep(_PAUSE)
             start = time.perf_counter()
             session(picture)
             if run:  # the first one warms up

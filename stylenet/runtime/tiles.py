@@ -20,7 +20,7 @@ from stylenet.images import Bytes
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.session import check_pictures
 
-SIDE = 1024
+SIDE = 768
 """Pixels of a tile, without its halo, along an axis."""
 
 Report = Callable[[int, int], object]
