@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from pathlib import Path
 from typing import Any
 
 import wandb
@@ -9,19 +11,24 @@ from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from stylenet.errors import UserError
+from stylenet.images import write_atomically
 
 
 class Wandb(WandbLogger):
     """Weights & Biases, one run there for each training, opened and ended with it.
 
+    A training that is resumed goes on with its run there, whose id is kept in `save_dir`.
+
     Args:
         offline: keep everything in `save_dir`; ``wandb sync`` sends it later.
+        save_dir: the training's own folder.
         options: of Lightning's logger and of ``wandb.init``.
     """
 
-    def __init__(self, offline: bool, **options: Any) -> None:
+    def __init__(self, offline: bool, save_dir: str, **options: Any) -> None:
         # Lightning's own `offline` would put all later runs of the process offline too.
-        super().__init__(mode="offline" if offline else None, **options)
+        mode, kept = "offline" if offline else None, _kept_id(Path(save_dir) / "wandb" / "run_id")
+        super().__init__(mode=mode, save_dir=save_dir, id=kept, resume="allow", **options)
         self._wandb_init.pop("anonymous", None)  # wandb warns of it, whatever its value
 
     @property
@@ -42,6 +49,16 @@ class Wandb(WandbLogger):
         super().finalize(status)
         if self._experiment is not None:
             self._experiment.finish(exit_code=int(status != "success"))
+
+
+@rank_zero_only
+def _kept_id(file: Path) -> str:
+    """The id in `file`, or a new one, put there."""
+    if file.is_file():
+        return file.read_text()
+    new = secrets.token_hex(4)
+    write_atomically(file, lambda target: target.write(new.encode()))
+    return new
 
 
 def _mend(error: wandb.Error) -> str:

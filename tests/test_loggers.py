@@ -21,6 +21,7 @@ from wandb.proto.wandb_internal_pb2 import Record
 from stylenet import config as configs
 from stylenet.callbacks.curves import read_rows
 from stylenet.errors import UserError
+from stylenet.loggers import Wandb
 from stylenet.train import train
 
 STEPS = 3
@@ -228,3 +229,12 @@ def test_tensorboard_that_is_not_installed_is_one_line(place: Path):
     assert ended.stderr == (
         "error: logger=tensorboard is not installed; run pip install 'stylenet[tensorboard]'\n"
     )
+
+
+def test_a_resumed_training_goes_on_with_its_run(place: Path):
+    ids = []
+    for folder in ("resumed", "resumed", "another"):
+        logger = Wandb(offline=True, save_dir=str(place / folder), project="stylenet")
+        ids.append(logger.experiment.id)
+        logger.finalize("success")
+    assert ids[0] == ids[1] != ids[2]
