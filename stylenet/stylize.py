@@ -173,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--sharpen", type=amount, default=0.0, metavar="A", help=help)
     help = (
         "stylise a picture larger than memory allows in squares of N pixels, exactly as the whole;"
-        " some thirty times slower"
+        " some fifteen times slower"
     )
     add("--tile", type=pixels, metavar="N", help=help)
     help = "where the net runs (default: auto, a GPU if there is one)"

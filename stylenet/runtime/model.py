@@ -50,8 +50,8 @@ def open_model(
     _check_contract(name, metadata.get(CONTRACT_KEY))
     on_gpu = _PROVIDERS["cuda"] in session.get_providers()
     io = metadata.get("stylenet.io", "bytes")
-    if io == "tiles":  # memory is what tiles are for, and onnxruntime's arena keeps double of it
-        session = _open(model, name, _providers(device), threads, arena=False)
+    if io == "tiles":  # a plan for each size of tile would keep as much memory again
+        session = _open(model, name, _providers(device), threads, plans=False)
     return Model(session, name, io, "cuda" if on_gpu else "cpu", metadata)
 
 
@@ -60,7 +60,7 @@ def _open(
     name: str,
     providers: list[str],
     threads: int | None,
-    arena: bool = True,
+    plans: bool = True,
 ) -> Any:
     import onnxruntime
 
@@ -69,7 +69,7 @@ def _open(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors; they come as exceptions, too
     options.intra_op_num_threads = threads or 0
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = arena
+    options.enable_mem_pattern = plans
     content = model if isinstance(model, bytes) else str(model)
     try:
         return onnxruntime.InferenceSession(content, options, providers)
