@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from stylenet.checkpoint import start_from
-from stylenet.config import FOLDER, register_resolvers
+from stylenet.config import FOLDER
 from stylenet.errors import exit_on_user_error
 from stylenet.hardware import kind
 from stylenet.images import read_picture
@@ -147,7 +147,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300, help="the reference's time (300)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="(0 1 2)")
     args = parser.parse_args()
-    register_resolvers()
     contest = Contest(args)
     print(f"{platform.platform()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
     trials = {rate: contest.their_loss(args.seeds[0], rate, args.seconds) for rate in RATES}

@@ -25,7 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from stylenet.checkpoint import save_model, start_from
-from stylenet.config import FOLDER, register_resolvers
+from stylenet.config import FOLDER
 from stylenet.errors import exit_on_user_error
 from stylenet.images import Bytes, read_picture
 from stylenet.losses.perceptual import PerceptualLoss
@@ -119,7 +119,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10600, help="of one photo each (10600)")
     parser.add_argument("--size", type=int, default=160, help="side of a crop (160)")
     args = parser.parse_args()
-    register_resolvers()
     data = ["data=folder", f"data.path={args.photos}", f"data.size={args.size}"]
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
         cfg = compose("train", ["trainer=cpu", f"trainer.max_steps={args.steps}", *data])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,14 +30,11 @@ _CONFIG_ERRORS = (
     *(TypeError, ValueError),
 )
 
-_FREE_TO_CHANGE = frozenset({"ckpt", "run", "logger", "callbacks", "experiment"})
+_FREE_TO_CHANGE = frozenset({"ckpt", "run", "logger", "callbacks", "experiment", "score"})
 """Keys that may differ when a run is resumed: they do not bear on the weights."""
 
-
-def register_resolvers() -> None:
-    """Make ``${hardware:…}`` and ``${run_folder:…}`` known to configs."""
-    OmegaConf.register_new_resolver("hardware", hardware.choose, replace=True)
-    OmegaConf.register_new_resolver("run_folder", run_folder, replace=True, use_cache=True)
+_SWEPT_HOW = ("hydra.", "hydra/")
+"""Overrides on how jobs are launched, not on what they train."""
 
 
 @contextmanager
@@ -66,6 +64,18 @@ def run_folder(parent: str, ckpt: str | None) -> str:
     if not runs:
         raise UserError(f"ckpt=last: no run to resume in {parent}; name one with run=FOLDER")
     return str(runs[-1].parent)
+
+
+def sweep_folder(overrides: Sequence[str]) -> str:
+    """The folder of a multirun: the same command line finds it again.
+
+    Args:
+        overrides: of the command line, as ``KEY=VALUE,VALUE``.
+    """
+    what = sorted(override for override in overrides if not override.startswith(_SWEPT_HOW))
+    swept = [o.split("=")[0].split(".")[-1] for o in what if "," in o or o.startswith("sweep=")]
+    digest = hashlib.sha256("\n".join(what).encode()).hexdigest()[:8]
+    return f"runs/sweeps/{'-'.join([*swept, digest])}"
 
 
 def resolve(cfg: DictConfig, known: set[str]) -> dict[str, Any]:
@@ -122,18 +132,39 @@ def check_resumable(config: dict[str, Any], saved: Path) -> None:
     Raises:
         UserError: they differ in anything that bears on the weights, or `saved` is no config.
     """
-    try:
-        before = yaml.safe_load(saved.read_text())
-    except (FileNotFoundError, UnicodeDecodeError, yaml.YAMLError):
-        before = None
-    if not isinstance(before, dict):
+    before = _read(saved)
+    if before is None:
         raise UserError(f"{saved} is missing or no config; resume from a checkpoint in its run")
-    for key in sorted((before.keys() | config.keys()) - _FREE_TO_CHANGE):
-        difference = _first_difference(key, before.get(key), config.get(key))
+    found = _first_difference_that_matters(before, config)
+    if found:
+        raise UserError(
+            f"{saved.parent} was started with {found}; give the same overrides to resume"
+        )
+
+
+def is_config_of(saved: Path, config: dict[Any, Any], besides: set[str]) -> bool:
+    """Whether the file `saved` holds `config`, but for what does not matter and `besides`."""
+    before = _read(saved)
+    if before is None:
+        return False
+    kept = {key: value for key, value in before.items() if key not in besides}
+    return _first_difference_that_matters(kept, config) is None
+
+
+def _read(saved: Path) -> dict[str, Any] | None:
+    try:
+        content = yaml.safe_load(saved.read_text())
+    except (FileNotFoundError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _first_difference_that_matters(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    for key in sorted((before.keys() | now.keys()) - _FREE_TO_CHANGE):
+        difference = _first_difference(key, before.get(key), now.get(key))
         if difference:
-            raise UserError(
-                f"{saved.parent} was started with {difference}; give the same overrides to resume"
-            )
+            return difference
+    return None
 
 
 def _first_difference(name: str, before: Any, now: Any) -> str | None:
@@ -144,3 +175,9 @@ def _first_difference(name: str, before: Any, now: Any) -> str | None:
                 return difference
         return None
     return None if before == now else f"{name}={before}, now {now}"
+
+
+# Here, not in a function: the workers of a parallel sweep know no more than what they import.
+OmegaConf.register_new_resolver("hardware", hardware.choose, replace=True)
+OmegaConf.register_new_resolver("run_folder", run_folder, replace=True, use_cache=True)
+OmegaConf.register_new_resolver("sweep_folder", sweep_folder, replace=True, use_cache=True)

@@ -12,18 +12,21 @@ from typing import Any
 import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning import seed_everything
 
 from stylenet import config as configs
+from stylenet import sweeps
 from stylenet.checkpoint import MODEL_FILE, save_model, start_from
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
+from stylenet.sweeps import write_result
 
 KEYS = {
     *("style", "net", "loss", "task", "data", "trainer", "callbacks", "logger"),
-    *("seed", "init", "ckpt", "run"),
+    *("seed", "init", "ckpt", "run", "score"),
 }
 
 
@@ -60,6 +63,7 @@ def train(cfg: DictConfig) -> bool:
     if trainer.global_step < trainer.max_steps:
         return False
     if trainer.is_global_zero:
+        write_result(run, task.unseen_terms(data.validation_photos()))
         save_model(run / MODEL_FILE, task.net, config)
     return True
 
@@ -90,15 +94,22 @@ def _say_what_next(run: str, finished: bool) -> None:
 
 
 @hydra.main(version_base="1.3", config_path=str(configs.FOLDER), config_name="train")
-def _hydra_main(cfg: DictConfig) -> None:
+def _hydra_main(cfg: DictConfig) -> float | None:
     run = Path(HydraConfig.get().runtime.output_dir)
     cfg.run = str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run)
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return sweeps.take_part(cfg, HydraConfig.get(), _checked_train)
     with exit_on_user_error():  # here too, before Hydra adds lines of its own
-        configs.check_types(configs.resolve(cfg, KEYS), HydraConfig.get().runtime.choices)
-        finished = train(cfg)
+        finished = _checked_train(cfg)
     _say_what_next(cfg.run, finished)
     if not finished:
         raise SystemExit(130)
+    return None
+
+
+def _checked_train(cfg: DictConfig) -> bool:
+    configs.check_types(configs.resolve(cfg, KEYS), HydraConfig.get().runtime.choices)
+    return train(cfg)
 
 
 def main() -> None:
@@ -106,7 +117,6 @@ def main() -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # or Hydra prints them its own way
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
-    configs.register_resolvers()
     with exit_on_user_error(), configs.errors_on_one_line():
         _hydra_main()
 

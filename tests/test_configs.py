@@ -14,11 +14,6 @@ from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.train import KEYS
 
 
-@pytest.fixture(autouse=True)
-def _resolvers() -> None:
-    configs.register_resolvers()
-
-
 def composed(*overrides: str) -> DictConfig:
     with initialize_config_dir(str(configs.FOLDER), version_base="1.3"):
         return compose("train", overrides=[*overrides])

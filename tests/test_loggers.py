@@ -63,7 +63,6 @@ def overrides(place: Path, run: Path, *more: str) -> list[str]:
 def fit(place: Path, name: str, *more: str) -> Path:
     """Train in this process; the run's folder."""
     run = place / name
-    configs.register_resolvers()
     with initialize_config_dir(str(configs.FOLDER), version_base="1.3"):
         cfg = compose("train", overrides=overrides(place, run, *more))
     assert train(cfg)

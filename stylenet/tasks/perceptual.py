@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.tasks.pixels import PixelLoss
 from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
+
+UNSEEN_SIDE = 256
 
 
 class PerceptualTask(LightningModule):
@@ -74,6 +77,22 @@ class PerceptualTask(LightningModule):
             content = self.vgg(photo, self.loss.content_layers)
         terms: dict[str, Tensor] = self.loss(stylized, self.vgg(stylized), content)
         return terms
+
+    @torch.no_grad()
+    def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
+        """The mean unweighted terms, and the total, of clamped results.
+
+        Args:
+            photos: names and pictures, uint8 (H, W, 3); shrunk to a shorter side of
+                `UNSEEN_SIDE` pixels.
+        """
+        self.vgg.float()
+        self.net.eval()
+        rows = []
+        for _, rgb in photos:
+            photo = to_tensor(resize_shorter_side(rgb, UNSEEN_SIDE)).to(self.device)
+            rows.append(PixelLoss(self.vgg, self.loss, photo)(self.net(photo)))
+        return {name: sum(row[name].item() for row in rows) / len(rows) for name in rows[0]}
 
     def training_step(self, photo: Tensor, _: int) -> Tensor:
         """One batch of photos (B, 3, H, W) → the scalar objective; logs every term."""

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
-from stylenet.config import register_resolvers
+from stylenet.config import FOLDER
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.hub import HubPhotos
 from stylenet.data.module import PhotoDataModule
@@ -15,12 +13,9 @@ from stylenet.data.samples import SamplePhotos
 from stylenet.data.stream import HubStream
 from stylenet.errors import UserError, find_user_error
 
-register_resolvers()
-CONFIGS = Path(__file__).parents[2] / "conf"
-
 
 def data(choice: str, *overrides: str) -> PhotoDataModule:
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+    with initialize_config_dir(str(FOLDER), version_base="1.3"):
         composed = compose(
             "train", overrides=["seed=5", "trainer=cpu", f"data={choice}", *overrides]
         )

@@ -13,7 +13,7 @@ from onnx import TensorProto
 from PIL import Image
 
 from stylenet.checkpoint import load_model, save_model
-from stylenet.config import FOLDER, register_resolvers
+from stylenet.config import FOLDER
 from stylenet.errors import UserError
 from stylenet.export import parity
 from stylenet.export.__main__ import main
@@ -37,7 +37,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     style = folder / "style.png"
     rng = np.random.default_rng(9)
     Image.fromarray(rng.integers(0, 256, (80, 90, 3), dtype=np.uint8)).save(style)
-    register_resolvers()
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
         net = [f"net.width={WIDTH}", f"net.blocks={BLOCKS}"]
         cfg = compose("train", ["style=custom", f"style.image={style}", "trainer=cpu", *net])
