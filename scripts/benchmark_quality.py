@@ -2,11 +2,9 @@
 """How good is a trained net? The L-BFGS iteration that it equals, on photos it never saw.
 
 For each model: the total loss of its clamped output on unseen photos, beside pixel optimisation
-(Gatys et al. 2016) of the very same loss. It starts from the photo, or from white noise as in the
-comparison of Johnson et al. 2016 (section 4.1), whose nets equal 50 to 100 of its iterations. The
-optimiser is torch's L-BFGS as the literature runs it: no line search, one evaluation an iteration;
-its curve is the mean over the photos and is kept in a JSON file, as it depends on the loss, the
-style and the photos alone.
+(Gatys et al. 2016) of the very same loss, started from the photo. The optimiser is torch's L-BFGS
+as the literature runs it: no line search, one evaluation an iteration; its curve is the mean over
+the photos and is kept in a JSON file, as it depends on the loss, the style and the photos alone.
 
     python scripts/benchmark_quality.py RUN [RUN …] --photos FOLDER --style PICTURE
 """
@@ -31,7 +29,7 @@ from stylenet.errors import exit_on_user_error
 from stylenet.images import read_picture
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.tasks.perceptual import resize_shorter_side
-from stylenet.tasks.pixels import PixelLoss, noise, optimize
+from stylenet.tasks.pixels import PixelLoss, optimize
 from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
@@ -56,13 +54,9 @@ class Objective:
             terms = PixelLoss(self.vgg, self.loss, photo)(image)
         return {name: value.item() for name, value in terms.items()}
 
-    def lbfgs(self, photo: Tensor, start: str, iterations: int) -> list[float]:
+    def lbfgs(self, photo: Tensor, iterations: int) -> list[float]:
         """The total loss before each iteration of pixel optimisation, and after the last."""
-        size = (photo.shape[-2], photo.shape[-1])
-        from_noise = start == "noise"
-        image = noise(size, seed=0) if from_noise else photo
-        pixels = PixelLoss(self.vgg, self.loss, photo)
-        steps = optimize(pixels, image, iterations, project=from_noise)
+        steps = optimize(PixelLoss(self.vgg, self.loss, photo), photo, iterations)
         return [step.terms["total"] for step in steps]
 
 
@@ -72,18 +66,15 @@ def square_crop(path: Path, size: int) -> Tensor:
     return to_tensor(np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)))
 
 
-def reference_curve(
-    objective: Objective, photos: dict[str, Tensor], start: str, cache: Path
-) -> list[float]:
+def reference_curve(objective: Objective, photos: dict[str, Tensor], cache: Path) -> list[float]:
     """Mean total loss over the photos, per L-BFGS iteration; done once for each loss and set."""
     known = json.loads(cache.read_text()) if cache.exists() else {}
     size = next(iter(photos.values())).shape[-1]
     curves = []
     for name, photo in photos.items():
-        described = f"{objective.key} {name} {size}{'' if start == 'photo' else f' from {start}'}"
-        key = hashlib.sha256(described.encode()).hexdigest()
+        key = hashlib.sha256(f"{objective.key} {name} {size}".encode()).hexdigest()
         if key not in known:
-            known[key] = objective.lbfgs(photo, start, max(SHOWN))
+            known[key] = objective.lbfgs(photo, max(SHOWN))
             cache.write_text(json.dumps(known))
         curves.append(known[key])
     return list(np.mean(curves, axis=0))
@@ -108,13 +99,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=8, help="photos, evenly chosen (8)")
     parser.add_argument("--size", type=int, default=256, help="side in pixels (256)")
     parser.add_argument("--curves", type=Path, default=Path("lbfgs.json"), help="kept curves")
-    help = "what the pixel optimisation starts from (photo)"
-    parser.add_argument("--start", choices=("photo", "noise"), default="photo", help=help)
     args = parser.parse_args()
     files = sorted(args.photos.iterdir())
     files = files[:: max(1, len(files) // args.count)][: args.count]
     photos = {file.name: square_crop(file, args.size) for file in files}
-    print(f"{len(photos)} photos at {args.size}, style {args.style.name}, L-BFGS from {args.start}")
+    print(f"{len(photos)} photos at {args.size}, style {args.style.name}")
     print(f"{platform.platform()}, torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     shown = " | ".join(f"L-BFGS {i}" for i in SHOWN)
     print(f"| model | content | style | total | {shown} | equals iteration |")
@@ -122,7 +111,7 @@ def main() -> None:
     for path in args.models:
         model = load_model(path)
         objective = Objective(model.config, args.style)
-        curve = reference_curve(objective, photos, args.start, args.curves)
+        curve = reference_curve(objective, photos, args.curves)
         with torch.no_grad():
             rows = [objective.terms(model.net(photo), photo) for photo in photos.values()]
         mean = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -58,11 +58,20 @@ class PerceptualLoss(nn.Module):
         """The VGG layers that `forward` reads, without repeats."""
         return list(dict.fromkeys([*self.content_layers, *self.style_layers]))
 
-    def set_style(self, features: Features) -> None:
-        """Take the Gram matrices of the style picture's features, (1, C, h, w) each, as targets."""
+    def set_style(self, *pictures: Features, shares: Sequence[float] = (1.0,)) -> None:
+        """Take the Gram matrices of a style picture's features, (1, C, h, w) each, as targets.
+
+        Several pictures make one target, the mean of their Gram matrices weighted by `shares`: its
+        plain squared error has the gradient of the pictures' own errors, so weighted.
+        """
+        total = sum(shares)
         for layer in self.style_layers:
-            gram = gram_matrix(features[layer])
-            self.register_buffer(f"gram_{layer}", gram, persistent=False)
+            grams = [
+                gram_matrix(features[layer]) * (share / total)
+                for features, share in zip(pictures, shares, strict=True)
+            ]
+            target = sum(grams[1:], start=grams[0])
+            self.register_buffer(f"gram_{layer}", target, persistent=False)
 
     def forward(self, image: Tensor, features: Features, content: Features) -> dict[str, Tensor]:
         """The unweighted terms of each image.

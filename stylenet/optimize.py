@@ -1,0 +1,204 @@
+"""Stylise one photo by pixel optimisation: minutes instead of a training, one picture only."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from stylenet import config as configs
+from stylenet.checkpoint import load_model
+from stylenet.errors import UserError, exit_on_user_error
+from stylenet.hardware import kind
+from stylenet.images import READABLE, Bytes, Picture, file_format, read_picture, write_picture
+from stylenet.images import resize as resize_picture
+from stylenet.memory import limit_memory, out_of_memory_names
+from stylenet.runtime.postprocess import Postprocess
+from stylenet.stylize import pixels
+from stylenet.tasks.perceptual import resize_shorter_side
+from stylenet.tasks.pixels import OPTIMIZERS, Iteration, noise
+from stylenet.tasks.pyramid import Painting, levels, paint
+from stylenet.tensors import apply_net, to_bytes, to_tensor
+
+WRITTEN = 10
+"""How often the result is written along the way."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A style on the command line: a picture, its share, and its place in the configs or a file."""
+
+    picture: Bytes
+    share: float
+
+
+def composed(*overrides: str) -> DictConfig:
+    """The training config with `overrides`; what is wrong with them ends in one line."""
+    with (
+        configs.errors_on_one_line(),
+        initialize_config_dir(str(configs.FOLDER), version_base="1.3"),
+    ):
+        return compose("train", ["trainer=cpu", *overrides])
+
+
+def wanted(text: str) -> Wanted:
+    """``NAME_OR_PICTURE`` or ``NAME_OR_PICTURE:SHARE`` → the style.
+
+    Raises:
+        UserError: no such style or picture.
+    """
+    name, _, share = text.rpartition(":")
+    if not name or not share.replace(".", "", 1).isdigit():
+        name, share = text, "1"
+    known = {path.stem for path in (configs.FOLDER / "style").glob("*.yaml")} - {"custom"}
+    if name not in known and not Path(name).is_file():
+        raise UserError(f"--style {name} is no picture, and none of {', '.join(sorted(known))}")
+    style = composed(f"style={name}").style if name in known else None
+    picture = instantiate(style).picture().rgb if style else read_picture(Path(name)).rgb
+    return Wanted(picture, float(share))
+
+
+def start_image(init: str, photo: Tensor, seed: int) -> Tensor:
+    """What to begin with: ``photo``, ``noise``, a picture, or what a trained net makes of it.
+
+    Raises:
+        UserError: `init` is none of these.
+    """
+    if init == "photo":
+        return photo
+    height, width = photo.shape[-2:]
+    if init == "noise":
+        return noise((height, width), seed)
+    path = Path(init)
+    if path.suffix.lower() in READABLE:
+        rgb = read_picture(path).rgb
+        if rgb.shape[:2] != (height, width):
+            raise UserError(
+                f"--init {path} is {rgb.shape[1]}x{rgb.shape[0]}, the photo {width}x{height}; "
+                "stylise it with the same --size"
+            )
+    else:
+        rgb = apply_net(load_model(path).net, to_bytes(photo))
+    return to_tensor(rgb)
+
+
+class Result:
+    """The file that shows how far the optimisation is."""
+
+    def __init__(self, photo: Picture, target: Path, postprocess: Postprocess) -> None:
+        self.photo = photo
+        self.target = target
+        self.postprocess = postprocess
+
+    def write(self, image: Tensor) -> None:
+        """Put an image, (1, 3, h, w) of any size, into the file at the photo's size."""
+        made = Picture(to_bytes(image))
+        if made.size != self.photo.size:
+            made = resize_picture(made, max(self.photo.size))
+        rgb = self.postprocess(self.photo.rgb, made.rgb)
+        write_picture(Picture(rgb, self.photo.alpha), self.target)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Optimise one photo as the command line says."""
+    file_format(options.out, transparent=False)
+    photo = read_picture(options.photo)
+    photo = photo if options.size is None else resize_picture(photo, options.size)
+    styles = [wanted(text) for text in options.style]
+    cfg = composed(f"loss={options.loss}", *options.overrides)
+    loss, device = instantiate(cfg.loss), "cuda" if kind("auto") == "gpu" else "cpu"
+    vgg = instantiate(cfg.task.vgg)(loss.layers).to(device).to(memory_format=torch.channels_last)
+    image = to_tensor(photo.rgb)
+    side = options.style_size or min(photo.size)
+    painting = Painting(
+        image.to(device),
+        start_image(options.init, image, options.seed).to(device),
+        [to_tensor(resize_shorter_side(style.picture, side)).to(device) for style in styles],
+        [style.share for style in styles],
+    )
+    optimizer = options.optimizer or ("adam" if options.init == "noise" else "lbfgs")
+    result = Result(photo, options.out, Postprocess(preserve_color=options.preserve_color))
+    steps = paint(painting, vgg, loss.to(device), options.iterations, optimizer)
+    total = sum(level.iterations for level in levels(photo.size, options.iterations))
+    mend = "use --size to make the picture smaller"
+    with limit_memory(), out_of_memory_names(f"{options.photo} at this size", mend):
+        first, last = follow(steps, total, result)
+    print(
+        f"{options.out}: total loss {first.terms['total']:.4g} → {last.terms['total']:.4g} "
+        f"in {last.number} iterations"
+    )
+
+
+def follow(steps: Iterator[Iteration], total: int, result: Result) -> tuple[Iteration, Iteration]:
+    """Show progress, write the result now and then and at the end; the first and the last step."""
+    console = Console(stderr=True)
+    losses = TextColumn("{task.fields[losses]}")
+    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), losses
+    first: Iteration | None = None
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total, losses="")
+        for step in steps:
+            first = first or step
+            shown = "  ".join(f"{name} {value:.4g}" for name, value in step.terms.items())
+            progress.update(task, completed=step.number, losses=shown)
+            if step.number % max(1, total // WRITTEN) == 0:
+                result.write(step.image)
+    result.write(step.image)
+    assert first is not None
+    return first, step
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; 0, or 130 if interrupted, with the picture as far as it is."""
+    options = _parser().parse_intermixed_args(argv)
+    with exit_on_user_error():
+        try:
+            run(options)
+        except KeyboardInterrupt:
+            print(f"interrupted; {options.out} is as far as it came", file=sys.stderr)
+            return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m stylenet.optimize",
+        description=f"{__doc__} The result file is refreshed along the way. Large photos are "
+        "painted coarse to fine.",
+    )
+    add = parser.add_argument
+    add("photo", type=Path, metavar="PHOTO")
+    help = "a style's name or a picture, with :SHARE for one of several"
+    add("--style", required=True, action="append", metavar="STYLE", help=help)
+    add("-o", "--out", required=True, type=Path, metavar="OUT", help="a picture file")
+    add("--size", type=pixels, metavar="N", help="longer side in pixels (default: as the photo)")
+    help = "at the coarsest size; two fifths of them at each doubling (default: 100)"
+    add("--iterations", type=int, default=100, metavar="N", help=help)
+    help = (
+        "photo, noise, a picture or a run or model file, whose result is refined (default: photo)"
+    )
+    add("--init", default="photo", metavar="START", help=help)
+    help = "default: lbfgs, but adam from noise"
+    add("--optimizer", choices=OPTIMIZERS, help=help)
+    add("--loss", default="default", help="a config of conf/loss (default: default)")
+    help = "the style's shorter side in pixels: the size of the strokes (default: the photo's)"
+    add("--style-size", type=pixels, metavar="N", help=help)
+    add("--preserve-color", action="store_true", help="keep the colours of the photo")
+    add("--seed", type=int, default=0, help="of the noise (default: 0)")
+    help = "of the config, as in training, such as loss.style_weight=20"
+    add("overrides", nargs="*", metavar="KEY=VALUE", help=help)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
