@@ -58,27 +58,25 @@ class Picture:
         return self.rgb.shape[0], self.rgb.shape[1]
 
 
-def find_pictures(folder: Path) -> list[Path]:
+def find_pictures(folder: Path, *, unreadable: bool = False) -> list[Path]:
     """The picture files in the tree of `folder`, sorted; hidden files and folders left out.
 
-    Links that lead nowhere and folders that cannot be opened are among them, so that nothing is
-    missed in silence: reading them tells what is wrong.
+    unreadable: also find links that lead nowhere and folders that cannot be opened, so that
+        nothing is missed in silence: reading them tells what is wrong.
     """
     found: list[Path] = []
+    closed: list[Path] = []
 
-    def add_closed(error: OSError) -> None:
-        found.append(Path(error.filename))
+    def note(error: OSError) -> None:
+        closed.append(Path(error.filename))
 
-    for parent, folders, files in os.walk(folder, onerror=add_closed):
+    for parent, folders, files in os.walk(folder, onerror=note):
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths = (Path(parent, name) for name in files if not name.startswith("."))
-        found += [path for path in paths if path.suffix.lower() in READABLE and _is_picture(path)]
-    return sorted(found)
-
-
-def _is_picture(path: Path) -> bool:
-    """Whether reading `path` gives a picture or an error, rather than wait for a pipe's end."""
-    return path.is_file() or not path.exists()
+        found += [path for path in paths if path.suffix.lower() in READABLE]
+    if unreadable:  # but no pipes, whose reader waits
+        return sorted([*closed, *(path for path in found if path.is_file() or not path.exists())])
+    return sorted(path for path in found if path.is_file())
 
 
 def read_picture(source: Path | IO[bytes], *, min_side: int = 1) -> Picture:

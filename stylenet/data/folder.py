@@ -64,7 +64,7 @@ def _picture_files(folder: str) -> list[Path]:
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise UserError(f"{folder} is not a folder; give a folder of photographs")
-    files = find_pictures(root)
+    files = find_pictures(root, unreadable=True)
     if not files:
         suffixes = " ".join(sorted(READABLE))
         raise UserError(f"{folder} holds no pictures; give a folder with some of {suffixes}")
