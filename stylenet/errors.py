@@ -17,6 +17,11 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
+def cannot_write(place: object, error: OSError) -> UserError:
+    """That `place` could not be written, and what to do."""
+    return UserError(f"cannot write {place} ({reason(error)}); free space or choose another place")
+
+
 _UNWRITABLE = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EFBIG}
 )
@@ -29,10 +34,7 @@ def find_user_error(error: BaseException | None) -> UserError | None:
     """
     while error is not None and not isinstance(error, UserError):
         if isinstance(error, OSError) and error.errno in _UNWRITABLE:
-            place = error.filename or "the output"
-            return UserError(
-                f"cannot write {place} ({reason(error)}); free space or choose another place"
-            )
+            return cannot_write(error.filename or "the output", error)
         error = error.__cause__
     return error
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from stylenet.errors import UserError, reason
+from stylenet.errors import UserError, cannot_write, reason
 
 Bytes = NDArray[np.uint8]
 
@@ -58,15 +58,25 @@ class Picture:
         return self.rgb.shape[0], self.rgb.shape[1]
 
 
-def find_pictures(folder: Path) -> list[Path]:
-    """The picture files in the tree of `folder`, sorted; hidden files and folders left out."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in READABLE
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
+def find_pictures(folder: Path, *, unreadable: bool = False) -> list[Path]:
+    """The picture files in the tree of `folder`, sorted; hidden files and folders left out.
+
+    unreadable: also find links that lead nowhere and folders that cannot be opened, so that
+        nothing is missed in silence: reading them tells what is wrong.
+    """
+    found: list[Path] = []
+    closed: list[Path] = []
+
+    def note(error: OSError) -> None:
+        closed.append(Path(error.filename))
+
+    for parent, folders, files in os.walk(folder, onerror=note):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(parent, name) for name in files if not name.startswith("."))
+        found += [path for path in paths if path.suffix.lower() in READABLE]
+    if unreadable:  # but no pipes, whose reader waits
+        return sorted([*closed, *(path for path in found if path.is_file() or not path.exists())])
+    return sorted(path for path in found if path.is_file())
 
 
 def read_picture(source: Path | IO[bytes], *, min_side: int = 1) -> Picture:
@@ -235,9 +245,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise UserError(
-                f"cannot write {path} ({reason(error)}); free space or choose another place"
-            ) from None
+            raise cannot_write(path, error) from None
         raise
 
 

@@ -1,6 +1,7 @@
 """Pictures in and out: every kind of file a user may have, and what goes wrong with them."""
 
 import io
+import os
 import resource
 import struct
 import subprocess
@@ -307,6 +308,23 @@ def test_find_pictures_searches_the_tree_but_nothing_hidden(tmp_path):
     (tmp_path / "folder.png").mkdir()
     found = [path.relative_to(tmp_path).as_posix() for path in find_pictures(tmp_path)]
     assert found == ["a.jpg", "b.PNG", "sub/c.webp"]
+
+
+def test_find_pictures_finds_broken_links_if_asked_but_no_pipes(tmp_path):
+    (tmp_path / "gone.jpg").symlink_to("nowhere.jpg")
+    (tmp_path / "round.jpg").symlink_to("round.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    found = find_pictures(tmp_path, unreadable=True)
+    assert [path.name for path in found] == ["gone.jpg", "round.jpg"]
+    assert find_pictures(tmp_path) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root opens every folder")
+def test_find_pictures_names_folders_that_cannot_be_opened(tmp_path):
+    (tmp_path / "closed").mkdir(mode=0)
+    assert find_pictures(tmp_path, unreadable=True) == [tmp_path / "closed"]
+    with pytest.raises(UserError, match="Permission denied"):
+        read_picture(tmp_path / "closed")
 
 
 @pytest.mark.parametrize(

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
-import json
+import io
 import os
 import shutil
-import warnings
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image
-from rich.progress import Progress
 
 from stylenet.cache import cache_dir
-from stylenet.data.source import Listing, Photo, PhotoSource
-from stylenet.errors import UserError
+from stylenet.data.decode import decoded
+from stylenet.data.index import (
+    Entry,
+    Index,
+    append_end,
+    append_entries,
+    locked,
+    read_index,
+)
+from stylenet.data.source import Listing, PhotoSource
+from stylenet.errors import UserError, cannot_write
 from stylenet.images import Bytes, write_atomically
 
-_THREADS = os.cpu_count() or 1
-_LONG = 300  # pictures; decoding fewer takes no time worth a progress bar
 _ROOM_CHECKED_AFTER = 16  # pictures; enough to tell how large the whole cache will be
+_GROUP = 256  # pictures; what a kill costs: about a second of work on two cores
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,10 @@ class PhotoCache:
         """One line for the log: how many pictures were skipped, the first few, where all are."""
         first = "; ".join(reason for _, reason in self.skipped[:3])
         total = len(self.names) + len(self.skipped)
-        return f"skipped {len(self.skipped)} of {total} pictures: {first} (all in {self.index})"
+        return (
+            f"skipped {len(self.skipped)} of {total} pictures: {first}"
+            f" (all in {bad_list(self.data)})"
+        )
 
 
 def open_cache(source: PhotoSource, side: int) -> PhotoCache:
@@ -62,110 +70,175 @@ def open_cache(source: PhotoSource, side: int) -> PhotoCache:
 
     side: pixels; larger photographs are shrunk until their shorter side is `side`.
 
-    Two runs may build the same cache at once: each writes its own temporary file, and both end
-    with the same bytes under the same name. The index is written last and must account for every
-    byte of the data, so a cache that was cut short is rebuilt.
+    Duplicates are left out once `python -m stylenet.data.prepare` has looked for them.
 
     Raises:
         UserError: the source cannot be found, no picture of it can be used, or the cache folder
             cannot be written or lacks the room.
     """
-    digest = hashlib.sha256(source.key().encode()).hexdigest()[:16]
-    data = cache_dir() / "photos" / f"{digest}-{side}.rgb"
-    index = data.with_suffix(".json")
-    return _open(data, index) or _build(source, side, data, index)
-
-
-def shrink(rgb: Bytes, side: int) -> Bytes:
-    """`rgb` (H, W, 3) resized, antialiased, to a shorter side of `side`; never enlarged."""
-    height, width = rgb.shape[:2]
-    scale = side / min(height, width)
-    if scale >= 1:
-        return rgb
-    size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
-
-
-def _open(data: Path, index: Path) -> PhotoCache | None:
-    """The cache in these two files, or None where they are missing or do not fit together."""
-    try:
-        table = json.loads(index.read_text())
-        shapes = [(int(height), int(width)) for height, width in table["shapes"]]
-        sizes = [height * width * 3 for height, width in shapes]
-        if data.stat().st_size != sum(sizes) or len(table["names"]) != len(sizes):
-            return None
-        offsets = [0, *np.cumsum(sizes)[:-1].tolist()]
-        skipped = [(name, reason) for name, reason in table["skipped"]]
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    return PhotoCache(data, index, table["names"], shapes, offsets, skipped)
-
-
-def _build(source: PhotoSource, side: int, data: Path, index: Path) -> PhotoCache:
-    names: list[str] = []
-    shapes: list[tuple[int, int]] = []
-    skipped: list[tuple[str, str]] = []
-    listing = source.listing()
-
-    def write(file: IO[bytes]) -> None:
-        for name, result in _decoded(listing, side):
-            if isinstance(result, str):
-                skipped.append((name, result))
-                continue
-            file.write(np.ascontiguousarray(result).data)
-            names.append(name)
-            shapes.append((result.shape[0], result.shape[1]))
-            if len(names) == _ROOM_CHECKED_AFTER and listing.count is not None:
-                _check_room(data.parent, file.tell() / len(names) * (listing.count - len(names)))
-        if not names:
-            first = skipped[0][1] if skipped else "there are none"
-            raise UserError(
-                f"none of {len(skipped)} pictures of {source.title} can be used, such as: {first}"
-            )
-
-    write_atomically(data, write)
-    table = {"names": names, "shapes": shapes, "skipped": skipped}
-    write_atomically(index, lambda file: file.write(json.dumps(table).encode()))
-    cache = _open(data, index)
+    data = cache_file(source, side)
+    cache = _open(data)
+    if cache is None:
+        build(source, side)
+        cache = _open(data)
     if cache is None:
         raise UserError(f"{data} changed while it was written; run again")
     return cache
 
 
-def _decoded(listing: Listing, side: int) -> Iterator[tuple[str, Bytes | str]]:
-    """Each picture's name with its shrunk bytes, or with the reason why it cannot be used.
+def cache_file(source: PhotoSource, side: int) -> Path:
+    """The file of the bytes of `source`; `index_file` and `bad_list` lie beside it."""
+    digest = hashlib.sha256(source.key().encode()).hexdigest()[:16]
+    return cache_dir() / "photos" / f"{digest}-{side}.rgb"
 
-    Decoded by threads (pillow lets go of the lock), yielded in order, few held at a time.
+
+def index_file(data: Path) -> Path:
+    """The index of the cache whose bytes are in `data`, see `stylenet.data.index`."""
+    return data.with_suffix(".json")
+
+
+def bad_list(data: Path) -> Path:
+    """The CSV of pictures that cannot be used, and why; there is none where all can."""
+    return data.with_suffix(".bad.csv")
+
+
+def build(source: PhotoSource, side: int) -> int:
+    """Decode the pictures of `source` that its cache lacks; returns how many those were.
+
+    A run that was killed, or that lost its source, is gone on with: every picture is in the cache
+    once. Two runs may ask at once: one works and the other waits. A cache that does not fit its
+    index is built anew, and one without the room to be finished is removed.
+
+    Raises:
+        UserError: as `open_cache`.
     """
-    pending: deque[tuple[str, Future[Bytes | str]]] = deque()
-    hidden = listing.count is not None and listing.count < _LONG
-    with (
-        warnings.catch_warnings(),  # decoding sets and restores them, in many threads at once
-        ThreadPoolExecutor(_THREADS) as pool,
-        Progress(disable=hidden, transient=True) as progress,
-    ):
-        task = progress.add_task("decoding photographs once", total=listing.count)
-        for photo in listing.photos:
-            pending.append((photo.name, pool.submit(_decode, photo, side)))
-            if len(pending) == 4 * _THREADS:
-                name, result = pending.popleft()
-                yield name, result.result()
-                progress.advance(task)
-        for name, result in pending:
-            yield name, result.result()
-
-
-def _decode(photo: Photo, side: int) -> Bytes | str:
+    data = cache_file(source, side)
+    index = index_file(data)
+    if _is_whole(read_index(index), data):
+        return 0
+    listing = source.listing()
     try:
-        return shrink(photo.decode().rgb, side)
-    except UserError as error:
-        return str(error)
+        with locked(index) as file:
+            found = read_index(index)
+            if _is_whole(found, data):
+                return 0
+            return _go_on(listing, source.title, side, data, _usable_part(found, data), file)
+    except OSError as error:
+        raise cannot_write(data, error) from None
+
+
+def write_table(path: Path, rows: Iterable[Iterable[object]]) -> None:
+    """Write `rows` as the CSV at `path`, atomically.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    content = text.getvalue().encode(errors="surrogateescape")  # file names are any bytes
+    write_atomically(path, lambda file: file.write(content))
+
+
+def _open(data: Path) -> PhotoCache | None:
+    """The cache in this file, or None where it is not whole."""
+    found = read_index(index_file(data))
+    if not _is_whole(found, data):
+        return None
+    left_out = found.duplicates or {}
+    offsets = accumulate((entry.size for entry in found.entries), initial=0)
+    names, shapes, starts = [], [], []
+    for number, (entry, start) in enumerate(zip(found.entries, offsets, strict=False)):
+        if entry.shape is not None and number not in left_out:
+            names.append(entry.name)
+            shapes.append(entry.shape)
+            starts.append(start)
+    skipped = [(entry.name, entry.reason) for entry in found.entries if entry.shape is None]
+    return PhotoCache(data, index_file(data), names, shapes, starts, skipped)
+
+
+def _is_whole(found: Index, data: Path) -> bool:
+    return found.whole and found.size == _size(data)
+
+
+def _usable_part(found: Index, data: Path) -> Index:
+    """What a killed run has left; nothing where its files do not fit together."""
+    return Index() if found.whole or found.size > _size(data) else found
+
+
+def _size(data: Path) -> int:
+    return data.stat().st_size if data.exists() else 0
+
+
+class _HopelessError(UserError):
+    """Not worth keeping what is there: going on would end the same way."""
+
+
+def _go_on(
+    listing: Listing, title: str, side: int, data: Path, found: Index, index: IO[bytes]
+) -> int:
+    """Bring data and `index` from what was `found` in them to the end; returns the pictures."""
+    index.truncate(found.length)
+    if not found.entries:
+        data.unlink(missing_ok=True)  # a new file: another run may still read the damaged one
+    try:
+        entries = list(_written(listing, side, data, found, index))
+        whole = [*found.entries, *entries]
+        bad = [entry for entry in whole if entry.shape is None]
+        if len(bad) == len(whole):
+            first = bad[0].reason if bad else "there are none"
+            raise _HopelessError(
+                f"none of {len(bad)} pictures of {title} can be used, such as: {first}"
+            )
+        if bad:
+            rows = [("picture", "reason"), *((entry.name, entry.reason) for entry in bad)]
+            write_table(bad_list(data), rows)
+        append_end(index)
+    except (OSError, _HopelessError):
+        data.unlink(missing_ok=True)
+        index_file(data).unlink(missing_ok=True)
+        raise
+    return len(entries)
+
+
+def _written(
+    listing: Listing, side: int, data: Path, found: Index, index: IO[bytes]
+) -> Iterator[Entry]:
+    """What became of each picture that follows those `found`, as it is written."""
+    done, good = len(found.entries), 0
+    group: list[Entry] = []
+    with data.open("ab") as file:
+        file.truncate(found.size)
+        for photo, result in decoded(islice(listing.photos, done, None), side, done, listing.count):
+            done += 1
+            if isinstance(result, str):
+                group.append(Entry(photo.name, photo.labels, reason=result))
+            else:
+                rgb, look = result
+                file.write(np.ascontiguousarray(rgb).data)
+                group.append(Entry(photo.name, photo.labels, (rgb.shape[0], rgb.shape[1]), look))
+                good += 1
+                if good == _ROOM_CHECKED_AFTER and listing.count is not None:
+                    size = (file.tell() - found.size) / good
+                    _check_room(data.parent, size * (listing.count - done))
+            if len(group) == _GROUP:
+                _commit(file, index, group)
+                yield from group
+                group = []
+        _commit(file, index, group)
+        yield from group
+
+
+def _commit(data: IO[bytes], index: IO[bytes], group: list[Entry]) -> None:
+    """The bytes first and for good, then the index: it never promises what is not there."""
+    data.flush()
+    os.fsync(data.fileno())
+    append_entries(index, group)
 
 
 def _check_room(folder: Path, needed: float) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise UserError(
+        raise _HopelessError(
             f"{folder} has {free / 1e9:.1f} GB free and the decoded photographs need"
             f" {needed / 1e9:.1f} GB more; free space, set STYLENET_CACHE to a folder on a larger"
             " disk, or lower data.cache_side"

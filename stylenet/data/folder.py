@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from stylenet.data.source import Listing, file_photo, fingerprint
+from stylenet.data.source import Listing, Photo, file_photo, fingerprint
 from stylenet.errors import UserError
 from stylenet.images import READABLE, find_pictures
 
@@ -14,6 +14,8 @@ from stylenet.images import READABLE, find_pictures
 @dataclass(frozen=True)
 class FolderPhotos:
     """The picture files below `path`, at any depth, in the order of their names; no hidden ones.
+
+    Their label is the sub-folder they lie in.
 
     without: another folder whose files are left out wherever they lie below `path`, links
         followed, so that photographs held out for validation are never trained on.
@@ -34,7 +36,7 @@ class FolderPhotos:
     def listing(self) -> Listing:
         files = self.files()
         root = Path(self.path).expanduser()
-        return Listing(len(files), [file_photo(f, str(f.relative_to(root))) for f in files])
+        return Listing(len(files), [_photo(file.relative_to(root), root) for file in files])
 
     def files(self) -> list[Path]:
         """The picture files, sorted.
@@ -54,11 +56,15 @@ class FolderPhotos:
         return files[: self.limit]
 
 
+def _photo(name: Path, root: Path) -> Photo:
+    return file_photo(root / name, str(name), {"folder": str(name.parent)})
+
+
 def _picture_files(folder: str) -> list[Path]:
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise UserError(f"{folder} is not a folder; give a folder of photographs")
-    files = find_pictures(root)
+    files = find_pictures(root, unreadable=True)
     if not files:
         suffixes = " ".join(sorted(READABLE))
         raise UserError(f"{folder} holds no pictures; give a folder with some of {suffixes}")

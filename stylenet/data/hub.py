@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +50,7 @@ class HubPhotos:
         return Listing(count, self.photos(rows))
 
     def rows(self) -> Any:
-        """The rows, as a `datasets.IterableDataset` that holds the encoded pictures alone.
+        """The rows, as a `datasets.IterableDataset` that holds encoded pictures and labels alone.
 
         Raises:
             UserError: the dataset, split, column or a label cannot be found.
@@ -71,21 +71,24 @@ class HubPhotos:
             for column, names in self.where.items():
                 numbers = _label_numbers(rows.features[column].names, column, names)
                 rows = rows.filter(numbers.__contains__, input_columns=[column])
-            rows = rows.select_columns([self.column])
+            classes = [name for name, kind in rows.features.items() if _is_class(kind)]
+            rows = rows.select_columns([self.column, *classes])
             return rows if self.limit is None else rows.take(self.limit)
 
     def _folder(self) -> Path:
         return Path(self.path).expanduser()
 
-    def photos(self, rows: Iterable[Any]) -> Iterator[Photo]:
-        """Each row's picture, not yet decoded."""
+    def photos(self, rows: Any) -> Iterator[Photo]:
+        """The picture of each of the `rows` that `rows` gave, not yet decoded, and its labels."""
         with _as_user_error(self.path):
+            classes = {name: kind.names for name, kind in rows.features.items() if _is_class(kind)}
             for number, row in enumerate(rows):
                 name = row[self.column]["path"] or f"{self.path} {self.split} {number}"
-                yield _photo(name, row[self.column]["bytes"])
+                labels = {column: _label(row[column], known) for column, known in classes.items()}
+                yield _photo(name, row[self.column]["bytes"], labels)
 
 
-def _photo(name: str, encoded: bytes | None) -> Photo:
+def _photo(name: str, encoded: bytes | None, labels: Mapping[str, str]) -> Photo:
     def decode() -> Picture:
         if encoded is None:
             raise UserError(f"{name} holds no bytes; store the picture in the dataset")
@@ -93,7 +96,17 @@ def _photo(name: str, encoded: bytes | None) -> Photo:
         file.name = name  # what messages call it
         return read_picture(file, min_side=MIN_SIDE)
 
-    return Photo(name, decode)
+    return Photo(name, decode, labels)
+
+
+def _is_class(feature: Any) -> bool:
+    import datasets
+
+    return isinstance(feature, datasets.ClassLabel)
+
+
+def _label(number: int | None, known: list[str]) -> str:
+    return "unlabelled" if number is None or number < 0 else known[number]
 
 
 def _label_numbers(known: list[str], column: str, names: Sequence[str]) -> set[int]:

@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from stylenet.data.batches import BatchLoader, CropBatches
-from stylenet.data.cache import PhotoCache, open_cache, shrink
+from stylenet.data.cache import PhotoCache, open_cache
 from stylenet.data.crops import RandomCrop
+from stylenet.data.decode import shrink
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.source import PhotoSource
 from stylenet.data.stream import HubStream, StreamBatches

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from stylenet.errors import reason
 from stylenet.images import Picture, read_picture
 
 MIN_SIDE = 64
@@ -15,10 +16,14 @@ MIN_SIDE = 64
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture that is decoded when asked for; `decode` raises UserError where it cannot be."""
+    """A picture that is decoded when asked for; `decode` raises UserError where it cannot be.
+
+    labels: its class by column, such as {"style": "Cubism"}; empty where the source has none.
+    """
 
     name: str
     decode: Callable[[], Picture]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,15 @@ class PhotoSource(Protocol):
         """
 
 
-def file_photo(path: Path, name: str) -> Photo:
+def file_photo(path: Path, name: str, labels: Mapping[str, str] | None = None) -> Photo:
     """The picture file at `path`."""
-    return Photo(name, lambda: read_picture(path, min_side=MIN_SIDE))
+    return Photo(name, lambda: read_picture(path, min_side=MIN_SIDE), labels or {})
 
 
 def fingerprint(file: Path) -> str:
-    """The path, size and time of change of a file."""
-    stat = file.stat()
+    """The path, size and time of change of a file, or that it cannot be found."""
+    try:
+        stat = file.stat()
+    except OSError as error:
+        return f"{file.absolute()} {reason(error)}"
     return f"{file.absolute()} {stat.st_size} {stat.st_mtime_ns}"

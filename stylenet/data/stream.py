@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from stylenet.data.batches import Batches
-from stylenet.data.cache import shrink
 from stylenet.data.crops import RandomCrop
+from stylenet.data.decode import shrink
 from stylenet.data.hub import HubPhotos
 from stylenet.data.source import Photo
 from stylenet.errors import UserError

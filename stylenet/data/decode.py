@@ -1,0 +1,99 @@
+"""Photographs decoded and shrunk on all cores."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from stylenet.data.duplicates import look
+from stylenet.data.source import Photo
+from stylenet.errors import UserError
+from stylenet.images import Bytes
+
+_THREADS = os.cpu_count() or 1
+_AHEAD = 8 * _THREADS  # pictures; some take far longer than others, and results keep their order
+_LONG = 300  # pictures; decoding fewer takes no time worth a progress bar
+
+Decoded = tuple[Bytes, str]
+"""A shrunk picture, uint8 (H, W, 3), and its look."""
+
+
+def shrink(rgb: Bytes, side: int) -> Bytes:
+    """`rgb` (H, W, 3) resized, antialiased, to a shorter side of `side`; never enlarged."""
+    height, width = rgb.shape[:2]
+    scale = side / min(height, width)
+    if scale >= 1:
+        return rgb
+    size = (max(side, round(width * scale)), max(side, round(height * scale)))
+    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
+
+
+def decoded(
+    photos: Iterable[Photo], side: int, done: int, count: int | None
+) -> Iterator[tuple[Photo, Decoded | str]]:
+    """Each picture, shrunk to a shorter side of `side`, or the reason why it cannot be used.
+
+    Decoded by threads (pillow lets go of the lock), yielded in order, few held at a time.
+
+    done, count: for the progress bar, how many came before and how many there are in all.
+    """
+    pending: deque[tuple[Photo, Future[Decoded | str]]] = deque()
+    with (
+        warnings.catch_warnings(),  # decoding sets and restores them, in many threads at once
+        ThreadPoolExecutor(_THREADS) as pool,
+        _progress(hidden=count is not None and count - done < _LONG) as progress,
+    ):
+        task = progress.add_task("decoding photographs once", total=count, completed=done)
+        for photo in photos:
+            pending.append((photo, pool.submit(_decode, photo, side)))
+            if len(pending) == _AHEAD:
+                first, result = pending.popleft()
+                yield first, result.result()
+                progress.advance(task)
+        for last, result in pending:
+            yield last, result.result()
+            progress.advance(task)
+
+
+def _decode(photo: Photo, side: int) -> Decoded | str:
+    try:
+        rgb = shrink(photo.decode().rgb, side)
+    except UserError as error:
+        return str(error)
+    return rgb, look(rgb)
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.0f} images/s")
+
+
+def _progress(hidden: bool) -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Speed(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=hidden or not console.is_terminal,
+    )
