@@ -34,7 +34,6 @@ def data_module(overrides: Sequence[str]) -> PhotoDataModule:
     Raises:
         UserError: an override that names nothing or has a wrong value.
     """
-    configs.register_resolvers()
     with (
         configs.errors_on_one_line(),
         initialize_config_dir(str(configs.FOLDER.resolve()), version_base="1.3"),
