@@ -30,7 +30,7 @@ _CONFIG_ERRORS = (
     *(TypeError, ValueError),
 )
 
-_FREE_TO_CHANGE = frozenset({"ckpt", "run", "logger", "callbacks", "experiment", "score"})
+_FREE_TO_CHANGE = frozenset({"ckpt", "run", "logger", "callbacks", "experiment", "score", "scene"})
 """Keys that may differ when a run is resumed: they do not bear on the weights."""
 
 _SWEPT_HOW = ("hydra.", "hydra/")

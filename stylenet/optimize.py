@@ -19,16 +19,19 @@ from torch import Tensor
 from stylenet import config as configs
 from stylenet.checkpoint import load_model
 from stylenet.errors import UserError, exit_on_user_error
+from stylenet.grey import Grey, apply_change, read_grey, resize_grey, similarity, write_grey
 from stylenet.hardware import kind
 from stylenet.images import READABLE, Bytes, Picture, file_format, read_picture, write_picture
 from stylenet.images import resize as resize_picture
 from stylenet.memory import limit_memory, out_of_memory_names
 from stylenet.runtime.postprocess import Postprocess
-from stylenet.stylize import pixels
+from stylenet.stylize import count, pixels
 from stylenet.tasks.perceptual import resize_shorter_side
 from stylenet.tasks.pixels import OPTIMIZERS, Iteration, noise
 from stylenet.tasks.pyramid import Painting, levels, paint
 from stylenet.tensors import apply_net, to_bytes, to_tensor
+
+ITERATIONS = 100
 
 WRITTEN = 10
 """How often the result is written along the way."""
@@ -93,10 +96,17 @@ def start_image(init: str, photo: Tensor, seed: int) -> Tensor:
 
 
 class Result:
-    """The file that shows how far the optimisation is."""
+    """The file that shows how far the optimisation is.
 
-    def __init__(self, photo: Picture, target: Path, postprocess: Postprocess) -> None:
+    Args:
+        photo: what the result is of. grey: its values, (H, W), for a result as grey as they are.
+    """
+
+    def __init__(
+        self, photo: Picture, grey: Grey | None, target: Path, postprocess: Postprocess
+    ) -> None:
         self.photo = photo
+        self.grey = grey
         self.target = target
         self.postprocess = postprocess
 
@@ -106,16 +116,18 @@ class Result:
         if made.size != self.photo.size:
             made = resize_picture(made, max(self.photo.size))
         rgb = self.postprocess(self.photo.rgb, made.rgb)
-        write_picture(Picture(rgb, self.photo.alpha), self.target)
+        if self.grey is None:
+            write_picture(Picture(rgb, self.photo.alpha), self.target)
+        else:
+            write_grey(apply_change(self.grey, self.photo.rgb, rgb), self.target)
 
 
 def run(options: argparse.Namespace) -> None:
     """Optimise one photo as the command line says."""
     file_format(options.out, transparent=False)
-    photo = read_picture(options.photo)
-    photo = photo if options.size is None else resize_picture(photo, options.size)
+    cfg = composed("loss=gatys", *options.overrides)
+    photo, grey = read_photo(options.photo, options.size, cfg.scene)
     styles = [wanted(text) for text in options.style]
-    cfg = composed(f"loss={options.loss}", *options.overrides)
     loss, device = instantiate(cfg.loss), "cuda" if kind("auto") == "gpu" else "cpu"
     vgg = instantiate(cfg.task.vgg)(loss.layers).to(device).to(memory_format=torch.channels_last)
     image = to_tensor(photo.rgb)
@@ -127,9 +139,12 @@ def run(options: argparse.Namespace) -> None:
         [style.share for style in styles],
     )
     optimizer = options.optimizer or ("adam" if options.init == "noise" else "lbfgs")
-    result = Result(photo, options.out, Postprocess(preserve_color=options.preserve_color))
-    steps = paint(painting, vgg, loss.to(device), options.iterations, optimizer)
-    total = sum(level.iterations for level in levels(photo.size, options.iterations))
+    result = Result(photo, grey, options.out, Postprocess(preserve_color=options.preserve_color))
+    iterations = options.iterations
+    if iterations is None:
+        iterations = cfg.scene.iterations if cfg.scene else ITERATIONS
+    steps = paint(painting, vgg, loss.to(device), iterations, optimizer)
+    total = sum(level.iterations for level in levels(photo.size, iterations))
     mend = "use --size to make the picture smaller"
     with limit_memory(), out_of_memory_names(f"{options.photo} at this size", mend):
         first, last = follow(steps, total, result)
@@ -137,6 +152,27 @@ def run(options: argparse.Namespace) -> None:
         f"{options.out}: total loss {first.terms['total']:.4g} → {last.terms['total']:.4g} "
         f"in {last.number} iterations"
     )
+    if grey is not None:
+        same = similarity(grey, apply_change(grey, photo.rgb, to_bytes(last.image)))
+        print(f"SSIM to the input {same:.3f}; for research, this is no medical device")
+
+
+def read_photo(
+    path: Path, size: int | None, scene: DictConfig | None
+) -> tuple[Picture, Grey | None]:
+    """The photo at its longer side of `size`, or the scene's, and its values if it is to be grey.
+
+    Raises:
+        UserError: no picture, or one in colour for a grey scene.
+    """
+    photo = read_picture(path)
+    grey = read_grey(path) if scene and scene.grey else None
+    if scene and scene.grey and grey is None:
+        raise UserError(f"{path} is in colour; this scene takes grey pictures of 8 or 16 bits")
+    side = size or (scene.size if scene else None)
+    if side is None or side == max(photo.size):
+        return photo, grey
+    return resize_picture(photo, side), None if grey is None else resize_grey(grey, side)
 
 
 def follow(steps: Iterator[Iteration], total: int, result: Result) -> tuple[Iteration, Iteration]:
@@ -181,21 +217,27 @@ def _parser() -> argparse.ArgumentParser:
     help = "a style's name or a picture, with :SHARE for one of several"
     add("--style", required=True, action="append", metavar="STYLE", help=help)
     add("-o", "--out", required=True, type=Path, metavar="OUT", help="a picture file")
-    add("--size", type=pixels, metavar="N", help="longer side in pixels (default: as the photo)")
-    help = "at the coarsest size; two fifths of them at each doubling (default: 100)"
-    add("--iterations", type=int, default=100, metavar="N", help=help)
+    add(
+        "--size",
+        type=pixels,
+        metavar="N",
+        help="longer side in pixels (default: the photo's or the scene's)",
+    )
+    help = (
+        "at the coarsest size; two fifths of them at each doubling (default: 100, or the scene's)"
+    )
+    add("--iterations", type=count, metavar="N", help=help)
     help = (
         "photo, noise, a picture or a run or model file, whose result is refined (default: photo)"
     )
     add("--init", default="photo", metavar="START", help=help)
     help = "default: lbfgs, but adam from noise"
     add("--optimizer", choices=OPTIMIZERS, help=help)
-    add("--loss", default="default", help="a config of conf/loss (default: default)")
     help = "the style's shorter side in pixels: the size of the strokes (default: the photo's)"
     add("--style-size", type=pixels, metavar="N", help=help)
     add("--preserve-color", action="store_true", help="keep the colours of the photo")
     add("--seed", type=int, default=0, help="of the noise (default: 0)")
-    help = "of the config, as in training, such as loss.style_weight=20"
+    help = "of the config, as in training: scene=art, loss=johnson, loss.style_weight=2e10 …"
     add("overrides", nargs="*", metavar="KEY=VALUE", help=help)
     return parser
 

@@ -188,6 +188,13 @@ def pixels(text: str) -> int:
     return int(text)
 
 
+def count(text: str) -> int:
+    """A number of at least 1, of the command line."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return int(text)
+
+
 def share(text: str) -> float:
     """A number in [0, 1], of the command line."""
     if not 0 <= float(text) <= 1:

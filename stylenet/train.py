@@ -26,7 +26,7 @@ from stylenet.sweeps import write_result
 
 KEYS = {
     *("style", "net", "loss", "task", "data", "trainer", "callbacks", "logger"),
-    *("seed", "init", "ckpt", "run", "score"),
+    *("seed", "init", "ckpt", "run", "score", "scene"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from stylenet.data.samples import SamplePhotos
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.tasks.pixels import PixelLoss
 from stylenet.tensors import to_tensor
@@ -59,6 +60,8 @@ class PerceptualTask(LightningModule):
         self.strict_loading = False  # checkpoints leave out the frozen VGG
         with torch.no_grad():
             loss.set_style(self.vgg(to_tensor(resize_shorter_side(style, style_size))))
+            if loss.strength is not None:
+                loss.measure([self.vgg(photo) for photo in _unstylised()])
 
     def on_fit_start(self) -> None:
         """Keep the frozen VGG in the precision it is used in: autocast would cast it every step."""
@@ -114,6 +117,12 @@ class PerceptualTask(LightningModule):
         """Keep the net's weights only: VGG is frozen and rebuilt from its own source."""
         weights = checkpoint["state_dict"]
         checkpoint["state_dict"] = {k: v for k, v in weights.items() if k.startswith("net.")}
+
+
+def _unstylised() -> Iterator[Tensor]:
+    """Photos that no training uses, to measure the style error of photos on."""
+    for photo in SamplePhotos(held_out=True).listing().photos:
+        yield to_tensor(resize_shorter_side(photo.decode().rgb, UNSEEN_SIDE))
 
 
 def resize_shorter_side(rgb: NDArray[uint8], side: int) -> NDArray[uint8]:

@@ -1,0 +1,112 @@
+#!/usr/bin/env python
+"""Does equal strength look equal? The style reduction that is reached, over many styles.
+
+Each style picture is brought into one photo by the same few iterations of pixel optimisation (Adam),
+under three readings of one weight: raw Gram errors with the same weight for all styles; errors
+relative to the style's energy (our default); and `loss.strength`, relative to what the unstylised
+photo has. The reduction is the share of the photo's own relative style error that is gone. Its
+coefficient of variation over the styles says how unequal equal weights are.
+
+    python scripts/benchmark_strength.py --photo PICTURE --styles FOLDER
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from pathlib import Path
+from statistics import fmean, median, stdev
+
+import torch
+from torch import Tensor
+
+from stylenet.errors import exit_on_user_error
+from stylenet.images import find_pictures, read_picture
+from stylenet.losses.functional import energy
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.tasks.perceptual import resize_shorter_side
+from stylenet.tasks.pixels import PixelLoss, optimize
+from stylenet.tensors import to_tensor
+from stylenet.vgg import VGG
+
+LAYERS = {f"relu{block}_1": 0.25 for block in (1, 2, 3, 4)}
+CONTENT = {"relu3_1": 1.0}
+
+
+def relative_loss(strength: float | None, weight: float = 10.0) -> PerceptualLoss:
+    """Our default loss."""
+    return PerceptualLoss(CONTENT, LAYERS, 1.0, weight, 0.0, True, strength)
+
+
+class Contest:
+    """One photo, one perceptual network, many styles."""
+
+    def __init__(self, photo: Path, styles: Path, size: int, iterations: int) -> None:
+        self.vgg = VGG([*LAYERS])
+        self.photo = self._image(photo, size)
+        self.styles = {path.stem: self._image(path, size) for path in find_pictures(styles)}
+        self.iterations = iterations
+
+    @staticmethod
+    def _image(path: Path, size: int) -> Tensor:
+        return to_tensor(resize_shorter_side(read_picture(path).rgb, size))
+
+    def raw_loss(self) -> PerceptualLoss:
+        """Raw errors, each layer's weight such that it is our default for the median style."""
+        energies: dict[str, list[float]] = {layer: [] for layer in LAYERS}
+        for style in self.styles.values():
+            probe = relative_loss(None)
+            with torch.no_grad():
+                probe.set_style(self.vgg(style))
+            for layer, values in energies.items():
+                values.append(energy(probe.get_buffer(f"gram_{layer}")).item())
+        with torch.no_grad():
+            content = energy(self.vgg(self.photo)["relu3_1"]).item()
+        layers = {layer: LAYERS[layer] / median(values) for layer, values in energies.items()}
+        return PerceptualLoss({"relu3_1": 1 / content}, layers, 1.0, 10.0, 0.0, False)
+
+    def reduction(self, loss: PerceptualLoss, style: Tensor) -> float:
+        """The share of the photo's relative style error that the optimisation takes away."""
+        judge = relative_loss(None)
+        with torch.no_grad():
+            features = self.vgg(style)
+            loss.set_style(features)
+            judge.set_style(features)
+            loss.measure([self.vgg(self.photo)])
+        *_, last = optimize(
+            PixelLoss(self.vgg, loss, self.photo), self.photo, self.iterations, "adam"
+        )
+        judged = PixelLoss(self.vgg, judge, self.photo)
+        with torch.no_grad():
+            before, after = judged(self.photo)["style"], judged(last.image)["style"]
+        return 1 - after.item() / before.item()
+
+
+def main() -> None:
+    """Print a row for each reading of the weight."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--photo", type=Path, required=True)
+    parser.add_argument("--styles", type=Path, required=True, help="folder of style pictures")
+    parser.add_argument("--size", type=int, default=128, help="shorter side in pixels (128)")
+    parser.add_argument("--iterations", type=int, default=25, help="of Adam (25)")
+    parser.add_argument("--strength", type=float, default=0.5, help="(0.5)")
+    args = parser.parse_args()
+    contest = Contest(args.photo, args.styles, args.size, args.iterations)
+    print(f"{len(contest.styles)} styles; {platform.platform()}, torch {torch.__version__}\n")
+    print("| weights | mean reduction | lowest | highest | coefficient of variation |")
+    print("|---|---|---|---|---|")
+    readings = {
+        "raw": contest.raw_loss(),
+        "relative to the style": relative_loss(None),
+        f"strength {args.strength:g}": relative_loss(args.strength),
+    }
+    for name, loss in readings.items():
+        found = [contest.reduction(loss, style) for style in contest.styles.values()]
+        spread = stdev(found) / fmean(found)
+        cells = f"{fmean(found):.3f} | {min(found):.3f} | {max(found):.3f} | **{spread:.3f}**"
+        print(f"| {name} | {cells} |", flush=True)
+
+
+if __name__ == "__main__":
+    with exit_on_user_error():
+        main()
