@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Does equal strength look equal? The style reduction that is reached, over many styles.
 
-Each style picture is brought into one photo by the same few iterations of pixel optimisation (Adam),
+Each style picture is brought into one photo by a few iterations of pixel optimisation (Adam),
 under three readings of one weight: raw Gram errors with the same weight for all styles; errors
 relative to the style's energy (our default); and `loss.strength`, relative to what the unstylised
 photo has. The reduction is the share of the photo's own relative style error that is gone. Its
@@ -33,8 +33,8 @@ LAYERS = {f"relu{block}_1": 0.25 for block in (1, 2, 3, 4)}
 CONTENT = {"relu3_1": 1.0}
 
 
-def relative_loss(strength: float | None, weight: float = 10.0) -> PerceptualLoss:
-    """Our default loss."""
+def relative_loss(weight: float, strength: float | None = None) -> PerceptualLoss:
+    """Our default loss, with another style weight or a strength."""
     return PerceptualLoss(CONTENT, LAYERS, 1.0, weight, 0.0, True, strength)
 
 
@@ -51,11 +51,11 @@ class Contest:
     def _image(path: Path, size: int) -> Tensor:
         return to_tensor(resize_shorter_side(read_picture(path).rgb, size))
 
-    def raw_loss(self) -> PerceptualLoss:
-        """Raw errors, each layer's weight such that it is our default for the median style."""
+    def raw_loss(self, weight: float) -> PerceptualLoss:
+        """Raw errors, each layer's weight such that for the median style it is the relative loss."""
         energies: dict[str, list[float]] = {layer: [] for layer in LAYERS}
         for style in self.styles.values():
-            probe = relative_loss(None)
+            probe = relative_loss(weight)
             with torch.no_grad():
                 probe.set_style(self.vgg(style))
             for layer, values in energies.items():
@@ -63,11 +63,11 @@ class Contest:
         with torch.no_grad():
             content = energy(self.vgg(self.photo)["relu3_1"]).item()
         layers = {layer: LAYERS[layer] / median(values) for layer, values in energies.items()}
-        return PerceptualLoss({"relu3_1": 1 / content}, layers, 1.0, 10.0, 0.0, False)
+        return PerceptualLoss({"relu3_1": 1 / content}, layers, 1.0, weight, 0.0, False)
 
     def reduction(self, loss: PerceptualLoss, style: Tensor) -> float:
         """The share of the photo's relative style error that the optimisation takes away."""
-        judge = relative_loss(None)
+        judge = relative_loss(1.0)
         with torch.no_grad():
             features = self.vgg(style)
             loss.set_style(features)
@@ -89,16 +89,17 @@ def main() -> None:
     parser.add_argument("--styles", type=Path, required=True, help="folder of style pictures")
     parser.add_argument("--size", type=int, default=128, help="shorter side in pixels (128)")
     parser.add_argument("--iterations", type=int, default=25, help="of Adam (25)")
-    parser.add_argument("--strength", type=float, default=0.5, help="(0.5)")
+    parser.add_argument("--strength", type=float, default=0.1, help="below 1 (0.1)")
     args = parser.parse_args()
     contest = Contest(args.photo, args.styles, args.size, args.iterations)
     print(f"{len(contest.styles)} styles; {platform.platform()}, torch {torch.__version__}\n")
     print("| weights | mean reduction | lowest | highest | coefficient of variation |")
     print("|---|---|---|---|---|")
+    weight = 10 * args.strength / (1 - args.strength)
     readings = {
-        "raw": contest.raw_loss(),
-        "relative to the style": relative_loss(None),
-        f"strength {args.strength:g}": relative_loss(args.strength),
+        "raw": contest.raw_loss(weight),
+        "relative to the style": relative_loss(weight),
+        f"strength {args.strength:g}": relative_loss(0.0, args.strength),
     }
     for name, loss in readings.items():
         found = [contest.reduction(loss, style) for style in contest.styles.values()]

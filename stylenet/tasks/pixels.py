@@ -81,7 +81,7 @@ def optimize(
     found: dict[str, Tensor] = {}
 
     with torch.no_grad():
-        scale = _LARGE / loss(image)["total"].item()
+        scale = _LARGE / (loss(image)["total"].item() or 1.0)
 
     def closure() -> Tensor:
         stepper.zero_grad()

@@ -1,0 +1,120 @@
+"""The command line that paints one photo."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylenet.optimize import main
+
+LIGHT = ["~loss.content_layers.conv4_2", "+loss.content_layers.relu1_1=1.0"] + [
+    f"~loss.style_layers.conv{block}_1" for block in range(2, 6)
+]
+
+
+@pytest.fixture
+def place(tmp_path: Path, picture: np.ndarray) -> Path:
+    Image.fromarray(picture).save(tmp_path / "photo.png")
+    Image.fromarray(picture[::-1] // 4 + np.array([120, 20, 0], np.uint8)).save(
+        tmp_path / "style.png"
+    )
+    return tmp_path
+
+
+def run(place: Path, *more: str, photo: str = "photo.png", out: str = "out.png") -> int:
+    command = [f"{place}/{photo}", "--style", f"{place}/style.png", "-o", f"{place}/{out}"]
+    try:
+        return main([*command, "--iterations", "6", *more, *LIGHT])
+    except SystemExit as end:
+        return int(str(end.code))
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path)).astype(float)
+
+
+def test_the_result_has_the_photos_size_and_less_of_the_loss(
+    place: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert run(place) == 0
+    photo, out = pixels(place / "photo.png"), pixels(place / "out.png")
+    assert out.shape == photo.shape
+    assert np.abs(out - photo).mean() > 1
+    before, after = capsys.readouterr().out.split("total loss ")[1].split(" in ")[0].split(" → ")
+    assert float(after) < 0.2 * float(before)
+
+
+def test_preserving_colour_keeps_the_photos_chroma(place: Path):
+    assert run(place, "--preserve-color") == 0
+    photo, out = pixels(place / "photo.png"), pixels(place / "out.png")
+    inside = ((out > 3) & (out < 252)).all(-1)
+    chroma = (photo[..., 0] - photo[..., 2]) - (out[..., 0] - out[..., 2])
+    assert np.abs(chroma[inside]).max() <= 2
+
+
+def test_a_start_is_refined(place: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(place) == 0
+    first = capsys.readouterr().out
+    assert run(place, "--init", f"{place}/out.png", out="more.png") == 0
+    again = capsys.readouterr().out
+    start = float(again.split("total loss ")[1].split()[0])
+    end = float(first.split("→ ")[1].split()[0])
+    assert start == pytest.approx(end, rel=0.2)
+
+
+def test_the_medical_scene_keeps_16_bits(place: Path, capsys: pytest.CaptureFixture[str]):
+    grey = np.arange(80 * 90, dtype=np.uint16).reshape(80, 90) * 9
+    Image.fromarray(grey).save(place / "scan.png")
+    assert run(place, "scene=medical", "--size", "90", photo="scan.png") == 0
+    with Image.open(place / "out.png") as out:
+        assert out.mode == "I;16"
+        assert out.size == (90, 80)
+    said = capsys.readouterr().out
+    assert "SSIM" in said
+    assert "no medical device" in said
+
+
+def test_a_colour_picture_is_refused_by_the_medical_scene(
+    place: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert run(place, "scene=medical") == 2
+    assert "in colour" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--style", "mona_lisa"], "mona_lisa"),
+        (["--init", "nothing.png"], "nothing.png"),
+        (["--init", "style.pt"], "style.pt"),
+        (["loss.stile_weight=3"], "stile_weight"),
+        (["loss.style_weight=-3"], "style=-3"),
+    ],
+)
+def test_mistakes_are_one_line(
+    place: Path, more: list[str], said: str, capsys: pytest.CaptureFixture[str]
+):
+    assert run(place, *more) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not (place / "out.png").exists()
+
+
+def test_ctrl_c_keeps_the_picture_as_far_as_it_is(place: Path):
+    command = [sys.executable, "-m", "stylenet.optimize", f"{place}/photo.png"]
+    options = ["--style", f"{place}/style.png", "-o", f"{place}/out.png", "--iterations", "9999"]
+    process = subprocess.Popen([*command, *options, *LIGHT], stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while not (place / "out.png").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "as far as it came" in said
+    assert pixels(place / "out.png").shape == (96, 128, 3)
