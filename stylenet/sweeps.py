@@ -28,9 +28,7 @@ RESULT = "result.yaml"
 """In a finished run: mean loss terms on photos it never saw."""
 
 
-def take_part(
-    cfg: DictConfig, job: HydraConf, train: Callable[[DictConfig], bool]
-) -> float | None:
+def take_part(cfg: DictConfig, job: HydraConf, train: Callable[[DictConfig], bool]) -> float | None:
     """Train one run of a multirun, unless it is finished; one cut short goes on.
 
     Args:
