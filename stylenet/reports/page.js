@@ -13,6 +13,7 @@ function compare(index) {
   part("h2").textContent = cell.dataset.title + ", " + original.alt;
   part(".facts").innerHTML = cell.querySelector(".facts").innerHTML;
   part("code").textContent = cell.dataset.command;
+  part(".copy").textContent = "Copy";
   if (!dialog.open) dialog.showModal();
 }
 
@@ -20,8 +21,9 @@ shots.forEach((shot, index) => shot.addEventListener("click", () => compare(inde
 part(".previous").addEventListener("click", () => compare(shown - 1));
 part(".next").addEventListener("click", () => compare(shown + 1));
 part(".close").addEventListener("click", () => dialog.close());
-part(".copy").addEventListener("click", () => {
-  navigator.clipboard.writeText(part("code").textContent);
+part(".copy").addEventListener("click", async () => {
+  await navigator.clipboard.writeText(part("code").textContent);
+  part(".copy").textContent = "Copied";
 });
 dialog.addEventListener("keydown", (event) => {
   if (event.key === "ArrowLeft") compare(shown - 1);

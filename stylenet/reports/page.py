@@ -77,9 +77,9 @@ def _grid(grid: Grid, findings: Findings, best: set[str]) -> str:
         + "</tr>"
         for value, runs in zip(grid.rows.values, grid.cells, strict=True)
     )
-    table = (
-        f'<table class="grid"><thead><tr><td></td>{top}</tr></thead><tbody>{body}</tbody></table>'
-    )
+    columns = f'style="--columns: {len(grid.columns.values)}"'
+    head = f"<thead><tr><td></td>{top}</tr></thead>"
+    table = f'<table class="grid" {columns}>{head}<tbody>{body}</tbody></table>'
     return f'{title}<div class="scroll">{table}</div>'
 
 

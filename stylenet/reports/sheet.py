@@ -58,7 +58,7 @@ def _filled(run: Run, findings: Findings) -> Image.Image:
     result = findings.results.get(run.name)
     if result is None:
         blank = [np.full_like(rgb, 240) for _, rgb in findings.photos]
-        return _cell(blank, f"{run.name}  {run.problem}")
+        return _cell(blank, f"#{run.name}   {run.problem}")
     return _cell(result.stylized, "   ".join([f"#{run.name}", *facts(result)]))
 
 
@@ -67,7 +67,7 @@ def _cell(pictures: Sequence[Bytes], caption: str) -> Image.Image:
     rows = [_row(chunk) for chunk in chunks(pictures)]
     tiles = _stack(rows, _GAP)
     text = _text(caption, _PALE)
-    return _stack([tiles, text.crop((0, 0, tiles.width, text.height))], 0)
+    return _stack([tiles, text.crop((0, 0, min(text.width, tiles.width), text.height))], 0)
 
 
 def _row(pictures: Sequence[Bytes]) -> Image.Image:
