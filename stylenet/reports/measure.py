@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ from typing import Any
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from rich.console import Console
+from rich.progress import track
 
 from stylenet.checkpoint import TrainedModel, load_model
 from stylenet.data.samples import SamplePhotos
 from stylenet.data.source import Photo, file_photo
-from stylenet.errors import UserError
+from stylenet.errors import UserError, find_user_error
 from stylenet.images import READABLE, Bytes, find_pictures, resize
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.reports.sweep import Axis, Run
@@ -130,7 +132,7 @@ class Laboratory:
                 self.yardstick = Yardstick(model.config, self.device)
         except (KeyError, TypeError, InstantiationException) as error:
             reason = str(error).splitlines()[0]
-            raise UserError(
+            raise find_user_error(error) or UserError(
                 f"{run.folder}: its config is of another stylenet ({reason}); train it again"
             ) from None
         return self._measure(run, model, picture, self.yardstick)
@@ -165,7 +167,7 @@ def examine(title: str, runs: Sequence[Run], axes: list[Axis], photos: Sequence[
     pictures = [(photo.name, _shrink(photo)) for photo in photos]
     laboratory = Laboratory([rgb for _, rgb in pictures])
     results, examined = {}, []
-    for run in runs:
+    for run in _progress(runs):
         if run.problem is None:
             try:
                 results[run.name] = laboratory.examine(run)
@@ -175,6 +177,12 @@ def examine(title: str, runs: Sequence[Run], axes: list[Axis], photos: Sequence[
     if laboratory.yardstick is None:
         raise UserError(f"{title}: no run has a model ({examined[0].name} {examined[0].problem})")
     return Findings(title, laboratory.yardstick.describe(), axes, pictures, examined, results)
+
+
+def _progress(runs: Sequence[Run]) -> Iterable[Run]:
+    console = Console(stderr=True)
+    quiet = not console.is_terminal
+    return track(runs, "stylising", console=console, transient=True, disable=quiet)
 
 
 def find_photos(paths: Sequence[Path]) -> list[Photo]:
