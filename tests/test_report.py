@@ -238,6 +238,10 @@ def test_long_numbers_are_shortened_and_words_are_not():
     ]
 
 
+def test_small_losses_keep_their_digits():
+    assert words.facts(result(0.76543, 1.2345e-6)) == ["content 0.765", "style 1.23e-06"]
+
+
 def test_the_picture_has_each_run_at_its_place():
     runs = runs_of("a=1 b=1", "a=1 b=2", "a=2 b=1", "a=2 b=2")
     colours = [(250, 10 * i, 0) for i in range(4)]
@@ -390,7 +394,7 @@ def test_in_a_browser_a_click_compares_at_full_size(seen: dict[str, Any], place:
     assert seen["sizes"] == [[128, 512, 128]] * 2
     assert seen["title"] == "Run 2, loss.style_weight 2, note a b, b & c"
     assert read_sweep(place / "sweep")[2].command in seen["text"]
-    assert re.search(r"content \d+\.\d{3}\s+style \d+\.\d{3}\s+1 h 05 min", seen["text"])
+    assert re.search(r"content [\d.]+\s+style [\d.]+\s+1 h 05 min", seen["text"])
 
 
 def test_in_a_browser_an_arrow_turns_to_the_picture_before_and_a_button_closes(

@@ -121,7 +121,7 @@ def _facts(run: Run, result: Result | None, on_front: bool) -> str:
 
 def _legend(findings: Findings) -> str:
     items = [
-        f'<li class="style-{number}">{escape(name)}</li>'
+        f'<li class="style-{number % pareto.COLOURS}">{escape(name)}</li>'
         for number, name in enumerate(findings.styles())
     ]
     return f'<ul class="legend">{"".join(items)}</ul>' if len(items) > 1 else ""
@@ -146,7 +146,7 @@ def _row(run: Run, parameters: Sequence[str], result: Result | None, on_front: b
     if result is None:
         cells += [_entry("", "")] * 4
     else:
-        cells += [_entry(f"{loss:.6g}", f"{loss:.3f}") for loss in (result.content, result.style)]
+        cells += [_entry(str(loss), words.loss(loss)) for loss in (result.content, result.style)]
         cells += [_time(result.seconds), _entry("0", "yes") if on_front else _entry("", "")]
     problem = escape(run.problem or "")
     return f"<tr>{''.join(cells)}<td>{problem}<code>{escape(run.command)}</code></td></tr>"

@@ -9,6 +9,9 @@ from html import escape
 from stylenet.reports.measure import Result
 
 WIDTH, HEIGHT = 640, 420
+COLOURS = 6
+"""Of styles, as many as ``page.css`` has; further styles begin anew."""
+
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 28, 20, 56
 
 Scale = Callable[[float], float]
@@ -54,7 +57,7 @@ def plot(results: Mapping[str, Result], titles: Mapping[str, str]) -> str:
     parts = [_grid(across, upwards, x, y)]
     for number, (style, names) in enumerate(fronts(results).items()):
         losses = _losses(results, style)
-        parts.append(f'<g class="style-{number}">')
+        parts.append(f'<g class="style-{number % COLOURS}">')
         parts.append(_line([losses[name] for name in names], x, y))
         parts += [_point(n, losses[n], titles[n], n in names, x, y) for n in losses]
         parts.append("</g>")

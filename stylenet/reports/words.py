@@ -38,7 +38,12 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
+def loss(number: float) -> str:
+    """Three digits that count: plain mean squares may be as small as 1e-6."""
+    return f"{number:.3g}"
+
+
 def facts(result: Result) -> list[str]:
     """The losses, and the time where it is known."""
     time = [] if result.seconds is None else [duration(result.seconds)]
-    return [f"content {result.content:.3f}", f"style {result.style:.3f}", *time]
+    return [f"content {loss(result.content)}", f"style {loss(result.style)}", *time]
