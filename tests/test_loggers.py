@@ -19,7 +19,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from wandb.proto.wandb_internal_pb2 import Record
 
 from stylenet import config as configs
-from stylenet.callbacks.curves import read_rows
+from stylenet.callbacks.curves import NO_TERMS, read_rows
 from stylenet.errors import UserError
 from stylenet.loggers import Wandb
 from stylenet.train import train
@@ -73,7 +73,7 @@ def terms(run: Path) -> dict[str, list[float]]:
     """Each loss term over the steps, as ``losses.csv`` has it."""
     rows = read_rows(run / "losses.csv")
     assert len(rows) == STEPS
-    names = rows[0].keys() - {"step", "lr"}
+    names = rows[0].keys() - NO_TERMS
     return {f"loss/{name}": [float(row[name]) for row in rows] for name in names}
 
 

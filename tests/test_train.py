@@ -160,6 +160,9 @@ def test_a_killed_run_resumes_bit_identical(
     expected, found = weights(whole), weights(killed)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert [row["step"] for row in rows(killed)] == [str(i) for i in range(1, 61)]
+    seconds = [float(row["seconds"]) for row in rows(killed)]
+    assert seconds == sorted(seconds)
+    assert seconds[-1] > 0
 
 
 def test_the_seed_decides_the_weights(tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch):

@@ -56,7 +56,8 @@ def test_it_holds_nothing_else(unpacked: Path):
     others = {path.name for path in unpacked.iterdir()} - {"stylenet"}
     assert [name.endswith(".dist-info") for name in others] == [True]
     suffixes = {path.suffix for path in (unpacked / "stylenet").rglob("*") if path.is_file()}
-    assert suffixes == {".pt", ".py", ".yaml", ".typed"}
+    page = {".html", ".css", ".js"}
+    assert suffixes == {".pt", ".py", ".yaml", ".typed"} | page
 
 
 def test_it_trains_with_the_configs_inside_it(unpacked: Path, tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ from torch import Tensor
 
 from stylenet.callbacks.terms import loss_terms
 
+NO_TERMS = frozenset({"step", "lr", "seconds"})
+"""Columns of ``losses.csv`` that are not loss terms."""
+
 
 class LossCurves(Callback):
     """Write ``losses.csv`` while training and ``losses.png`` when done.
 
-    A resumed run continues the file behind the step of its checkpoint.
+    A resumed run continues the file behind the step of its checkpoint, its seconds too: they are
+    those spent in training.
 
     Args:
         folder: the run's folder.
@@ -26,16 +31,20 @@ class LossCurves(Callback):
     def __init__(self, folder: str) -> None:
         self.csv = Path(folder) / "losses.csv"
         self.plot = Path(folder) / "losses.png"
-        self.pending: list[tuple[int, float, dict[str, Tensor]]] = []
+        self.pending: list[tuple[int, float, float, dict[str, Tensor]]] = []
+        self.start = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drop the rows of steps that the checkpoint does not hold and that are done again."""
+        self.start = time.perf_counter()
         if not trainer.is_global_zero:
             return
         rows = read_rows(self.csv) if trainer.global_step and self.csv.exists() else []
         rows = [row for row in rows if int(row["step"]) <= trainer.global_step]
         self.csv.unlink(missing_ok=True)
         self._append(rows)
+        if rows:
+            self.start -= float(rows[-1].get("seconds", 0))
 
     def on_train_batch_end(
         self,
@@ -47,7 +56,8 @@ class LossCurves(Callback):
     ) -> None:
         """Note the step's terms; write them out, with one wait for the device, now and then."""
         rate = float(trainer.optimizers[0].param_groups[0]["lr"])
-        self.pending.append((trainer.global_step, rate, loss_terms(trainer)))
+        seconds = round(time.perf_counter() - self.start, 3)
+        self.pending.append((trainer.global_step, rate, seconds, loss_terms(trainer)))
         if trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self._flush(trainer)
 
@@ -71,12 +81,12 @@ class LossCurves(Callback):
         pending, self.pending = self.pending, []
         if not pending or not trainer.is_global_zero:
             return
-        names = list(pending[0][2])
-        values = torch.stack([torch.stack([terms[n] for n in names]) for _, _, terms in pending])
+        names = list(pending[0][-1])
+        values = torch.stack([torch.stack([terms[n] for n in names]) for *_, terms in pending])
         self._append(
             [
-                {"step": step, "lr": rate, **dict(zip(names, row, strict=True))}
-                for (step, rate, _), row in zip(pending, values.tolist(), strict=True)
+                {"step": step, "lr": rate, **dict(zip(names, row, strict=True)), "seconds": seconds}
+                for (step, rate, seconds, _), row in zip(pending, values.tolist(), strict=True)
             ]
         )
 
@@ -105,7 +115,7 @@ def plot_curves(source: Path, target: Path) -> None:
     steps = np.array([int(row["step"]) for row in rows])
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot(xlabel="step", ylabel="loss term", yscale="log")
-    for index, name in enumerate(key for key in rows[0] if key not in ("step", "lr")):
+    for index, name in enumerate(key for key in rows[0] if key not in NO_TERMS):
         values = np.array([float(row[name]) for row in rows])
         window = max(1, len(values) // 50)
         mean = np.convolve(values, np.ones(window) / window, mode="valid")

@@ -1,0 +1,68 @@
+"""Show what a sweep found: a page and a picture of all its runs on the same photos."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stylenet.errors import exit_on_user_error
+from stylenet.images import Picture, write_atomically, write_picture
+from stylenet.reports.measure import examine, find_photos
+from stylenet.reports.page import render
+from stylenet.reports.sheet import contact_sheet
+from stylenet.reports.sweep import read_sweep, swept
+
+
+def report(sweep: Path, photos: Sequence[Path]) -> None:
+    """Write ``report.html`` and ``report.png`` into the folder `sweep`.
+
+    Args:
+        photos: files, and folders to choose from; the held-out samples if none.
+
+    Raises:
+        UserError: `sweep` is no sweep or has no finished run, a photo or a style picture cannot
+            be read, or the files cannot be written.
+    """
+    runs = read_sweep(sweep)
+    findings = examine(sweep.resolve().name, runs, swept(runs), find_photos(photos))
+    page, picture = sweep / "report.html", sweep / "report.png"
+    html = render(findings).encode()
+    write_atomically(page, lambda file: file.write(html))
+    write_picture(Picture(contact_sheet(findings)), picture)
+    finished = f"{len(findings.results)} of {len(runs)} runs"
+    print(f"{finished} in {page} ({len(html) / 1e6:.1f} MB) and {picture}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        The exit code: 0, or 130 if interrupted; user errors exit with 2.
+    """
+    options = _parser().parse_args(argv)
+    with exit_on_user_error():
+        try:
+            report(options.sweep, options.photos)
+        except KeyboardInterrupt:
+            print("interrupted; nothing is written", file=sys.stderr)
+            return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m stylenet.report", description=__doc__)
+    add = parser.add_argument
+    help = "the folder of a sweep, such as runs/sweeps/NAME; report.html and report.png go there"
+    add("sweep", type=Path, metavar="SWEEP", help=help)
+    help = (
+        "photos to stylise, six evenly chosen of a folder (default: the held-out sample photos);"
+        " shown at a longer side of 512 pixels at most"
+    )
+    add("--photos", nargs="+", type=Path, default=[], metavar="PHOTO_OR_FOLDER", help=help)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""What each run of a sweep makes of the same photos, measured alike for all."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from rich.console import Console
+from rich.progress import track
+
+from stylenet.checkpoint import TrainedModel, load_model
+from stylenet.data.samples import SamplePhotos
+from stylenet.data.source import Photo, file_photo
+from stylenet.errors import UserError, find_user_error
+from stylenet.images import READABLE, Bytes, find_pictures, resize
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.reports.sweep import Axis, Run
+from stylenet.styles import StylePicture
+from stylenet.tasks.perceptual import resize_shorter_side
+from stylenet.tasks.pixels import PixelLoss
+from stylenet.tensors import apply_net, to_tensor
+from stylenet.vgg import VGG
+
+LONGER_SIDE = 512
+"""Pixels at most: a page of dozens of pictures still opens on a phone."""
+
+_OF_A_FOLDER = 6  # photos, evenly chosen: as many as training previews
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run makes of the photos.
+
+    stylized: uint8 (H, W, 3) each. content, style: unweighted losses, means over the photos.
+    seconds: of training, if known. picture: the style learnt.
+    """
+
+    stylized: list[Bytes]
+    content: float
+    style: float
+    seconds: float | None
+    picture: StylePicture
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a report tells of a sweep.
+
+    measure: in words, how the losses are measured. photos: names and originals. results: by the
+    name of the run; a run without one has a problem.
+    """
+
+    title: str
+    measure: str
+    axes: list[Axis]
+    photos: list[tuple[str, Bytes]]
+    runs: list[Run]
+    results: dict[str, Result]
+
+    def styles(self) -> dict[str, StylePicture]:
+        """The style pictures by name."""
+        return {result.picture.name: result.picture for result in self.results.values()}
+
+
+class Yardstick:
+    """Unweighted content and style loss as one run's config defines them.
+
+    The totals of two runs cannot be compared where their weights differ; nor can any loss where
+    layers differ. So all runs of a sweep are measured by the same yardstick.
+    """
+
+    def __init__(self, config: dict[str, Any], device: str) -> None:
+        self.loss: PerceptualLoss = instantiate(config["loss"])
+        self.vgg: VGG = instantiate(config["task"]["vgg"])(self.loss.layers)
+        self.style_size: int = config["task"]["style_size"]
+        self.device = device
+        self.vgg.to(device)
+
+    def describe(self) -> str:
+        """The layers compared, in words."""
+        content, style = ", ".join(self.loss.content_layers), ", ".join(self.loss.style_layers)
+        unit = "relative to the target's energy" if self.loss.relative else "as mean squares"
+        return f"Content at {content}, style at {style} of VGG, {unit}"
+
+    @torch.no_grad()
+    def __call__(
+        self, photos: Sequence[Bytes], stylized: Sequence[Bytes], style: Bytes
+    ) -> tuple[float, float]:
+        """The mean content and style loss of results, uint8 (H, W, 3) as all pictures here."""
+        target = to_tensor(resize_shorter_side(style, self.style_size)).to(self.device)
+        self.loss.set_style(self.vgg(target))
+        content = strokes = 0.0
+        for photo, result in zip(photos, stylized, strict=True):
+            loss = PixelLoss(self.vgg, self.loss, to_tensor(photo).to(self.device))
+            terms = loss(to_tensor(result).to(self.device))
+            content += terms["content"].item() / len(photos)
+            strokes += terms["style"].item() / len(photos)
+        return content, strokes
+
+
+class Laboratory:
+    """Stylises the same photos by one run after the other, and measures them alike.
+
+    The first run that can be loaded provides the yardstick.
+    """
+
+    def __init__(self, photos: Sequence[Bytes]) -> None:
+        self.photos = photos
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.yardstick: Yardstick | None = None
+        self._pictures: dict[str, StylePicture] = {}
+
+    def examine(self, run: Run) -> Result:
+        """What `run` makes of the photos.
+
+        Raises:
+            UserError: its model cannot be loaded, or its style picture not be had.
+        """
+        model = load_model(run.folder)
+        try:
+            picture = self._picture(model.config)
+            if self.yardstick is None:
+                self.yardstick = Yardstick(model.config, self.device)
+        except (KeyError, TypeError, InstantiationException) as error:
+            reason = str(error).splitlines()[0]
+            raise find_user_error(error) or UserError(
+                f"{run.folder}: its config is of another stylenet ({reason}); train it again"
+            ) from None
+        return self._measure(run, model, picture, self.yardstick)
+
+    def _measure(
+        self, run: Run, model: TrainedModel, picture: StylePicture, yardstick: Yardstick
+    ) -> Result:
+        net = model.net.to(self.device).to(memory_format=torch.channels_last)
+        stylized = [apply_net(net, photo) for photo in self.photos]
+        content, style = yardstick(self.photos, stylized, picture.rgb)
+        return Result(stylized, content, style, run.seconds(), picture)
+
+    def _picture(self, config: dict[str, Any]) -> StylePicture:
+        key = json.dumps(config["style"], sort_keys=True)
+        if key not in self._pictures:
+            self._pictures[key] = instantiate(config["style"]).picture()
+        picture = self._pictures[key]
+        if picture.sha256 != config["style_picture"]["sha256"]:
+            _log.warning(
+                "%s learnt from another picture of its style; its style loss is against this one",
+                picture.name,
+            )
+        return picture
+
+
+def examine(title: str, runs: Sequence[Run], axes: list[Axis], photos: Sequence[Photo]) -> Findings:
+    """Stylise and measure; a run whose model is broken is told of, and does not end the report.
+
+    Raises:
+        UserError: a photo cannot be read, or no run has a model.
+    """
+    pictures = [(photo.name, _shrink(photo)) for photo in photos]
+    laboratory = Laboratory([rgb for _, rgb in pictures])
+    results, examined = {}, []
+    for run in _progress(runs):
+        if run.problem is None:
+            try:
+                results[run.name] = laboratory.examine(run)
+            except UserError as error:
+                run = replace(run, problem=f"failed: {error}")
+        examined.append(run)
+    if laboratory.yardstick is None:
+        raise UserError(f"{title}: no run has a model ({examined[0].name} {examined[0].problem})")
+    return Findings(title, laboratory.yardstick.describe(), axes, pictures, examined, results)
+
+
+def _progress(runs: Sequence[Run]) -> Iterable[Run]:
+    console = Console(stderr=True)
+    quiet = not console.is_terminal
+    return track(runs, "stylising", console=console, transient=True, disable=quiet)
+
+
+def find_photos(paths: Sequence[Path]) -> list[Photo]:
+    """The photos to stylise: files, up to six of each folder, the held-out samples if none.
+
+    Raises:
+        UserError: a path that does not exist, or a folder without pictures.
+    """
+    if not paths:
+        return list(SamplePhotos(held_out=True).listing().photos)
+    return [file_photo(file, file.stem) for path in paths for file in _files(path)]
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise UserError(f"{path} does not exist; check the path")
+    if not path.is_dir():
+        return [path]
+    files = find_pictures(path)
+    if not files:
+        raise UserError(f"{path} has no pictures; they end in {' '.join(sorted(READABLE))}")
+    count = min(len(files), _OF_A_FOLDER)
+    return [files[i * len(files) // count] for i in range(count)]
+
+
+def _shrink(photo: Photo) -> Bytes:
+    picture = photo.decode()
+    return resize(picture, LONGER_SIDE).rgb if max(picture.size) > LONGER_SIDE else picture.rgb

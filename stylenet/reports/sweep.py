@@ -1,0 +1,145 @@
+"""The runs of a sweep, the parameters it swept, and each run's place in grids of them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import yaml
+
+from stylenet.callbacks.curves import read_rows
+from stylenet.checkpoint import MODEL_FILE
+from stylenet.errors import UserError
+from stylenet.sweeps import ERROR, OVERRIDES
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a sweep.
+
+    overrides: what the command line changed for it. problem: why it has no model, if it has none.
+    """
+
+    folder: Path
+    overrides: tuple[str, ...]
+    problem: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The number that Hydra gave the run."""
+        return self.folder.name
+
+    @property
+    def command(self) -> str:
+        """What trains this run again, by itself."""
+        alone = ["hydra.mode=RUN"] if any(o.startswith("sweep=") for o in self.overrides) else []
+        return f"python -m stylenet.train {shlex.join([*self.overrides, *alone])}"
+
+    def value(self, parameter: str) -> str:
+        """What the run set `parameter` to; empty where it left it as it was."""
+        settings = dict(o.lstrip("+").split("=", 1) for o in self.overrides if "=" in o)
+        return settings.get(parameter, "")
+
+    def seconds(self) -> float | None:
+        """How long the training took, if its losses tell."""
+        losses = self.folder / "losses.csv"
+        rows = read_rows(losses) if losses.is_file() else []
+        return float(rows[-1]["seconds"]) if rows and "seconds" in rows[-1] else None
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A swept parameter and its values, numbers by size and others as they came."""
+
+    parameter: str
+    values: tuple[str, ...]
+
+
+NO_AXIS = Axis("", ("",))
+"""Stands where a grid has nothing to vary: the one value that every run has."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Runs by two parameters, all others of the sweep alike.
+
+    shared: the parameters alike, and their values. cells: a row of runs for each value of `rows`,
+    with None where no run was.
+    """
+
+    shared: tuple[tuple[str, str], ...]
+    rows: Axis
+    columns: Axis
+    cells: tuple[tuple[Run | None, ...], ...]
+
+
+def read_sweep(folder: Path) -> list[Run]:
+    """The runs in a multirun's folder, in its order.
+
+    Raises:
+        UserError: there is no such folder, or no run in it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder; give the folder of a sweep")
+    runs = [_read_run(path.parent) for path in folder.glob(f"*/{OVERRIDES}")]
+    if not runs:
+        raise UserError(
+            f"{folder} has no runs of a sweep; give the folder that python -m stylenet.train -m "
+            "left, such as runs/sweeps/NAME"
+        )
+    return sorted(runs, key=lambda run: _order(run.name))
+
+
+def _read_run(folder: Path) -> Run:
+    overrides = yaml.safe_load((folder / OVERRIDES).read_text())
+    if not isinstance(overrides, list):
+        raise UserError(f"{folder / OVERRIDES} is no list of overrides; delete {folder}")
+    return Run(folder, tuple(map(str, overrides)), _problem(folder))
+
+
+def _problem(folder: Path) -> str | None:
+    if (folder / MODEL_FILE).is_file():
+        return None
+    error = folder / ERROR
+    lines = error.read_text().splitlines() if error.is_file() else []
+    return f"failed: {lines[0]}" if lines else "not finished"
+
+
+def swept(runs: Sequence[Run]) -> list[Axis]:
+    """The parameters whose values differ between runs, in the order of the command line."""
+    names = dict.fromkeys(o.lstrip("+").split("=")[0] for run in runs for o in run.overrides)
+    values = {name: dict.fromkeys(run.value(name) for run in runs) for name in names}
+    return [Axis(name, tuple(sorted(v, key=_number))) for name, v in values.items() if len(v) > 1]
+
+
+def grids(runs: Sequence[Run], axes: Sequence[Axis]) -> Iterator[Grid]:
+    """All runs: the last two axes are rows and columns, each choice of the others is a grid.
+
+    Grids without any run, as a search may leave them, are skipped.
+    """
+    *outer, rows, columns = axes if len(axes) >= 2 else [*axes, NO_AXIS, NO_AXIS][:2]
+    every = [*outer, rows, columns]
+    places = {tuple(run.value(axis.parameter) for axis in every): run for run in runs}
+    for choice in product(*(axis.values for axis in outer)):
+        cells = tuple(
+            tuple(places.get((*choice, row, column)) for column in columns.values)
+            for row in rows.values
+        )
+        if any(run for row in cells for run in row):
+            shared = zip((axis.parameter for axis in outer), choice, strict=True)
+            yield Grid(tuple(shared), rows, columns, cells)
+
+
+def _number(text: str) -> float:
+    """The number in `text`; all other texts alike, so that sorting leaves their order."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("inf")
+
+
+def _order(name: str) -> tuple[float, str]:
+    return _number(name), name

@@ -1,0 +1,49 @@
+"""How a report puts parameters, values and results, on the page and in the picture alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stylenet.reports.measure import Result
+from stylenet.reports.sweep import Axis, Run
+
+
+def value(text: str) -> str:
+    """A parameter's value, a long number shortened; "default" where the run did not set it."""
+    if len(text) <= 8:
+        return text or "default"
+    try:
+        return f"{float(text):.4g}"
+    except ValueError:
+        return text
+
+
+def setting(parameter: str, text: str) -> str:
+    """A parameter and its value, such as ``loss.style_weight 5``; empty for no parameter."""
+    return f"{parameter} {value(text)}" if parameter else ""
+
+
+def title(run: Run, axes: Iterable[Axis]) -> str:
+    """What sets `run` apart from the others."""
+    settings = [setting(axis.parameter, run.value(axis.parameter)) for axis in axes]
+    return ", ".join([f"Run {run.name}", *settings])
+
+
+def duration(seconds: float) -> str:
+    """Such as ``54 s``, ``3 min 20 s`` or ``1 h 05 min``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def loss(number: float) -> str:
+    """Three digits that count: plain mean squares may be as small as 1e-6."""
+    return f"{number:.3g}"
+
+
+def facts(result: Result) -> list[str]:
+    """The losses, and the time where it is known."""
+    time = [] if result.seconds is None else [duration(result.seconds)]
+    return [f"content {loss(result.content)}", f"style {loss(result.style)}", *time]
