@@ -52,7 +52,7 @@ class Contest:
         return to_tensor(resize_shorter_side(read_picture(path).rgb, size))
 
     def raw_loss(self, weight: float) -> PerceptualLoss:
-        """Raw errors, each layer's weight such that for the median style it is the relative loss."""
+        """Raw errors; each layer's weight makes it the relative loss for the median style."""
         energies: dict[str, list[float]] = {layer: [] for layer in LAYERS}
         for style in self.styles.values():
             probe = relative_loss(weight)
