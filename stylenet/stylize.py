@@ -21,6 +21,7 @@ from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.runtime.stylizer import Net, Stylizer, at_work
 from stylenet.runtime.tiles import SIDE, Report
+from stylenet.runtime.video import SUFFIXES, stylize_clip
 from stylenet.targets import plan_targets
 
 MAX_SIDE = 16383
@@ -89,7 +90,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    targets = plan_targets(options.photos, options.out)
+    clip = options.photos[0] if options.photos[0].suffix.lower() in SUFFIXES else None
+    if clip and len(options.photos) > 1:
+        raise UserError(f"{clip} is a clip; give clips one by one")
+    targets = {} if clip else plan_targets(options.photos, options.out)
     progress = _progress()
     net, device = _open(options.model, options.device, options.tile, _Tiles(progress))
     postprocess = Postprocess(
@@ -101,8 +105,26 @@ def _run(options: argparse.Namespace) -> int:
     )
     stylizer = Stylizer(net, options.size, postprocess)
     with limit_memory() if device == "cpu" else nullcontext(), progress:
+        if clip:
+            return _stylize_clip(stylizer, clip, options, progress)
         failed = stylize_all(stylizer, targets, options.out, progress)
     return (1 if len(targets) > 1 else 2) if failed else 0
+
+
+def _stylize_clip(
+    stylizer: Stylizer, clip: Path, options: argparse.Namespace, progress: Progress
+) -> int:
+    start, task = time.perf_counter(), progress.add_task("")
+    job = {name: str(value) for name, value in vars(options).items() if name != "photos"}
+    job["model changed"] = str(_changed(options.model))
+
+    def report(done: int, total: int) -> None:
+        progress.update(task, completed=done, total=total or None)
+
+    count = stylize_clip(clip, Path(options.out), lambda rgb: stylizer(rgb).rgb, job, report)
+    seconds = time.perf_counter() - start
+    print(f"{count} frames written to {options.out} in {seconds:.1f} s")
+    return 0
 
 
 def _open(path: Path, device: str, tile: int | None, report: Report) -> tuple[Net, str]:
@@ -116,6 +138,12 @@ def _open(path: Path, device: str, tile: int | None, report: Report) -> tuple[Ne
         exported = open_model(_for_tiles(path), device)
         return at_work(exported, tile, report), exported.device
     return _trained(path, device)
+
+
+def _changed(model: Path) -> int:
+    """When the model's file was written last."""
+    file = model / "model.pt" if model.is_dir() else model
+    return file.stat().st_mtime_ns
 
 
 def _for_tiles(path: Path) -> bytes:
@@ -149,7 +177,8 @@ def _parser() -> argparse.ArgumentParser:
         "are in sRGB; results of an earlier run are replaced.",
     )
     add = parser.add_argument
-    add("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER", help="folders are searched")
+    help = "folders are searched; one clip, such as an .mp4, is stylised frame by frame"
+    add("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER", help=help)
     add(
         "--model",
         required=True,
@@ -157,7 +186,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RUN_OR_FILE",
         help="a run, its model.pt, or an exported .onnx",
     )
-    help = "a picture file for one photo, or a folder, which mirrors the folders searched"
+    help = (
+        "a picture file for one photo, a clip for a clip, or a folder, which mirrors those searched"
+    )
     add("-o", "--out", required=True, metavar="OUT", help=help)
     help = "longer side of the results in pixels (default: as the photo)"
     add("--size", type=pixels, metavar="N", help=help)
