@@ -45,10 +45,27 @@ class Wandb(WandbLogger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """End the run, lest the next training of this process goes on with it."""
+        """End the run of a training that failed; another waits for its model."""
         super().finalize(status)
+        if status != "success":
+            self._finish(1)
+
+    @rank_zero_only
+    def end(self, model: Path | None) -> None:
+        """End the run, lest the next training of this process goes on with it.
+
+        Args:
+            model: the file to keep as an artifact; None if training was cut short.
+        """
+        if model is not None and self._experiment is not None:
+            artifact = wandb.Artifact(f"model-{self.experiment.id}", type="model")
+            artifact.add_file(str(model))
+            self.experiment.log_artifact(artifact)
+        self._finish(0)
+
+    def _finish(self, exit_code: int) -> None:
         if self._experiment is not None:
-            self._experiment.finish(exit_code=int(status != "success"))
+            self._experiment.finish(exit_code=exit_code)
 
 
 @rank_zero_only

@@ -51,6 +51,8 @@ def take_part(cfg: DictConfig, job: HydraConf, train: Callable[[DictConfig], boo
         if cfg.ckpt is None and (run / configs.CHECKPOINT).is_file():
             cfg.ckpt = "last"
         _write(run / OVERRIDES, yaml.safe_dump(overrides, allow_unicode=True))
+        if "wandb" in cfg.logger:
+            cfg.logger.wandb.group = run.parent.name
         try:
             finished = train(cfg)
         except Exception as error:

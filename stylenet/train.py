@@ -22,6 +22,7 @@ from stylenet import sweeps
 from stylenet.checkpoint import MODEL_FILE, save_model, start_from
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
+from stylenet.loggers import Wandb
 from stylenet.sweeps import write_result
 
 KEYS = {
@@ -60,12 +61,14 @@ def train(cfg: DictConfig) -> bool:
     for logger in trainer.loggers:
         logger.log_hyperparams(config)
     trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    if trainer.global_step < trainer.max_steps:
-        return False
-    if trainer.is_global_zero:
+    finished = bool(trainer.global_step >= trainer.max_steps)
+    if finished and trainer.is_global_zero:
         write_result(run, task.unseen_terms(data.validation_photos()))
         save_model(run / MODEL_FILE, task.net, config)
-    return True
+    for logger in trainer.loggers:
+        if isinstance(logger, Wandb):
+            logger.end(run / MODEL_FILE if finished else None)
+    return finished
 
 
 def _checkpoint(config: dict[str, Any], run: Path) -> str | None:

@@ -112,9 +112,18 @@ class WandbLog:
         """One, if the run was ended properly."""
         return [r.exit.exit_code for r in self.records() if r.WhichOneof("record_type") == "exit"]
 
+    def artifacts(self, kind: str) -> list[dict[str, Path]]:
+        """The files of each artifact of a kind: name in it → where it waits to be sent."""
+        found = [r.artifact for r in self.records() if r.WhichOneof("record_type") == "artifact"]
+        return [
+            {entry.path: Path(entry.local_path) for entry in artifact.manifest.contents}
+            for artifact in found
+            if artifact.type == kind
+        ]
+
     def previews(self) -> list[np.ndarray]:
         """The sheets, oldest first."""
-        pictures = (self.folder / "files" / "media" / "images").iterdir()
+        pictures = (self.folder / "files" / "media" / "images").glob("preview_*")
         numbered = {int(path.name.split("_")[1]): path for path in pictures}
         return [np.asarray(Image.open(path)) for _, path in sorted(numbered.items())]
 
@@ -155,6 +164,24 @@ def test_wandb_has_each_preview_once(wandb_runs: dict[str, Path]):
     assert not np.array_equal(early, final)
 
 
+def test_wandb_has_a_table_of_the_previews_by_step(wandb_runs: dict[str, Path]):
+    [files] = wandb_log(wandb_runs["good"]).artifacts("run_table")
+    content = json.loads(files["previews.table.json"].read_text())
+    assert content["columns"] == ["step", "photo", "original", "stylised"]
+    assert [row[:2] for row in content["data"]] == [[2, "photo.png"], [STEPS, "photo.png"]]
+    for row in content["data"]:
+        original, stylized = (np.asarray(Image.open(files[cell["path"]])) for cell in row[2:])
+        assert original.shape == stylized.shape
+        assert not np.array_equal(original, stylized)
+
+
+def test_wandb_keeps_the_model_as_an_artifact(wandb_runs: dict[str, Path]):
+    failed, good = (wandb_log(wandb_runs[name]) for name in ("failed", "good"))
+    assert not failed.artifacts("model")
+    [files] = good.artifacts("model")
+    assert files["model.pt"].read_bytes() == (wandb_runs["good"] / "model.pt").read_bytes()
+
+
 def test_wandb_ends_each_run_with_its_training(wandb_runs: dict[str, Path]):
     failed, good = (wandb_log(wandb_runs[name]) for name in ("failed", "good"))
     assert (failed.exit_codes(), good.exit_codes()) == ([1], [0])
@@ -162,12 +189,12 @@ def test_wandb_ends_each_run_with_its_training(wandb_runs: dict[str, Path]):
     assert "WANDB_MODE" not in os.environ  # or a later run, not offline, would be so in silence
 
 
-def test_wandb_leaves_nothing_but_its_cache_beside_the_run(
+def test_wandb_leaves_nothing_but_its_cache_and_what_is_to_be_sent_beside_the_run(
     wandb_runs: dict[str, Path], place: Path
 ):
     assert not list((place / "here").iterdir())
     beside = [path for path in (place / "home").rglob("*") if path.is_file()]
-    assert {path.relative_to(place / "home").parts[0] for path in beside} <= {".cache"}
+    assert {path.relative_to(place / "home").parts[0] for path in beside} <= {".cache", ".local"}
 
 
 @pytest.fixture(scope="module")
@@ -235,5 +262,5 @@ def test_a_resumed_training_goes_on_with_its_run(place: Path):
     for folder in ("resumed", "resumed", "another"):
         logger = Wandb(offline=True, save_dir=str(place / folder), project="stylenet")
         ids.append(logger.experiment.id)
-        logger.finalize("success")
+        logger.end(None)
     assert ids[0] == ids[1] != ids[2]

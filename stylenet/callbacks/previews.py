@@ -30,6 +30,7 @@ class Previews(Callback):
         self.path = Path(folder) / "preview.png"
         self.every = every
         self.height = height
+        self.rows: list[list[Any]] = []
 
     def on_train_batch_end(
         self,
@@ -42,18 +43,21 @@ class Previews(Callback):
         """Log a sheet when one is due and a logger takes pictures; the last comes at the end."""
         due = self.every and trainer.global_step % self.every == 0 and not _done(trainer)
         if due and trainer.is_global_zero and _picture_loggers(trainer):
-            _log(trainer, self._sheet(trainer, pl_module))
+            _log_picture(trainer, self._sheet(trainer, pl_module))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write and log the last sheet, unless the run was cut short."""
         if trainer.is_global_zero and _done(trainer):
             picture = self._sheet(trainer, pl_module)
             write_picture(Picture(picture), self.path)
-            _log(trainer, picture)
+            _log_picture(trainer, picture)
+            _log_table(trainer, self.rows)
 
     def _sheet(self, trainer: Trainer, pl_module: LightningModule) -> Bytes:
         photos = trainer.datamodule.validation_photos()  # type: ignore[attr-defined]
         pairs = [(photo, stylize(pl_module, photo)) for _, photo in photos]
+        for (name, _), pair in zip(photos, pairs, strict=True):
+            self.rows.append([trainer.global_step, name, *(_fit(p, self.height) for p in pair)])
         return sheet(pl_module.style, pairs, self.height)  # type: ignore[arg-type]
 
 
@@ -65,7 +69,18 @@ def _picture_loggers(trainer: Trainer) -> list[WandbLogger | TensorBoardLogger]:
     return [x for x in trainer.loggers if isinstance(x, (WandbLogger, TensorBoardLogger))]
 
 
-def _log(trainer: Trainer, picture: Bytes) -> None:
+def _log_table(trainer: Trainer, rows: list[list[Any]]) -> None:
+    """To W&B: step, photo, original and stylised picture of every preview."""
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            import wandb
+
+            shown = [[*row[:2], *map(wandb.Image, row[2:])] for row in rows]
+            columns = ["step", "photo", "original", "stylised"]
+            logger.log_table("previews", columns, shown, step=trainer.global_step)
+
+
+def _log_picture(trainer: Trainer, picture: Bytes) -> None:
     for logger in _picture_loggers(trainer):
         if isinstance(logger, WandbLogger):
             logger.log_image("preview", [Image.fromarray(picture)], step=trainer.global_step)
