@@ -97,6 +97,8 @@ class Adapter:
             raise UserError(f"multiple: {self.multiple} is not 1 or more")
         if self.size is not None and (not _are_numbers(self.size, 2) or min(self.size) < 1):
             raise UserError(f"size: {self.size} is not [HEIGHT, WIDTH]")
+        if not isinstance(self.constants, Mapping):
+            raise UserError(f"constants: {self.constants} is no mapping of input names to values")
 
 
 def read_adapter(file: Path) -> Adapter:
@@ -115,7 +117,7 @@ def read_adapter(file: Path) -> Adapter:
         given = _known(content, Adapter)
         for end in ("input", "output"):
             if end in given:
-                given[end] = Port(**_known(given[end], Port, f"{end}."))
+                given[end] = Port(**_known(given[end], Port, end))
         if "style" in given:
             given["style"] = file.parent / str(given["style"])
         return Adapter(**given)
@@ -126,11 +128,11 @@ def read_adapter(file: Path) -> Adapter:
 def _known(content: Any, kind: type[Port | Adapter], where: str = "") -> dict[str, Any]:
     names = [part.name for part in fields(kind)]
     if not isinstance(content, dict):
-        raise UserError(f"{where or 'it '}is no mapping; its keys are {' '.join(names)}")
+        raise UserError(f"{where or 'it'} is no mapping; its keys are {' '.join(names)}")
     for key in content:
         if key not in names:
-            raise UserError(f"{where}{key} is unknown; use {' '.join(names)}")
-    return dict(content)
+            raise UserError(f"{where and where + '.'}{key} is unknown; use {' '.join(names)}")
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}
 
 
 def _floats(values: tuple[float, ...]) -> Floats:
@@ -176,7 +178,9 @@ class PeerNet:
         stylized = self.adapter.output.decode(values)
         if stylized.shape != fitted.shape:
             made, of = ("x".join(map(str, picture.shape)) for picture in (stylized, fitted))
-            raise UserError(f"{self.file} made {made} of {of}; mend the layouts of its adapter")
+            raise UserError(
+                f"{self.file} made {made} of {of}; mend layout or multiple in its adapter"
+            )
         return self._unfit(stylized, rgb)
 
     def _typed(self, constants: Mapping[str, Any]) -> dict[str, NDArray[Any]]:

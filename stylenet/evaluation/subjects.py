@@ -48,11 +48,11 @@ def with_adapters(
         UserError: adapters are missing or left over.
     """
     peers = [model for model in models if _is_peer(model)]
-    if len(adapters) == 1:
+    if len(adapters) == 1 and peers:
         adapters = [*adapters] * len(peers)
     if len(peers) > len(adapters):
         raise UserError(f"{peers[len(adapters)]} is no stylenet model; describe it with --adapter")
-    if len(peers) < len(adapters) or (adapters and not peers):
+    if len(peers) < len(adapters):
         raise UserError(f"--adapter {adapters[len(peers)]}: all models left are stylenet's")
     left = iter(adapters)
     return [(model, next(left) if model in peers else None) for model in models]
