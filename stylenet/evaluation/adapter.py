@@ -178,9 +178,7 @@ class PeerNet:
         stylized = self.adapter.output.decode(values)
         if stylized.shape != fitted.shape:
             made, of = ("x".join(map(str, picture.shape)) for picture in (stylized, fitted))
-            raise UserError(
-                f"{self.file} made {made} of {of}; mend layout or multiple in its adapter"
-            )
+            raise UserError(f"{self.file} made {made} of {of}; mend its layout or multiple")
         return self._unfit(stylized, rgb)
 
     def _typed(self, constants: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
