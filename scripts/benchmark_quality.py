@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import json
 import platform
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from torch import Tensor
 
 from stylenet.checkpoint import load_model
 from stylenet.errors import exit_on_user_error
+from stylenet.evaluation.yardstick import ITERATIONS, Curves, equalled
 from stylenet.images import read_picture
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.tasks.perceptual import resize_shorter_side
@@ -33,7 +35,7 @@ from stylenet.tasks.pixels import PixelLoss, optimize
 from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
-SHOWN = (0, 10, 25, 50, 100)
+SHOWN = (0, 10, 25, 50, ITERATIONS)
 
 
 class Objective:
@@ -66,28 +68,14 @@ def square_crop(path: Path, size: int) -> Tensor:
     return to_tensor(np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)))
 
 
-def reference_curve(objective: Objective, photos: dict[str, Tensor], cache: Path) -> list[float]:
+def reference_curve(objective: Objective, photos: dict[str, Tensor], curves: Curves) -> list[float]:
     """Mean total loss over the photos, per L-BFGS iteration; done once for each loss and set."""
-    known = json.loads(cache.read_text()) if cache.exists() else {}
     size = next(iter(photos.values())).shape[-1]
-    curves = []
-    for name, photo in photos.items():
-        key = hashlib.sha256(f"{objective.key} {name} {size}".encode()).hexdigest()
-        if key not in known:
-            known[key] = objective.lbfgs(photo, max(SHOWN))
-            cache.write_text(json.dumps(known))
-        curves.append(known[key])
-    return list(np.mean(curves, axis=0))
-
-
-def equalled(curve: list[float], loss: float) -> float:
-    """The (fractional) iteration at which `curve` first falls to `loss`; its length if never."""
-    for i in range(1, len(curve)):
-        if curve[i] <= loss:
-            if curve[i - 1] <= loss:
-                return float(i - 1)
-            return i - 1 + (curve[i - 1] - loss) / (curve[i - 1] - curve[i])
-    return float(len(curve))
+    found = [
+        curves.get(f"{objective.key} {name} {size}", partial(objective.lbfgs, photo, ITERATIONS))
+        for name, photo in photos.items()
+    ]
+    return list(np.mean(found, axis=0))
 
 
 def main() -> None:
@@ -108,10 +96,11 @@ def main() -> None:
     shown = " | ".join(f"L-BFGS {i}" for i in SHOWN)
     print(f"| model | content | style | total | {shown} | equals iteration |")
     print("|---" * (5 + len(SHOWN)) + "|")
+    curves = Curves(args.curves)
     for path in args.models:
         model = load_model(path)
         objective = Objective(model.config, args.style)
-        curve = reference_curve(objective, photos, args.curves)
+        curve = reference_curve(objective, photos, curves)
         with torch.no_grad():
             rows = [objective.terms(model.net(photo), photo) for photo in photos.values()]
         mean = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

@@ -46,6 +46,13 @@ def limit_memory() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
+def peak_memory() -> float | None:
+    """The most memory, in MiB, that this process has held; None where the system does not tell."""
+    if sys.platform != "linux":
+        return None
+    return _bytes("/proc/self/status", "VmHWM") / 2**20
+
+
 def _bytes(file: str, key: str) -> int:
     """The value of a line such as ``VmData:  808084 kB``."""
     line = next(line for line in Path(file).read_text().splitlines() if line.startswith(f"{key}:"))

@@ -55,16 +55,21 @@ class SamplePhotos:
     def key(self) -> str:
         packages = sorted({distribution for distribution, _, _ in self._wanted()})
         versions = [f"{package} {version(package)}" for package in packages]
-        return "\n".join(["samples", *versions, *(str(path.name) for path in self._files())])
+        return "\n".join(["samples", *versions, *(str(path.name) for path in self.files())])
 
     def listing(self) -> Listing:
-        files = self._files()
+        files = self.files()
         return Listing(len(files), [file_photo(path, path.stem) for path in files])
 
     def _wanted(self) -> list[tuple[str, str, str]]:
         return _HELD_OUT if self.held_out else _TRAINING
 
-    def _files(self) -> list[Path]:
+    def files(self) -> list[Path]:
+        """The picture files.
+
+        Raises:
+            UserError: none of them is there.
+        """
         paths = [_package_folder(*names) / file for *names, file in self._wanted()]
         present = [path for path in paths if path.is_file()]
         if not present:

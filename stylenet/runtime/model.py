@@ -55,6 +55,15 @@ def open_model(
     return Model(session, name, io, "cuda" if on_gpu else "cpu", metadata)
 
 
+def open_onnx(model: Path, threads: int | None = None) -> Any:
+    """onnxruntime's session on the CPU for any ``.onnx`` file, ours or not.
+
+    Raises:
+        UserError: no such file, no ONNX model, or no onnxruntime.
+    """
+    return _open(model, str(model), _providers("cpu"), threads)
+
+
 def _open(
     model: str | Path | bytes,
     name: str,

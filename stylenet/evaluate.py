@@ -1,0 +1,175 @@
+"""The standardised benchmark: how well, how steadily and how fast models stylise."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from stylenet.cache import cache_dir
+from stylenet.errors import UserError, exit_on_user_error
+from stylenet.evaluation import cost
+from stylenet.evaluation.benchmark import Benchmark, Row, mean
+from stylenet.evaluation.gallery import SHOWN, Gallery
+from stylenet.evaluation.inputs import Input, Suite, coco_wikiart, samples
+from stylenet.evaluation.judge import Judge
+from stylenet.evaluation.manifest import LEFT_OUT, manifest
+from stylenet.evaluation.report import to_html, to_json, to_markdown, write
+from stylenet.evaluation.subjects import Subject, open_subject, with_adapters
+from stylenet.evaluation.yardstick import Curves
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; 0, or 130 if interrupted."""
+    options = _parser().parse_args(argv)
+    with exit_on_user_error():
+        try:
+            run(options)
+        except KeyboardInterrupt:
+            print("interrupted; no figures are written", file=sys.stderr)
+            return 130
+    return 0
+
+
+def run(options: argparse.Namespace) -> None:
+    """Evaluate, print the Markdown report, and write all reports if asked to.
+
+    Raises:
+        UserError: something given cannot be read, or the reports not be written.
+    """
+    start = time.perf_counter()
+    suite = _suite(options.suite, options.content, options.styles)
+    files = with_adapters(options.models, options.adapter)
+    subjects = [open_subject(*pair) for pair in files]
+    styles = [suite.styles or [subject.style()] for subject in subjects]
+    judge = Judge()
+    facts = manifest(suite, subjects, styles, judge)
+    if options.out:  # now, as a place that cannot be written should not show after minutes
+        write(options.out, {"manifest.json": to_json(facts)})
+    curves = Curves(cache_dir() / "lbfgs.json") if options.lbfgs else None
+    rows, gallery = judge_all(Benchmark(judge, curves), suite, subjects, styles)
+    found = {
+        "manifest": facts,
+        "left_out": LEFT_OUT,
+        "models": [_figures(*pair) for pair in zip(subjects, rows, strict=True)],
+        "timings": _timings(files, start),
+    }
+    markdown = to_markdown(found)
+    print(markdown)
+    if options.out:
+        reports = {"json": to_json(found), "md": markdown, "html": to_html(found, gallery)}
+        write(options.out, {f"evaluation.{kind}": text for kind, text in reports.items()})
+
+
+def judge_all(
+    benchmark: Benchmark,
+    suite: Suite,
+    subjects: Sequence[Subject],
+    styles: Sequence[Sequence[Input]],
+) -> tuple[list[list[Row]], Gallery]:
+    """Every subject on every photo, with a progress bar.
+
+    styles: those that each subject is compared with.
+
+    Returns:
+        The rows of each subject, and pictures to show.
+
+    Raises:
+        UserError: a photo or style cannot be read.
+    """
+    rows: list[list[Row]] = [[] for _ in subjects]
+    gallery = Gallery()
+    for style in list({style.sha256: style for each in styles for style in each}.values())[:SHOWN]:
+        gallery.add_style(style.name, style.fitted())
+    with _progress() as progress:
+        task = progress.add_task("", total=len(suite.photos) * len(subjects))
+        for photo in suite.photos:
+            seen = benchmark.see(photo)
+            pictures = [seen.rgb]
+            for subject, compared, found in zip(subjects, styles, rows, strict=True):
+                stylized, judged = benchmark.judged(subject, seen, compared)
+                pictures.append(stylized)
+                found += judged
+                progress.advance(task)
+            if len(gallery.rows) < SHOWN:
+                gallery.add_row(photo.name, pictures)
+    return rows, gallery
+
+
+def _figures(subject: Subject, rows: list[Row]) -> dict[str, Any]:
+    net = subject.module
+    return {
+        "name": subject.name,
+        "cost": {
+            "file_bytes": subject.files[0].stat().st_size,
+            "parameters": cost.parameters(net) if net else None,
+            "multiply_adds": {
+                str(side): cost.multiply_adds(net, side) if net else None for side in cost.SIDES
+            },
+        },
+        "mean": mean(rows),
+        "pairs": rows,
+    }
+
+
+def _timings(files: Sequence[tuple[Path, Path | None]], start: float) -> dict[str, Any]:
+    """All that differs from run to run."""
+    threads = torch.get_num_threads()
+    return {
+        "platform": platform.platform(),
+        "threads": threads,
+        "models": [cost.measure(*pair, threads) for pair in files],
+        "seconds": time.perf_counter() - start,
+    }
+
+
+def _suite(name: str, content: Path | None, styles: Path | None) -> Suite:
+    if name == "samples":
+        if content or styles:
+            raise UserError("--content and --styles belong to --suite coco-wikiart; add it")
+        return samples()
+    if content is None or styles is None:
+        raise UserError("--suite coco-wikiart needs --content FOLDER and --styles FOLDER")
+    return coco_wikiart(content, styles)
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m stylenet.evaluate",
+        description=f"{__doc__} All run on the CPU and are judged by the same VGG-19. The same "
+        "inputs give the same figures, but for the timings.",
+    )
+    add = parser.add_argument
+    help = "a run, its model.pt, an exported .onnx, or a peer's .onnx with its --adapter"
+    add("models", nargs="+", type=Path, metavar="MODEL", help=help)
+    help = (
+        "samples: three embedded photos, each model with its own style; coco-wikiart: every photo "
+        "with every style (default: samples)"
+    )
+    add("--suite", choices=("samples", "coco-wikiart"), default="samples", help=help)
+    add("--content", type=Path, metavar="FOLDER", help="photos, such as MS-COCO's")
+    add("--styles", type=Path, metavar="FOLDER", help="style pictures, such as WikiArt's")
+    help = "YAML that describes a peer's net; one for all peers, or one each in their order"
+    add("--adapter", type=Path, action="append", default=[], metavar="FILE", help=help)
+    help = "also the L-BFGS iteration equalled: minutes for a new pair, whose curve is then kept"
+    add("--lbfgs", action="store_true", help=help)
+    add("-o", "--out", type=Path, metavar="FOLDER", help="for JSON, Markdown, HTML and manifest")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

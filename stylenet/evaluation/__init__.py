@@ -1,0 +1,1 @@
+"""The standardised benchmark: what is judged, by which measures, and the reports."""

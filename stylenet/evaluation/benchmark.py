@@ -1,0 +1,123 @@
+"""All measures of one model on one photo, and their means."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stylenet.evaluation.artefacts import border_excess, nyquist_peak
+from stylenet.evaluation.inputs import Input
+from stylenet.evaluation.judge import STYLE_LAYERS, STYLE_WEIGHT, Features, Judge, Target, total
+from stylenet.evaluation.robustness import robustness
+from stylenet.evaluation.similarity import color_distance, ssim
+from stylenet.evaluation.subjects import Subject
+from stylenet.evaluation.yardstick import ITERATIONS, Curves, equalled
+from stylenet.images import Bytes
+from stylenet.memory import out_of_memory_names
+
+Row = dict[str, Any]
+"""Names of the pair, and measures, which may be nested."""
+
+
+@dataclass(frozen=True)
+class SeenPhoto:
+    """A photo, and what is the same for all models: its features and its Nyquist peak."""
+
+    photo: Input
+    rgb: Bytes
+    features: Features
+    nyquist: float
+
+
+class Benchmark:
+    """Judges models on photos.
+
+    curves: L-BFGS curves found before; None leaves that slow measure out.
+    """
+
+    def __init__(self, judge: Judge, curves: Curves | None) -> None:
+        self.judge = judge
+        self.curves = curves
+        self._weights = judge.sha256()
+        self._targets: dict[str, Target] = {}
+
+    def see(self, photo: Input) -> SeenPhoto:
+        """A photo, ready for all models.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        rgb = photo.fitted()
+        return SeenPhoto(photo, rgb, self.judge.features(rgb), nyquist_peak(rgb))
+
+    def judged(
+        self, subject: Subject, seen: SeenPhoto, styles: Sequence[Input]
+    ) -> tuple[Bytes, list[Row]]:
+        """What `subject` makes of a photo, and a row of measures for each style.
+
+        Raises:
+            UserError: a style cannot be read, or the net needs more memory than there is.
+        """
+        with out_of_memory_names(f"{subject.name} on {seen.photo.name}", "close other programs"):
+            stylized = subject.net(seen.rgb)
+            features = self.judge.features(stylized)
+            alone = self._alone(subject, seen, stylized, features)
+            rows = [
+                {
+                    "photo": seen.photo.name,
+                    "style": style.name,
+                    **self._styled(seen, features, alone["content"], style),
+                    **alone,
+                }
+                for style in styles
+            ]
+        return stylized, rows
+
+    def _alone(
+        self, subject: Subject, seen: SeenPhoto, stylized: Bytes, features: Features
+    ) -> dict[str, Any]:
+        """What no style has a say in."""
+        distance = color_distance(stylized, seen.rgb)
+        peak = nyquist_peak(stylized)
+        return {
+            "content": self.judge.content(features, seen.features),
+            "ssim": ssim(stylized, seen.rgb),
+            "ciede2000": float(distance.mean()),
+            "robustness": robustness(subject.net, seen.rgb, stylized),
+            "nyquist": {"result": peak, "photo": seen.nyquist, "ratio": peak / seen.nyquist},
+            "border": border_excess(distance),
+        }
+
+    def _styled(
+        self, seen: SeenPhoto, features: Features, content: dict[str, Any], style: Input
+    ) -> dict[str, Any]:
+        errors = self.judge.style(features, self._target(style))
+        terms = total(content, errors["gram"])
+        if self.curves is None:
+            return {"loss": terms, **errors}
+        curve = self._curve(self.curves, seen, style)
+        return {"loss": terms, "lbfgs": equalled(curve, terms["total"]), **errors}
+
+    def _target(self, style: Input) -> Target:
+        if style.sha256 not in self._targets:
+            self._targets[style.sha256] = self.judge.target(style.fitted())
+        return self._targets[style.sha256]
+
+    def _curve(self, curves: Curves, seen: SeenPhoto, style: Input) -> list[float]:
+        judged = [self._weights, STYLE_LAYERS, STYLE_WEIGHT, ITERATIONS]
+        described = json.dumps([*judged, seen.rgb.shape, seen.photo.sha256, style.sha256])
+        return curves.get(described, lambda: self.judge.lbfgs(seen.rgb, style.fitted(), ITERATIONS))
+
+
+def mean(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The mean of every measure over `rows`, nested as they are; names are left out."""
+    found = {}
+    for key, value in rows[0].items():
+        values = [row[key] for row in rows]
+        if isinstance(value, dict):
+            found[key] = mean(values)
+        elif not isinstance(value, str):
+            found[key] = sum(values) / len(values)
+    return found

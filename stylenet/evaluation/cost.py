@@ -1,0 +1,90 @@
+"""What a model costs: parameters and multiply-adds, and in a fresh process time and memory."""
+
+from __future__ import annotations
+
+import copy
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from stylenet.evaluation.subjects import open_subject
+from stylenet.images import Bytes
+from stylenet.memory import peak_memory
+from stylenet.runtime.stylizer import Net
+
+SIDES = (256, 512, 1024)
+"""Of the square pictures, in pixels."""
+
+PERCENTILES = (10, 50, 90)
+
+_WARM_UP = 1
+_RUNS = range(5, 21)
+"""At least and at most."""
+
+_ENOUGH = 5.0
+"""Seconds of runs of one size after which no more than the least are made."""
+
+
+Times = dict[str, dict[str, float | None]]
+"""Figures by side."""
+
+
+def parameters(net: nn.Module) -> int:
+    """How many numbers the net has learnt."""
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+def multiply_adds(net: nn.Module, side: int) -> int:
+    """Of convolutions and matrix products for one square picture, half of torch's FLOPs.
+
+    Only shapes are computed, no pixels.
+    """
+    shapes = copy.deepcopy(net).to("meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        shapes(torch.empty(1, 3, side, side, device="meta"))
+    return int(counter.get_total_flops()) // 2
+
+
+def measure(model: Path, adapter: Path | None, threads: int) -> Times:
+    """Time and memory by side, found in a process of its own, so that nothing else counts.
+
+    Returns:
+        For each side ``runs``, ``p10_ms``, ``p50_ms``, ``p90_ms``, from bytes to bytes, and
+        ``peak_mib``, the most memory so far beyond what opening the model took; None where the
+        system does not tell.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_measure, model, adapter, threads).result()
+
+
+def _measure(model: Path, adapter: Path | None, threads: int) -> Times:
+    torch.set_num_threads(threads)
+    net = open_subject(model, adapter, threads).net
+    opened = peak_memory()
+    return {str(side): _at(net, side, opened) for side in SIDES}  # ascending: no peak ever falls
+
+
+def _at(net: Net, side: int, opened: float | None) -> dict[str, float | None]:
+    photo = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    for _ in range(_WARM_UP):
+        net(photo)
+    taken: list[float] = []
+    while len(taken) < _RUNS[0] or (len(taken) < _RUNS[-1] and sum(taken) < _ENOUGH):
+        taken.append(_seconds(net, photo))
+    times = np.percentile(taken, PERCENTILES) * 1e3
+    found = {f"p{p}_ms": float(ms) for p, ms in zip(PERCENTILES, times, strict=True)}
+    peak = peak_memory()
+    beyond = None if peak is None or opened is None else peak - opened
+    return {"runs": len(taken), **found, "peak_mib": beyond}
+
+
+def _seconds(net: Net, photo: Bytes) -> float:
+    start = time.perf_counter()
+    net(photo)
+    return time.perf_counter() - start

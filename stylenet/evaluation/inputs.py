@@ -1,0 +1,91 @@
+"""What models are judged on: photos, style pictures, and which model meets which style."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stylenet.data.folder import FolderPhotos
+from stylenet.data.samples import SamplePhotos
+from stylenet.errors import UserError, reason
+from stylenet.images import Bytes, read_picture
+from stylenet.tasks.perceptual import resize_shorter_side
+
+SIDE = 256
+"""Shorter side, in pixels, that photos and style pictures are brought to: as in training."""
+
+_MIN_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Input:
+    """A picture: its name, the sha256 of its file, and how to read it, uint8 (H, W, 3)."""
+
+    name: str
+    sha256: str
+    read: Callable[[], Bytes]
+
+    def fitted(self) -> Bytes:
+        """The picture with a shorter side of `SIDE` pixels.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        return resize_shorter_side(self.read(), SIDE)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Photos, and the styles that every model is compared with; None: with its own alone."""
+
+    name: str
+    photos: list[Input]
+    styles: list[Input] | None
+
+
+def samples() -> Suite:
+    """The held-out photos that installed packages carry, each model with its own style.
+
+    Raises:
+        UserError: the packages lack them.
+    """
+    photos = [picture_file(file, file.stem) for file in SamplePhotos(held_out=True).files()]
+    return Suite("samples", photos, None)
+
+
+def coco_wikiart(content: Path, styles: Path) -> Suite:
+    """Every photo below `content` (MS-COCO's) with every picture below `styles` (WikiArt's).
+
+    Raises:
+        UserError: no such folder, or one without pictures.
+    """
+    return Suite("coco-wikiart", _below(content), _below(styles))
+
+
+def picture_file(file: Path, name: str) -> Input:
+    """A picture file of at least 64x64.
+
+    Raises:
+        UserError: it cannot be opened.
+    """
+    return Input(name, sha256_of(file), lambda: read_picture(file, min_side=_MIN_SIDE).rgb)
+
+
+def sha256_of(file: Path) -> str:
+    """The sum of a file's bytes.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"cannot open {file} ({reason(error)}); check the path") from None
+
+
+def _below(folder: Path) -> list[Input]:
+    files = FolderPhotos(str(folder)).files()
+    return [picture_file(file, file.relative_to(folder.expanduser()).as_posix()) for file in files]

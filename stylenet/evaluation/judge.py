@@ -1,0 +1,111 @@
+"""The one judge of all models: VGG features of the original weights, and what they say of a pair.
+
+Content at relu3_1 and style at relu1_1 … relu4_1, the layers and weights of loss=default.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stylenet.images import Bytes
+from stylenet.losses.functional import energy, gram_matrix, mean_std, squared_error
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.tasks.pixels import PixelLoss, optimize
+from stylenet.tensors import to_tensor
+from stylenet.vgg import VGG
+
+CONTENT_LAYER = "relu3_1"
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+STYLE_WEIGHT = 10.0
+
+Features = Mapping[str, Tensor]
+Errors = dict[str, dict[str, float]]
+"""Layer → ``raw``, the mean square of differences, and ``relative``, that over the target's
+energy: 1 is as far off as a blank."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a style picture asks for, by layer.
+
+    gram: (1, C, C). statistics: (1, 2, C).
+    """
+
+    gram: Features
+    statistics: Features
+
+
+class Judge:
+    """Losses of stylised pictures, all uint8 (H, W, 3), as the user sees them."""
+
+    def __init__(self) -> None:
+        self.vgg = VGG(STYLE_LAYERS).to(memory_format=torch.channels_last)
+
+    def sha256(self) -> str:
+        """Of the weights, in the order of their layers."""
+        digest = hashlib.sha256()
+        for weights in self.vgg.stages.state_dict().values():
+            digest.update(weights.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    @torch.no_grad()
+    def features(self, rgb: Bytes) -> Features:
+        """Layer → (1, C, h, w)."""
+        features: Features = self.vgg(to_tensor(rgb))
+        return features
+
+    def target(self, style: Bytes) -> Target:
+        """What `style` asks for."""
+        features = self.features(style)
+        return Target(_each(gram_matrix, features), _each(mean_std, features))
+
+    def content(self, stylized: Features, photo: Features) -> Errors:
+        """How far the features are from the photo's, at `CONTENT_LAYER`."""
+        return _errors({CONTENT_LAYER: stylized[CONTENT_LAYER]}, photo)
+
+    def style(self, stylized: Features, target: Target) -> dict[str, Errors]:
+        """How far Gram matrices, and means and deviations, are from the style's, by layer."""
+        return {
+            "gram": _errors(_each(gram_matrix, stylized), target.gram),
+            "mean_std": _errors(_each(mean_std, stylized), target.statistics),
+        }
+
+    def lbfgs(self, photo: Bytes, style: Bytes, iterations: int) -> list[float]:
+        """`total` before each iteration of pixel optimisation from the photo, and after all."""
+        loss = PerceptualLoss(
+            content_layers={CONTENT_LAYER: 1.0},
+            style_layers=dict.fromkeys(STYLE_LAYERS, 1 / len(STYLE_LAYERS)),
+            content_weight=1.0,
+            style_weight=STYLE_WEIGHT,
+            tv_weight=0.0,
+            relative=True,
+        )
+        loss.set_style(self.features(style))
+        start = to_tensor(photo)
+        steps = optimize(PixelLoss(self.vgg, loss, start), start, iterations)
+        return [step.terms["total"] for step in steps]
+
+
+def total(content: Errors, gram: Errors) -> dict[str, float]:
+    """The terms of loss=default: ``content``, ``style``, the mean over layers, and ``total``."""
+    style = sum(error["relative"] for error in gram.values()) / len(gram)
+    kept = content[CONTENT_LAYER]["relative"]
+    return {"content": kept, "style": style, "total": kept + STYLE_WEIGHT * style}
+
+
+def _each(function: Callable[[Tensor], Tensor], features: Features) -> Features:
+    return {layer: function(value) for layer, value in features.items()}
+
+
+def _errors(values: Features, targets: Features) -> Errors:
+    return {layer: _error(value, targets[layer]) for layer, value in values.items()}
+
+
+def _error(value: Tensor, target: Tensor) -> dict[str, float]:
+    raw = squared_error(value, target)
+    return {"raw": raw.item(), "relative": (raw / energy(target)).item()}

@@ -1,0 +1,117 @@
+"""Whatever can be evaluated: a run, its model file, an export, or a peer's ONNX net."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from torch import nn
+
+from stylenet.checkpoint import MODEL_FILE, load_model
+from stylenet.errors import UserError
+from stylenet.evaluation.adapter import PeerNet, read_adapter
+from stylenet.evaluation.inputs import Input, picture_file
+from stylenet.runtime.model import CONTRACT_KEY, open_model, open_onnx
+from stylenet.runtime.stylizer import Net, at_work
+from stylenet.styles import StylePicture
+from stylenet.tensors import apply_net
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to evaluate.
+
+    name: as it was given. files: all it is read from, the model first. net: uint8 (H, W, 3) →
+    the same. module: the torch net, where there is one. style: its own style picture; raises
+    UserError where it has none, or not the one it was trained on.
+    """
+
+    name: str
+    files: list[Path]
+    net: Net
+    module: nn.Module | None
+    style: Callable[[], Input]
+
+
+def with_adapters(
+    models: Sequence[Path], adapters: Sequence[Path]
+) -> list[tuple[Path, Path | None]]:
+    """Each model, and the adapter of those that need one: one for all, or each its own, in order.
+
+    Raises:
+        UserError: adapters are missing or left over.
+    """
+    peers = [model for model in models if _is_peer(model)]
+    if len(adapters) == 1 and peers:
+        adapters = [*adapters] * len(peers)
+    if len(peers) > len(adapters):
+        raise UserError(f"{peers[len(adapters)]} is no stylenet model; describe it with --adapter")
+    if len(peers) < len(adapters):
+        raise UserError(f"--adapter {adapters[len(peers)]}: all models left are stylenet's")
+    left = iter(adapters)
+    return [(model, next(left) if model in peers else None) for model in models]
+
+
+def open_subject(model: Path, adapter: Path | None, threads: int | None = None) -> Subject:
+    """A model on the CPU, ready to stylise.
+
+    threads: of onnxruntime; by default one for each core.
+
+    Raises:
+        UserError: the model or its adapter cannot be read, or they do not fit.
+    """
+    if adapter is not None:
+        return _peer(model, adapter, threads)
+    return _exported(model, threads) if model.suffix == ".onnx" else _trained(model)
+
+
+def _is_peer(model: Path) -> bool:
+    if model.suffix != ".onnx":
+        return False
+    return CONTRACT_KEY not in open_onnx(model).get_modelmeta().custom_metadata_map
+
+
+def _trained(path: Path) -> Subject:
+    model = load_model(path)
+    net = model.net.to(memory_format=torch.channels_last)
+    file = path / MODEL_FILE if path.is_dir() else path
+    style = partial(_own_style, path, model.config)
+    return Subject(str(path), [file], partial(apply_net, net), net, style)
+
+
+def _exported(path: Path, threads: int | None) -> Subject:
+    model = open_model(path, "cpu", threads)
+    config = json.loads(model.metadata.get("stylenet.config", "{}"))
+    return Subject(str(path), [path], at_work(model), None, partial(_own_style, path, config))
+
+
+def _peer(path: Path, file: Path, threads: int | None) -> Subject:
+    adapter = read_adapter(file)
+
+    def style() -> Input:
+        if adapter.style is None:
+            raise UserError(f"{file} names no style picture; add style: PICTURE to it")
+        return picture_file(adapter.style, adapter.style.stem)
+
+    return Subject(str(path), [path, file], PeerNet(path, adapter, threads), None, style)
+
+
+def _own_style(model: Path, config: Mapping[str, Any]) -> Input:
+    """The picture that `model` was trained on, fetched again, and checked."""
+    recipe = config.get("style")
+    if not isinstance(recipe, dict) or recipe.get("_target_") != "stylenet.styles.Style":
+        raise UserError(f"{model} has no style picture of its own; use --suite coco-wikiart")
+    picture: StylePicture = instantiate(recipe).picture()
+    trained = config.get("style_picture", {}).get("sha256", picture.sha256)
+    if picture.sha256 != trained:
+        raise UserError(
+            f"{model} was trained on another picture than {picture.credit} (sha256 {trained}, not "
+            f"{picture.sha256}); use --suite coco-wikiart with that picture in --styles"
+        )
+    return Input(picture.name, picture.sha256, lambda: picture.rgb)

@@ -1,0 +1,187 @@
+"""The command that evaluates models: its reports, their sameness, and what it refuses."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+from PIL import Image
+
+from stylenet.checkpoint import save_model
+from stylenet.evaluate import judge_all, main
+from stylenet.evaluation.benchmark import Benchmark
+from stylenet.evaluation.inputs import coco_wikiart
+from stylenet.evaluation.judge import Judge
+from stylenet.evaluation.report import to_json
+from stylenet.evaluation.subjects import open_subject
+from stylenet.evaluation.yardstick import Curves
+from stylenet.nets.johnson import TransformerNet
+
+NET = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.05, "blocks": 1}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run, its style, a peer's net that does nothing, and two photos and styles."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    rng = np.random.default_rng(0)
+    names = ["style.png", "photos/a.png", "photos/more/b|c.png", "styles/d.png", "styles/e.png"]
+    for name in names:
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        coarse.resize((80, 64), Image.Resampling.BICUBIC).save(folder / name)
+    style = {"_target_": "stylenet.styles.Style", "name": "own", "image": str(folder / "style.png")}
+    torch.manual_seed(0)
+    save_model(
+        folder / "model.pt", TransformerNet(width=0.05, blocks=1), {"net": NET, "style": style}
+    )
+    shape = [1, 3, "h", "w"]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in "xy"]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["y"])], "net", ends[:1], ends[1:]
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), folder / "peer.onnx")
+    (folder / "peer.yaml").write_text("style: style.png\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reports(folder: Path) -> Path:
+    """The reports on the run beside the peer's net, every photo with every style."""
+    adapter = ["--adapter", folder / "peer.yaml"]
+    suite = ["--content", folder / "photos", "--styles", folder / "styles", "-o", folder / "out"]
+    arguments = [folder / "model.pt", folder / "peer.onnx", *adapter, *suite]
+    assert main([*map(str, arguments), "--suite", "coco-wikiart"]) == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def found(reports: Path) -> dict:
+    return json.loads((reports / "evaluation.json").read_text())
+
+
+def test_every_photo_meets_every_style(found):
+    for model in found["models"]:
+        assert [(pair["photo"], pair["style"]) for pair in model["pairs"]] == [
+            ("a.png", "d.png"),
+            ("a.png", "e.png"),
+            ("more/b|c.png", "d.png"),
+            ("more/b|c.png", "e.png"),
+        ]
+
+
+def test_a_net_that_does_nothing_has_the_figures_of_the_photo(found):
+    trained, nothing = (model["mean"] for model in found["models"])
+    assert nothing["ssim"] == nothing["nyquist"]["ratio"] == nothing["border"] == 1
+    assert nothing["ciede2000"] == nothing["loss"]["content"] == nothing["robustness"]["shift"] == 0
+    assert nothing["loss"]["style"] > 0
+    assert trained["ssim"] < 0.99
+    assert trained["loss"]["content"] > 0.1
+
+
+def test_means_are_of_the_pairs(found):
+    for model in found["models"]:
+        totals = [pair["loss"]["total"] for pair in model["pairs"]]
+        assert model["mean"]["loss"]["total"] == pytest.approx(np.mean(totals), rel=1e-4)
+
+
+def test_the_manifest_sums_every_input(found, folder, reports):
+    manifest = found["manifest"]
+    assert manifest == json.loads((reports / "manifest.json").read_text())
+    photo = hashlib.sha256((folder / "photos/a.png").read_bytes()).hexdigest()
+    assert manifest["photos"][0] == {"name": "a.png", "sha256": photo}
+    model = hashlib.sha256((folder / "model.pt").read_bytes()).hexdigest()
+    assert manifest["models"][0]["files"] == [{"name": "model.pt", "sha256": model}]
+    peer = manifest["models"][1]
+    assert [file["name"] for file in peer["files"]] == ["peer.onnx", "peer.yaml"]
+    assert [style["name"] for style in peer["styles"]] == ["d.png", "e.png"]
+
+
+def test_costs_are_known_of_our_nets_and_times_of_all(found):
+    ours, peers = (model["cost"] for model in found["models"])
+    assert ours["parameters"] > 1000
+    assert ours["multiply_adds"]["512"] == 4 * ours["multiply_adds"]["256"]
+    assert peers["parameters"] is None
+    for times in found["timings"]["models"]:
+        assert list(times) == ["256", "512", "1024"]
+        for figures in times.values():
+            assert 0 < figures["p10_ms"] <= figures["p50_ms"] <= figures["p90_ms"]
+
+
+def test_what_is_left_out_is_said_in_every_report(found, reports):
+    assert set(found["left_out"]) == {"LPIPS", "FID", "ArtFID"}
+    for kind in ("md", "html"):
+        assert "LPIPS: left out; needs" in (reports / f"evaluation.{kind}").read_text()
+
+
+def test_the_page_needs_no_other_file_and_shows_each_result(reports):
+    page = (reports / "evaluation.html").read_text()
+    assert page.count('<img src="data:image/jpeg;base64,') == 2 + 2 * 3
+    assert "http" not in page
+    assert "<td>more/b|c.png</td>" in page
+    assert "| more/b\\|c.png |" in (reports / "evaluation.md").read_text()
+
+
+def test_equal_inputs_give_equal_figures_and_curves_are_kept(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("stylenet.evaluation.benchmark.ITERATIONS", 2)
+    subject = open_subject(folder / "model.pt", None)
+    suite = coco_wikiart(folder / "photos", folder / "styles")
+    texts = []
+    for _ in range(2):
+        benchmark = Benchmark(Judge(), Curves(tmp_path / "lbfgs.json"))
+        [rows], _ = judge_all(benchmark, suite, [subject], [suite.styles])
+        texts.append(to_json({"pairs": rows}))
+    assert texts[0] == texts[1]
+    assert len(json.loads((tmp_path / "lbfgs.json").read_text())) == 4
+    assert all(0 <= pair["lbfgs"] <= 3 for pair in json.loads(texts[0])["pairs"])
+
+
+def test_each_model_has_its_own_style(folder):
+    ours = open_subject(folder / "model.pt", None).style()
+    peers = open_subject(folder / "peer.onnx", folder / "peer.yaml").style()
+    assert ours.name == peers.name == "style"
+    sha256 = hashlib.sha256((folder / "style.png").read_bytes()).hexdigest()
+    assert ours.sha256 == peers.sha256 == sha256
+    assert min(ours.fitted().shape[:2]) == 256
+
+
+def test_a_style_that_was_not_trained_on_is_refused(folder, tmp_path, capsys):
+    style = {"_target_": "stylenet.styles.Style", "name": "own", "image": str(folder / "style.png")}
+    config = {"net": NET, "style": style, "style_picture": {"sha256": "12ab"}}
+    save_model(tmp_path / "model.pt", TransformerNet(width=0.05, blocks=1), config)
+    assert "was trained on another picture than" in refused(capsys, tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["gone"], "gone does not exist; give a run folder or a model file"),
+        (["model.pt", "--content", "photos"], "--content and --styles belong to --suite coco-"),
+        (["model.pt", "--suite", "coco-wikiart"], "--suite coco-wikiart needs --content FOLDER"),
+        (["peer.onnx"], "peer.onnx is no stylenet model; describe it with --adapter"),
+        (["model.pt", "--adapter", "peer.yaml"], "--adapter peer.yaml: all models left are style"),
+        (["peer.onnx", "--adapter", "bare.yaml"], "bare.yaml names no style picture; add style: "),
+        (["bare.pt"], "bare.pt has no style picture of its own; use --suite coco-wikiart"),
+        (["model.pt", "-o", "peer.yaml/out"], "cannot write peer.yaml/out/manifest.json (Not a "),
+    ],
+)
+def test_mistakes_are_one_line(folder, monkeypatch, capsys, arguments, error):
+    monkeypatch.chdir(folder)
+    Path("bare.yaml").touch()
+    save_model(Path("bare.pt"), TransformerNet(width=0.05, blocks=1), {"net": NET})
+    assert error in refused(capsys, *arguments)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main(list(map(str, arguments)))
+    assert stop.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
