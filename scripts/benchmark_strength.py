@@ -52,18 +52,23 @@ class Contest:
         return to_tensor(resize_shorter_side(read_picture(path).rgb, size))
 
     def raw_loss(self, weight: float) -> PerceptualLoss:
-        """Raw errors; each layer's weight makes it the relative loss for the median style."""
-        energies: dict[str, list[float]] = {layer: [] for layer in LAYERS}
-        for style in self.styles.values():
-            probe = relative_loss(weight)
-            with torch.no_grad():
-                probe.set_style(self.vgg(style))
-            for layer, values in energies.items():
-                values.append(energy(probe.get_buffer(f"gram_{layer}")).item())
+        """Raw Gram errors under one weight, which makes it `weight` for the median style."""
         with torch.no_grad():
             content = energy(self.vgg(self.photo)["relu3_1"]).item()
-        layers = {layer: LAYERS[layer] / median(values) for layer, values in energies.items()}
-        return PerceptualLoss({"relu3_1": 1 / content}, layers, 1.0, weight, 0.0, False)
+            errors = [self._raw_error(style) for style in self.styles.values()]
+            ours = [self._relative_error(style) for style in self.styles.values()]
+        factor = median(ours) / median(errors)
+        return PerceptualLoss({"relu3_1": 1 / content}, LAYERS, 1.0, weight * factor, 0.0, False)
+
+    def _raw_error(self, style: Tensor) -> float:
+        return self._style_error(PerceptualLoss(CONTENT, LAYERS, 1.0, 1.0, 0.0, False), style)
+
+    def _relative_error(self, style: Tensor) -> float:
+        return self._style_error(relative_loss(1.0), style)
+
+    def _style_error(self, loss: PerceptualLoss, style: Tensor) -> float:
+        loss.set_style(self.vgg(style))
+        return PixelLoss(self.vgg, loss, self.photo)(self.photo)["style"].item()
 
     def reduction(self, loss: PerceptualLoss, style: Tensor) -> float:
         """The share of the photo's relative style error that the optimisation takes away."""

@@ -1,7 +1,8 @@
-"""The tour notebook runs from top to bottom in a kernel of its own and ends with a picture."""
+"""The notebooks run from top to bottom in kernels of their own and show what they promise."""
 
 import base64
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -14,20 +15,32 @@ from PIL import Image
 from stylenet.callbacks.curves import read_rows
 from stylenet.checkpoint import MODEL_FILE, load_model
 
-TOUR = Path(__file__).parents[1] / "notebooks" / "tour.ipynb"
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NAMES = ["quickstart", "serve", "sweep"]
 STEPS = 4
 SIZE = 64
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("tour")
+@dataclass
+class Executed:
+    """A notebook after all its cells ran where temporary files lie in `folder`."""
+
+    folder: Path
+    cells: list[nbformat.NotebookNode]
+
+    def pictures(self) -> list[np.ndarray]:
+        """Every picture that a cell shows."""
+        data = [o.data for cell in self.cells for o in cell.outputs if "data" in o]
+        encoded = [one["image/png"] for one in data if "image/png" in one]
+        return [np.asarray(Image.open(io.BytesIO(base64.b64decode(one)))) for one in encoded]
+
+    def said(self) -> str:
+        """All that is printed."""
+        return "".join(o.text for cell in self.cells for o in cell.outputs if "text" in o)
 
 
-@pytest.fixture(scope="module")
-def code(folder: Path) -> list[nbformat.NotebookNode]:
-    """The code cells, executed where all temporary files lie in `folder`."""
-    notebook = nbformat.read(TOUR, as_version=4)
+def execute(name: str, folder: Path) -> Executed:
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     # The first place Jupyter looks in: python3 is this interpreter, whatever the user installed.
     write_kernel_spec(folder / "jupyter" / "kernels" / "python3")
     (folder / "temporary").mkdir()
@@ -37,27 +50,26 @@ def code(folder: Path) -> list[nbformat.NotebookNode]:
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
         patch.setenv("STYLENET_CACHE", str(folder / "cache"))
         patch.setenv("TMPDIR", str(folder / "temporary"))
-        patch.setenv("TOUR_STEPS", str(STEPS))
-        patch.setenv("TOUR_SIZE", str(SIZE))
+        patch.setenv("NOTEBOOK_STEPS", str(STEPS))
+        patch.setenv("NOTEBOOK_SIZE", str(SIZE))
         place = {"metadata": {"path": str(folder / "here")}}
         NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place).execute()
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return Executed(folder, [cell for cell in notebook.cells if cell.cell_type == "code"])
 
 
-def pictures(cell: nbformat.NotebookNode) -> list[np.ndarray]:
-    data = [output.data for output in cell.outputs if "data" in output]
-    encoded = [one["image/png"] for one in data if "image/png" in one]
-    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(one)))) for one in encoded]
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Executed]:
+    return {name: execute(name, tmp_path_factory.mktemp(name)) for name in NAMES}
 
 
-def test_the_tour_trains_a_model_that_loads(code: list[nbformat.NotebookNode], folder: Path):
-    [model] = folder.glob(f"temporary/stylenet-*/*/{MODEL_FILE}")
+def test_the_quickstart_trains_a_model_that_loads(executed: dict[str, Executed]):
+    [model] = executed["quickstart"].folder.glob(f"temporary/stylenet-*/*/{MODEL_FILE}")
     assert load_model(model).config["data"]["size"] == SIZE
     assert len(read_rows(model.parent / "losses.csv")) == STEPS
 
 
-def test_the_tour_shows_style_curves_and_result(code: list[nbformat.NotebookNode]):
-    style, curves, result = [shown for cell in code for shown in pictures(cell)]
+def test_the_quickstart_shows_style_curves_and_result(executed: dict[str, Executed]):
+    style, curves, result = executed["quickstart"].pictures()
     assert style.std() > 10
     assert curves.std() > 10
     original, stylized = np.split(result.astype(float), 2, axis=1)
@@ -65,14 +77,31 @@ def test_the_tour_shows_style_curves_and_result(code: list[nbformat.NotebookNode
     assert np.abs(original - stylized).mean() > 1
 
 
-def test_the_tour_writes_to_its_temporary_folder_only(
-    code: list[nbformat.NotebookNode], folder: Path
-):
-    assert not list((folder / "here").iterdir())
-    beside = {path.name for path in TOUR.parent.iterdir() if path.suffix}
-    assert beside == {TOUR.name, "results.jpg"}
+def test_the_sweep_has_a_run_for_each_weight_and_shows_them(executed: dict[str, Executed]):
+    sweep = executed["sweep"]
+    assert len([*sweep.folder.glob(f"temporary/stylenet-*/sweep/*/{MODEL_FILE}")]) == 3
+    for weight in ("2", "5", "10"):
+        assert f"style weight {weight:>3}: content" in sweep.said()
+    plot, sheets = sweep.pictures()
+    assert plot.std() > 10
+    assert sheets.shape[0] > sheets.shape[1] / 3
 
 
-def test_the_tour_is_stored_without_outputs():
-    cells = nbformat.read(TOUR, as_version=4).cells
+def test_the_service_answers_with_what_the_net_makes(executed: dict[str, Executed]):
+    said = executed["serve"].said()
+    assert int(said.split("largest difference: ")[1].split()[0]) <= 1
+    assert "as before: True" in said
+    assert "400 picture is no picture stylenet can read" in said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_writes_to_its_temporary_folder_only(name: str, executed: dict[str, Executed]):
+    assert not list((executed[name].folder / "here").iterdir())
+    beside = {path.name for path in FOLDER.iterdir() if path.suffix}
+    assert beside == {*(f"{name}.ipynb" for name in NAMES), "results.jpg"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_is_stored_without_outputs(name: str):
+    cells = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4).cells
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
