@@ -27,7 +27,7 @@ _WARM_UP = 1
 _RUNS = range(5, 21)
 """At least and at most."""
 
-_ENOUGH = 5.0
+_ENOUGH = 3.0
 """Seconds of runs of one size after which no more than the least are made."""
 
 
