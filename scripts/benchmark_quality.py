@@ -30,9 +30,8 @@ from stylenet.errors import exit_on_user_error
 from stylenet.evaluation.yardstick import ITERATIONS, Curves, equalled
 from stylenet.images import read_picture
 from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.tasks.perceptual import resize_shorter_side
 from stylenet.tasks.pixels import PixelLoss, optimize
-from stylenet.tensors import to_tensor
+from stylenet.tensors import resize_shorter_side, to_tensor
 from stylenet.vgg import VGG
 
 SHOWN = (0, 10, 25, 50, ITERATIONS)

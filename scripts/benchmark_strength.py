@@ -24,9 +24,8 @@ from stylenet.errors import exit_on_user_error
 from stylenet.images import find_pictures, read_picture
 from stylenet.losses.functional import energy
 from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.tasks.perceptual import resize_shorter_side
 from stylenet.tasks.pixels import PixelLoss, optimize
-from stylenet.tensors import to_tensor
+from stylenet.tensors import resize_shorter_side, to_tensor
 from stylenet.vgg import VGG
 
 LAYERS = {f"relu{block}_1": 0.25 for block in (1, 2, 3, 4)}

@@ -30,8 +30,8 @@ from stylenet.errors import exit_on_user_error
 from stylenet.images import Bytes, read_picture
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.nets.blocks import InstanceNorm
-from stylenet.tasks.perceptual import PerceptualTask, resize_shorter_side
-from stylenet.tensors import to_tensor
+from stylenet.tasks.perceptual import PerceptualTask
+from stylenet.tensors import resize_shorter_side, to_tensor
 
 SAVE_EVERY = 1000  # steps
 

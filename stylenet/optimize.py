@@ -26,10 +26,10 @@ from stylenet.images import resize as resize_picture
 from stylenet.memory import limit_memory, out_of_memory_names
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.stylize import count, pixels
-from stylenet.tasks.perceptual import resize_shorter_side
 from stylenet.tasks.pixels import OPTIMIZERS, Iteration, noise
 from stylenet.tasks.pyramid import Painting, levels, paint
-from stylenet.tensors import apply_net, to_bytes, to_tensor
+from stylenet.tasks.strength import calibrate
+from stylenet.tensors import apply_net, resize_shorter_side, to_bytes, to_tensor
 
 ITERATIONS = 100
 
@@ -139,6 +139,8 @@ def run(options: argparse.Namespace) -> None:
         [style.share for style in styles],
     )
     optimizer = options.optimizer or ("adam" if options.init == "noise" else "lbfgs")
+    if loss.strength is not None:
+        calibrate(vgg, loss, [photo.rgb], [style.picture for style in styles], painting.shares)
     result = Result(photo, grey, options.out, Postprocess(preserve_color=options.preserve_color))
     iterations = options.iterations
     if iterations is None:

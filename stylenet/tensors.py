@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 
@@ -24,3 +25,11 @@ def to_bytes(image: Tensor) -> NDArray[np.uint8]:
 def apply_net(net: nn.Module, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Stylise uint8 (H, W, 3), on the device of `net` → the same."""
     return to_bytes(net(to_tensor(rgb).to(next(net.parameters()).device)))
+
+
+def resize_shorter_side(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Resize uint8 (H, W, 3) so that its shorter side is `side` pixels, antialiased."""
+    height, width = rgb.shape[:2]
+    scale = side / min(height, width)
+    size = (max(side, round(width * scale)), max(side, round(height * scale)))
+    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))

@@ -11,7 +11,7 @@ from stylenet.data.folder import FolderPhotos
 from stylenet.data.samples import SamplePhotos
 from stylenet.errors import UserError, reason
 from stylenet.images import Bytes, read_picture
-from stylenet.tasks.perceptual import resize_shorter_side
+from stylenet.tensors import resize_shorter_side
 
 SIDE = 256
 """Shorter side, in pixels, that photos and style pictures are brought to: as in training."""

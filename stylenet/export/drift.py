@@ -11,8 +11,7 @@ from hydra.utils import instantiate
 
 from stylenet.images import Bytes
 from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.tasks.perceptual import resize_shorter_side
-from stylenet.tensors import to_tensor
+from stylenet.tensors import resize_shorter_side, to_tensor
 from stylenet.vgg import VGG
 
 MOST = 0.03

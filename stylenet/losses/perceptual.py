@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
 
 from stylenet.errors import UserError
 from stylenet.losses.functional import energy, gram_matrix, squared_error, total_variation
 
 Features = Mapping[str, Tensor]
-
-
-EVEN = 5.5
-"""Weight of the style term at which strength 0.5 is our default loss, whose style term, weighted,
-is about 5.5 on unstylised photos."""
 
 
 class PerceptualLoss(nn.Module):
@@ -33,15 +27,12 @@ class PerceptualLoss(nn.Module):
         style_layers: VGG layer → weight within the style term.
         content_weight, style_weight, tv_weight: factors of the three terms in the total.
         relative: divide each layer's error by its target's energy.
-        strength: from 0, the photo's content alone, to 1, style alone, in the place of
-            `content_weight` and `style_weight`. The style term is then the share of what
-            unstylised photos have (`measure`), so that one strength looks alike for all styles.
+        strength: from 0 to 1, in the place of `style_weight`, which is to be measured for each
+            style (`stylenet.tasks.strength`); None takes the weight as it is.
 
     Raises:
         UserError: a negative weight, a strength beyond [0, 1], or no style layer.
     """
-
-    style_unit: Tensor
 
     def __init__(
         self,
@@ -54,12 +45,9 @@ class PerceptualLoss(nn.Module):
         strength: float | None = None,
     ) -> None:
         super().__init__()
-        if strength is not None:
-            if not 0 <= strength <= 1:
-                raise UserError(f"loss.strength={strength} is not between 0 and 1")
-            content_weight, style_weight = 1 - strength, EVEN * strength
+        if strength is not None and not 0 <= strength <= 1:
+            raise UserError(f"loss.strength={strength} is not between 0 and 1")
         self.strength = strength
-        self.register_buffer("style_unit", torch.ones(()), persistent=False)
         self.content_layers = dict(content_layers)
         self.style_layers = dict(style_layers)
         self.weights = {"content": content_weight, "style": style_weight, "tv": tv_weight}
@@ -90,17 +78,6 @@ class PerceptualLoss(nn.Module):
             ]
             target = sum(grams[1:], start=grams[0])
             self.register_buffer(f"gram_{layer}", target, persistent=False)
-
-    def measure(self, photos: Sequence[Features]) -> None:
-        """With a strength, take the mean style error of unstylised photos for the term's unit.
-
-        Args:
-            photos: features of each at the style layers, (1, C, h, w).
-        """
-        if self.strength is not None:
-            self.style_unit = torch.ones_like(self.style_unit)
-            errors = torch.stack([self._style(photo).mean() for photo in photos])
-            self.style_unit = errors.mean().clamp(min=torch.finfo(errors.dtype).tiny)
 
     def forward(self, image: Tensor, features: Features, content: Features) -> dict[str, Tensor]:
         """The unweighted terms of each image.
@@ -136,7 +113,7 @@ class PerceptualLoss(nn.Module):
             weight * self._error(gram_matrix(features[layer]), self.get_buffer(f"gram_{layer}"))
             for layer, weight in self.style_layers.items()
         ]
-        return sum(errors[1:], start=errors[0]) / self.style_unit
+        return sum(errors[1:], start=errors[0])
 
     def _error(self, value: Tensor, target: Tensor) -> Tensor:
         error = squared_error(value, target)

@@ -23,9 +23,8 @@ from stylenet.images import READABLE, Bytes, find_pictures, resize
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.reports.sweep import Axis, Run
 from stylenet.styles import StylePicture
-from stylenet.tasks.perceptual import resize_shorter_side
 from stylenet.tasks.pixels import PixelLoss
-from stylenet.tensors import apply_net, to_tensor
+from stylenet.tensors import apply_net, resize_shorter_side, to_tensor
 from stylenet.vgg import VGG
 
 LONGER_SIDE = 512

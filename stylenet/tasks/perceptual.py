@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
 import torch
 from numpy import uint8
 from numpy.typing import NDArray
-from PIL import Image
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -18,7 +16,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from stylenet.data.samples import SamplePhotos
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.tasks.pixels import PixelLoss
-from stylenet.tensors import to_tensor
+from stylenet.tasks.strength import calibrate
+from stylenet.tensors import resize_shorter_side, to_tensor
 from stylenet.vgg import VGG
 
 UNSEEN_SIDE = 256
@@ -58,10 +57,11 @@ class PerceptualTask(LightningModule):
         self.optimizer = optimizer(self.net.parameters())
         self.make_schedule = schedule
         self.strict_loading = False  # checkpoints leave out the frozen VGG
+        if loss.strength is not None:
+            photos = [photo.decode().rgb for photo in SamplePhotos(held_out=True).listing().photos]
+            calibrate(self.vgg, loss, photos, [style], [1.0])
         with torch.no_grad():
             loss.set_style(self.vgg(to_tensor(resize_shorter_side(style, style_size))))
-            if loss.strength is not None:
-                loss.measure([self.vgg(photo) for photo in _unstylised()])
 
     def on_fit_start(self) -> None:
         """Keep the frozen VGG in the precision it is used in: autocast would cast it every step."""
@@ -117,17 +117,3 @@ class PerceptualTask(LightningModule):
         """Keep the net's weights only: VGG is frozen and rebuilt from its own source."""
         weights = checkpoint["state_dict"]
         checkpoint["state_dict"] = {k: v for k, v in weights.items() if k.startswith("net.")}
-
-
-def _unstylised() -> Iterator[Tensor]:
-    """Photos that no training uses, to measure the style error of photos on."""
-    for photo in SamplePhotos(held_out=True).listing().photos:
-        yield to_tensor(resize_shorter_side(photo.decode().rgb, UNSEEN_SIDE))
-
-
-def resize_shorter_side(rgb: NDArray[uint8], side: int) -> NDArray[uint8]:
-    """Resize uint8 (H, W, 3) so that its shorter side is `side` pixels, antialiased."""
-    height, width = rgb.shape[:2]
-    scale = side / min(height, width)
-    size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))

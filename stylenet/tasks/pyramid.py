@@ -75,8 +75,6 @@ def paint(
         shown = (round(size[0] * level.scale), round(size[1] * level.scale))
         photo = resize(painting.photo, shown)
         _set_styles(painting, vgg, loss, level.scale)
-        with torch.no_grad():
-            loss.measure([vgg(photo, loss.style_layers)])
         pixels = PixelLoss(vgg, loss, photo)
         for step in optimize(pixels, resize(image, shown), level.iterations, optimizer):
             yield replace(step, number=begun + step.number)

@@ -102,31 +102,6 @@ def with_strength(strength: float | None) -> PerceptualLoss:
     return PerceptualLoss({"a": 1.0}, {"a": 0.5, "b": 0.5}, 1.0, 10.0, 0.0, True, strength)
 
 
-def test_with_a_strength_an_unstylised_photo_has_a_style_term_of_one_for_every_style():
-    photo = features()
-    for style in (features(3.0), {k: v.flip(1) for k, v in features().items()}):
-        loss = with_strength(0.3)
-        loss.set_style(style)
-        loss.measure([photo])
-        assert loss(IMAGE, photo, photo)["style"].item() == pytest.approx(1)
-
-
-def test_strength_runs_from_content_alone_to_style_alone():
-    assert with_strength(0.0).weights["style"] == 0
-    assert with_strength(1.0).weights["content"] == 0
-    shares = [with_strength(s / 10) for s in range(11)]
-    styles = [loss.weights["style"] for loss in shares]
-    assert styles == sorted(styles)
-
-
-def test_without_a_strength_nothing_is_measured():
-    loss = with_strength(None)
-    loss.set_style(features(3.0))
-    before = loss(IMAGE, features(), features())["style"]
-    loss.measure([features()])
-    assert torch.equal(before, loss(IMAGE, features(), features())["style"])
-
-
 @pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
 def test_a_strength_beyond_its_range_is_named(strength: float):
     with pytest.raises(UserError, match="strength"):

@@ -1,0 +1,90 @@
+"""One strength for every style: the weight that takes away the same share of the style error.
+
+Energies do not tell it: equal raw weights, weights relative to the style's energy and weights
+relative to the photo's own error all reduce some styles' error by half as much again as others'.
+What a weight does is therefore measured, by pixel optimisation of small photos.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from stylenet.images import Bytes
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.tasks.pixels import PixelLoss, optimize
+from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.vgg import VGG
+
+SIDE = 96
+"""Shorter side of the photos and style pictures that are measured, in pixels."""
+
+ITERATIONS = 20
+"""Of Adam; by then the loss of so small a photo is near its end."""
+
+_TRIALS = 4
+_MOST = 0.98
+"""A share that can be reached."""
+
+
+def calibrate(
+    vgg: VGG,
+    loss: PerceptualLoss,
+    photos: Sequence[Bytes],
+    styles: Sequence[Bytes],
+    shares: Sequence[float],
+) -> None:
+    """Set the style weight of `loss` so that its strength is the share of style error taken away.
+
+    The share rises with the weight along a logistic curve in its logarithm, or nearly so; the
+    place on it is found by the secant method. Leaves the styles' targets at the measured size.
+
+    Args:
+        photos, styles: uint8 (H, W, 3). shares: a weight for each style.
+    """
+    assert loss.strength is not None
+    if loss.strength == 0:
+        loss.weights["style"] = 0.0
+        return
+    device = vgg.mean.device
+    small = [to_tensor(resize_shorter_side(photo, SIDE)).to(device) for photo in photos]
+    with torch.no_grad():
+        pictures = [to_tensor(resize_shorter_side(style, SIDE)).to(device) for style in styles]
+        loss.set_style(*(vgg(picture) for picture in pictures), shares=shares)
+    wanted = _logit(min(loss.strength, _MOST))
+    place, slope, before = _even_weight(vgg, loss, small), 1.0, None
+    for _ in range(_TRIALS):
+        loss.weights["style"] = math.exp(place)
+        reached = _logit(fmean(reduction(vgg, loss, photo) for photo in small))
+        if before is not None and place != before[0]:
+            slope = min(3.0, max(0.3, (reached - before[1]) / (place - before[0])))
+        before = place, reached
+        place += (wanted - reached) / slope
+    loss.weights["style"] = math.exp(place)
+
+
+def reduction(vgg: VGG, loss: PerceptualLoss, photo: Tensor) -> float:
+    """The share of the style error of `photo` (1, 3, H, W) that pixel optimisation takes away."""
+    pixels = PixelLoss(vgg, loss, photo)
+    first, *_, last = optimize(pixels, photo, ITERATIONS, "adam")
+    return 1 - last.terms["style"] / first.terms["style"]
+
+
+def _even_weight(vgg: VGG, loss: PerceptualLoss, photos: Sequence[Tensor]) -> float:
+    """The logarithm of a weight to begin with: style weighs what a blank's content would."""
+    with torch.no_grad():
+        errors = [PixelLoss(vgg, loss, photo)(photo)["style"].item() for photo in photos]
+        blanks = [
+            PixelLoss(vgg, loss, photo)(torch.full_like(photo, 0.5))["content"].item()
+            for photo in photos
+        ]
+    return math.log(loss.weights["content"] * fmean(blanks) / fmean(errors))
+
+
+def _logit(share: float) -> float:
+    share = min(max(share, 1e-3), 1 - 1e-3)
+    return math.log(share / (1 - share))
