@@ -44,15 +44,15 @@ def train(cfg: DictConfig) -> bool:
     run = Path(config["run"])
     with configs.errors_on_one_line():
         seed_everything(config["seed"], verbose=False)
-        style = instantiate(cfg.style).picture()
-        task = instantiate(cfg.task)(style=style.rgb)
+        style = instantiate(cfg.style).picture() if "_target_" in cfg.style else None
+        task = instantiate(cfg.task)(style=style.rgb) if style else instantiate(cfg.task)
         data = instantiate(cfg.data)
         callbacks = instantiate(cfg.callbacks)
         loggers = instantiate(cfg.logger)
         trainer = instantiate(cfg.trainer)(
             callbacks=list(callbacks.values()), logger=list(loggers.values())
         )
-    config["style_picture"] = style.note()
+    config["style_picture"] = style.note() if style else task.style_note()
     config["started_from"] = start_from(task.net, config["net"], config["init"])
     checkpoint = _checkpoint(config, run)
     if trainer.is_global_zero:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
 from numpy import uint8
 from numpy.typing import NDArray
-from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from stylenet.data.samples import SamplePhotos
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.tasks.base import Task
 from stylenet.tasks.pixels import PixelLoss
 from stylenet.tasks.strength import calibrate
 from stylenet.tensors import resize_shorter_side, to_tensor
@@ -23,7 +22,7 @@ from stylenet.vgg import VGG
 UNSEEN_SIDE = 256
 
 
-class PerceptualTask(LightningModule):
+class PerceptualTask(Task):
     """Fit `net` so that its outputs have the photo's content and the picture's style.
 
     The objective is the mean over images of the logarithm of the total loss: each photo then
@@ -49,14 +48,10 @@ class PerceptualTask(LightningModule):
         optimizer: Callable[..., Optimizer],
         schedule: Callable[..., LRScheduler],
     ) -> None:
-        super().__init__()
-        self.net = net.to(memory_format=torch.channels_last)
+        net = net.to(memory_format=torch.channels_last)
+        super().__init__(net, style, optimizer, schedule)
         self.vgg = vgg(loss.layers).to(memory_format=torch.channels_last)
         self.loss = loss
-        self.style = style
-        self.optimizer = optimizer(self.net.parameters())
-        self.make_schedule = schedule
-        self.strict_loading = False  # checkpoints leave out the frozen VGG
         if loss.strength is not None:
             photos = [photo.decode().rgb for photo in SamplePhotos(held_out=True).listing().photos]
             calibrate(self.vgg, loss, photos, [style], [1.0])
@@ -67,11 +62,6 @@ class PerceptualTask(LightningModule):
         """Keep the frozen VGG in the precision it is used in: autocast would cast it every step."""
         if self.trainer.precision == "bf16-mixed":
             self.vgg.stages.bfloat16()
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Stylise: (B, 3, H, W) in [0, 1] → the same shape, unclamped."""
-        stylized: Tensor = self.net(image)
-        return stylized
 
     def terms(self, photo: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms of stylising `photo` (B, 3, H, W), each (B,)."""
@@ -104,16 +94,3 @@ class PerceptualTask(LightningModule):
         means = {name: term.detach().mean() for name, term in {**terms, "total": total}.items()}
         self.log_dict({f"loss/{name}": mean for name, mean in means.items()})
         return total.log().mean()
-
-    def configure_optimizers(self) -> Any:
-        """Optimiser and per-step schedule over the trainer's whole length."""
-        schedule = self.make_schedule(self.optimizer, steps=self.trainer.max_steps)
-        return {
-            "optimizer": self.optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the net's weights only: VGG is frozen and rebuilt from its own source."""
-        weights = checkpoint["state_dict"]
-        checkpoint["state_dict"] = {k: v for k, v in weights.items() if k.startswith("net.")}

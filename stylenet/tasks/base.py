@@ -1,0 +1,72 @@
+"""What training asks of every task: a net, its optimiser and schedule, and its results."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from numpy import uint8
+from numpy.typing import NDArray
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+
+class Task(LightningModule, ABC):
+    """A net that learns. Checkpoints hold the net alone: what is frozen is rebuilt from its source.
+
+    Args:
+        net: image → image, (B, 3, H, W) in [0, 1].
+        style: the picture that preview sheets show for the style, uint8 (H, W, 3).
+        optimizer: makes the optimiser for the net's parameters.
+        schedule: makes the per-step schedule, called with ``(optimizer, steps=…)``.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        style: NDArray[uint8],
+        optimizer: Callable[..., Optimizer],
+        schedule: Callable[..., LRScheduler],
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.style = style
+        self.optimizer = optimizer(net.parameters())
+        self.make_schedule = schedule
+        self.strict_loading = False  # checkpoints leave out what is frozen
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Stylise: (B, 3, H, W) in [0, 1] → the same shape, unclamped."""
+        stylized: Tensor = self.net(image)
+        return stylized
+
+    @abstractmethod
+    def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
+        """The mean unweighted loss terms, and the total, on photos that it never trained on.
+
+        Args:
+            photos: names and pictures, uint8 (H, W, 3).
+        """
+
+    def style_note(self) -> dict[str, str]:
+        """What a checkpoint says of the pictures that a task with ``style=none`` learns from.
+
+        The keys are those of `StylePicture.note`.
+        """
+        raise NotImplementedError
+
+    def configure_optimizers(self) -> Any:
+        """Optimiser and per-step schedule over the trainer's whole length."""
+        schedule = self.make_schedule(self.optimizer, steps=self.trainer.max_steps)
+        return {
+            "optimizer": self.optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the net's weights only."""
+        weights = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {k: v for k, v in weights.items() if k.startswith("net.")}
