@@ -19,17 +19,23 @@ from stylenet.memory import limit_memory
 from stylenet.runtime.model import open_model
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import MIN_SIDE
-from stylenet.runtime.stylizer import Net, Stylizer, at_work
+from stylenet.runtime.regions import FEATHER, Mask
+from stylenet.runtime.stylizer import Net, RegionalStylizer, Stylizer, at_work
 from stylenet.runtime.tiles import SIDE, Report
 from stylenet.runtime.video import SUFFIXES, stylize_clip
 from stylenet.targets import plan_targets
+
+AnyStylizer = Stylizer | RegionalStylizer
 
 MAX_SIDE = 16383
 """The longest side, in pixels, that all formats written here can hold; the limit is WebP's."""
 
 
 def stylize_all(
-    stylizer: Stylizer, targets: Mapping[Path, Path], out: str, progress: Progress
+    stylizer: AnyStylizer,
+    targets: Mapping[Path, Path],
+    out: str,
+    progress: Progress,
 ) -> int:
     """Stylise each photo into its target, name those that fail on stderr, return how many did.
 
@@ -95,7 +101,7 @@ def _run(options: argparse.Namespace) -> int:
         raise UserError(f"{clip} is a clip; give clips one by one")
     targets = {} if clip else plan_targets(options.photos, options.out)
     progress = _progress()
-    net, device = _open(options.model, options.device, options.tile, _Tiles(progress))
+    masks = _masks(options)
     postprocess = Postprocess(
         bilateral=options.bilateral,
         stretch=options.stretch,
@@ -103,20 +109,47 @@ def _run(options: argparse.Namespace) -> int:
         preserve_color=options.preserve_color,
         strength=options.strength,
     )
-    stylizer = Stylizer(net, options.size, postprocess)
-    with limit_memory() if device == "cpu" else nullcontext(), progress:
+    nets, devices = zip(
+        *(_open(path, options.device, options.tile, _Tiles(progress)) for path in options.model),
+        strict=True,
+    )
+    stylizers = [Stylizer(net, options.size, postprocess) for net in nets]
+    stylizer = RegionalStylizer(stylizers, masks, options.feather) if masks else stylizers[0]
+    with nullcontext() if "cuda" in devices else limit_memory(), progress:
         if clip:
             return _stylize_clip(stylizer, clip, options, progress)
         failed = stylize_all(stylizer, targets, options.out, progress)
     return (1 if len(targets) > 1 else 2) if failed else 0
 
 
+def _masks(options: argparse.Namespace) -> list[Mask]:
+    """One for each model, or none at all.
+
+    Raises:
+        UserError: their numbers differ, or a mask does not exist.
+    """
+    kept = [Mask(path, keep=True) for path in options.keep]
+    masks = [*(Mask(path) for path in options.mask), *kept]
+    models = len(options.model)
+    if (models > 1 or len(masks) > 1) and len(masks) != models:
+        raise UserError(f"{models} --model and {len(masks)} --mask; give a mask for each model")
+    for mask in masks:
+        if not mask.path.exists():
+            raise UserError(f"mask {mask.path} does not exist; check the path")
+    return masks
+
+
 def _stylize_clip(
-    stylizer: Stylizer, clip: Path, options: argparse.Namespace, progress: Progress
+    stylizer: AnyStylizer,
+    clip: Path,
+    options: argparse.Namespace,
+    progress: Progress,
 ) -> int:
     start, task = time.perf_counter(), progress.add_task("")
     job = {name: str(value) for name, value in vars(options).items() if name != "photos"}
-    job["model changed"] = str(_changed(options.model))
+    job["changed"] = str(
+        [_changed(path) for path in (*options.model, *options.mask, *options.keep)]
+    )
 
     def report(done: int, total: int) -> None:
         progress.update(task, completed=done, total=total or None)
@@ -140,9 +173,9 @@ def _open(path: Path, device: str, tile: int | None, report: Report) -> tuple[Ne
     return _trained(path, device)
 
 
-def _changed(model: Path) -> int:
-    """When the model's file was written last."""
-    file = model / "model.pt" if model.is_dir() else model
+def _changed(path: Path) -> int:
+    """When a model, or a mask, was written last."""
+    file = path / "model.pt" if (path / "model.pt").is_file() else path
     return file.stat().st_mtime_ns
 
 
@@ -179,13 +212,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     help = "folders are searched; one clip, such as an .mp4, is stylised frame by frame"
     add("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER", help=help)
-    add(
-        "--model",
-        required=True,
-        type=Path,
-        metavar="RUN_OR_FILE",
-        help="a run, its model.pt, or an exported .onnx",
-    )
+    help = "a run, its model.pt, or an exported .onnx; more than one with a --mask for each"
+    add("--model", required=True, type=Path, action="append", metavar="RUN_OR_FILE", help=help)
     help = (
         "a picture file for one photo, a clip for a clip, or a folder, which mirrors those searched"
     )
@@ -196,6 +224,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--preserve-color", action="store_true", help=help)
     help = "from 0, the photo, to 1, fully stylised (default: 1)"
     add("--strength", type=share, default=1.0, metavar="S", help=help)
+    help = (
+        "stylise the white parts of this grey picture only; or a folder of masks with the photos'"
+        " names; one for each --model"
+    )
+    either = parser.add_mutually_exclusive_group().add_argument
+    either("--mask", type=Path, action="append", default=[], metavar="MASK", help=help)
+    help = "leave the white parts of this picture, or of this folder's pictures, as they are"
+    either("--keep", type=Path, action="append", default=[], metavar="MASK", help=help)
+    help = f"pixels over which the edges of masks fade (default: {FEATHER:g})"
+    add("--feather", type=amount, default=FEATHER, metavar="N", help=help)
     help = "smooth, but keep edges: those where colours differ by more than E of 1, such as 0.1"
     add("--bilateral", type=share, default=0.0, metavar="E", help=help)
     help = "spread light and dark over the whole range"

@@ -38,11 +38,12 @@ def model(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def run(model) -> Run:
-    """The command, with a model; the exit code."""
+    """The command, with a model unless one is given; the exit code."""
 
     def run(*arguments: object) -> int:
+        models = [] if "--model" in arguments else ["--model", str(model)]
         try:
-            return main(["--model", str(model), "--device", "cpu", *map(str, arguments)])
+            return main([*models, "--device", "cpu", *map(str, arguments)])
         except SystemExit as stop:
             return stop.code
 
@@ -316,3 +317,44 @@ def test_interrupt_ends_with_130_and_whole_pictures(model, picture, tmp_path):
     assert 0 < len(files(out)) < 500
     for name in files(out):
         assert read_picture(out / name).size == picture.shape[:2]
+
+
+def test_outside_its_mask_the_photo_is_untouched_and_inside_stylised(run, photo, tmp_path):
+    rgb = read_picture(photo).rgb
+    mask = np.zeros(rgb.shape[:2], "u1")
+    mask[:32] = 255
+    save(mask, tmp_path / "mask.png")
+    whole, part, rest = (tmp_path / name for name in ("whole.png", "part.png", "rest.png"))
+    assert run(photo, "-o", whole) == 0
+    assert run(photo, "-o", part, "--mask", tmp_path / "mask.png", "--feather", "0") == 0
+    assert run(photo, "-o", rest, "--keep", tmp_path / "mask.png", "--feather", "0") == 0
+    stylized = read_picture(whole).rgb
+    assert (read_picture(part).rgb == np.where(mask[..., None], stylized, rgb)).all()
+    assert (read_picture(rest).rgb == np.where(mask[..., None], rgb, stylized)).all()
+
+
+def test_two_models_have_a_region_each(run, model, photo, tmp_path):
+    torch.manual_seed(1)
+    other = tmp_path / "other.pt"
+    target = "stylenet.nets.johnson.TransformerNet"
+    save_model(other, TransformerNet(width=WIDTH), {"net": {"_target_": target, "width": WIDTH}})
+    rgb = read_picture(photo).rgb
+    top = np.zeros(rgb.shape[:2], "u1")
+    top[:30] = 255
+    masks = [save(top, tmp_path / "top.png"), save(255 - top, tmp_path / "below.png")]
+    both, first, second = (tmp_path / name for name in ("both.png", "first.png", "second.png"))
+    assert run(photo, "-o", first) == 0
+    assert run(photo, "-o", second, "--model", other) == 0
+    regions = ["--model", model, "--mask", masks[0], "--model", other, "--mask", masks[1]]
+    assert run(photo, "-o", both, *regions, "--feather", "0") == 0
+    expected = np.where(top[..., None], read_picture(first).rgb, read_picture(second).rgb)
+    assert (read_picture(both).rgb == expected).all()
+
+
+def test_masks_that_do_not_fit_are_one_line(run, photo, tmp_path, capsys):
+    missing = tmp_path / "missing.png"
+    assert run(photo, "-o", tmp_path / "o.png", "--mask", missing) == 2
+    assert "missing.png does not exist" in capsys.readouterr().err
+    mask = save(np.zeros((4, 4), "u1"), tmp_path / "mask.png")
+    assert run(photo, "-o", tmp_path / "o.png", "--mask", mask, "--mask", mask) == 2
+    assert "1 --model and 2 --mask" in capsys.readouterr().err
