@@ -113,7 +113,7 @@ def _run(options: argparse.Namespace) -> int:
         *(_open(path, options.device, options.tile, _Tiles(progress)) for path in options.model),
         strict=True,
     )
-    stylizers = [Stylizer(net, options.size, postprocess) for net in nets]
+    stylizers = [Stylizer(net, options.size, postprocess, options.stroke_scale) for net in nets]
     stylizer = RegionalStylizer(stylizers, masks, options.feather) if masks else stylizers[0]
     with nullcontext() if "cuda" in devices else limit_memory(), progress:
         if clip:
@@ -220,6 +220,8 @@ def _parser() -> argparse.ArgumentParser:
     add("-o", "--out", required=True, metavar="OUT", help=help)
     help = "longer side of the results in pixels (default: as the photo)"
     add("--size", type=pixels, metavar="N", help=help)
+    help = "strokes so many times as large: 2 for a large picture (default: 1)"
+    add("--stroke-scale", type=scale, default=1.0, metavar="S", help=help)
     help = "keep the colours of the photo; only light and dark are stylised"
     add("--preserve-color", action="store_true", help=help)
     help = "from 0, the photo, to 1, fully stylised (default: 1)"
@@ -268,6 +270,13 @@ def share(text: str) -> float:
     """A number in [0, 1], of the command line."""
     if not 0 <= float(text) <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return float(text)
+
+
+def scale(text: str) -> float:
+    """A factor from 1/8 to 8, of the command line."""
+    if not 1 / 8 <= float(text) <= 8:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0.125 and 8")
     return float(text)
 
 

@@ -12,6 +12,7 @@ from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import Photo, name_of, prepare
 from stylenet.runtime.regions import Mask, compose, cover
 from stylenet.runtime.session import Session
+from stylenet.runtime.strokes import with_strokes
 from stylenet.runtime.tiles import SIDE, Report, TiledSession
 
 Net = Callable[[Bytes], Bytes]
@@ -25,6 +26,7 @@ class Stylizer:
         model: an exported ``.onnx`` file, or any `Net`.
         size: longer side of the results in pixels; None keeps the photo's.
         postprocess: filters, colours and strength.
+        stroke_scale: how many times as large as the net's own strokes are to be.
 
     Raises:
         UserError: the model cannot be opened.
@@ -35,10 +37,12 @@ class Stylizer:
         model: str | Path | Net,
         size: int | None = None,
         postprocess: Postprocess = Postprocess(),  # noqa: B008  # frozen
+        stroke_scale: float = 1.0,
     ) -> None:
         self.net = at_work(open_model(model)) if isinstance(model, str | Path) else model
         self.size = size
         self.postprocess = postprocess
+        self.stroke_scale = stroke_scale
 
     def __call__(self, photo: Photo) -> Picture:
         """The stylised picture, with the photo's transparency.
@@ -48,7 +52,7 @@ class Stylizer:
         """
         with out_of_memory_names(name_of(photo), "give a smaller --size, or --tile"):
             picture = prepare(photo, self.size)
-            stylized = self.net(picture.rgb)
+            stylized = with_strokes(self.net, picture.rgb, self.stroke_scale)
             return Picture(self.postprocess(picture.rgb, stylized), picture.alpha)
 
 

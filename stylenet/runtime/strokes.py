@@ -1,0 +1,40 @@
+"""The size of strokes on a large picture: stylise it smaller or larger, then bring it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from stylenet.color import luma, to_bytes, to_floats
+from stylenet.images import Bytes
+from stylenet.runtime.preprocess import MIN_SIDE
+
+
+def with_strokes(net: Callable[[Bytes], Bytes], photo: Bytes, scale: float) -> Bytes:
+    """Stylise `photo` with strokes `scale` times as large as the net's own.
+
+    The net sees the photo at 1 / `scale` of its size. Above 1, the finest levels of the photo's
+    Laplacian pyramid (Burt & Adelson 1983), those that the smaller one cannot hold, are then added
+    in luma: detail comes from the photo, colour and strokes from the net.
+
+    Args:
+        photo: uint8 (H, W, 3). scale: limited so that the net's picture has sides of 32 or more.
+    """
+    scale = min(scale, min(photo.shape[:2]) / MIN_SIDE)
+    if scale == 1:
+        return net(photo)
+    height, width = photo.shape[:2]
+    inner = _resized(
+        photo, max(MIN_SIDE, round(height / scale)), max(MIN_SIDE, round(width / scale))
+    )
+    stylized = _resized(net(inner), height, width)
+    if scale < 1:
+        return stylized
+    fine = luma(to_floats(photo)) - luma(to_floats(_resized(inner, height, width)))
+    return to_bytes(np.clip(to_floats(stylized) + fine[..., None], 0, 1))
+
+
+def _resized(rgb: Bytes, height: int, width: int) -> Bytes:
+    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))
