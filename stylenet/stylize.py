@@ -110,7 +110,7 @@ def _run(options: argparse.Namespace) -> int:
         strength=options.strength,
     )
     nets, devices = zip(
-        *(_open(path, options.device, options.tile, _Tiles(progress)) for path in options.model),
+        *(_open(path, options, _Tiles(progress)) for path in options.model),
         strict=True,
     )
     stylizers = [Stylizer(net, options.size, postprocess, options.stroke_scale) for net in nets]
@@ -160,17 +160,20 @@ def _stylize_clip(
     return 0
 
 
-def _open(path: Path, device: str, tile: int | None, report: Report) -> tuple[Net, str]:
+def _open(path: Path, options: argparse.Namespace, report: Report) -> tuple[Net, str]:
     """A model at work, and where it runs: an exported one, or the net of a run or model file."""
+    device, tile = options.device, options.tile
     if path.suffix == ".onnx":
+        if options.direction != "forth":
+            raise UserError(f"{path} goes one way only; export the other with --direction")
         exported = open_model(path, device)
         if tile is not None and exported.io != "tiles":
             raise UserError(f"{path} works on whole pictures; export one with --io tiles")
         return at_work(exported, tile or SIDE, report), exported.device
     if tile is not None:
-        exported = open_model(_for_tiles(path), device)
+        exported = open_model(_for_tiles(path, options.direction), device)
         return at_work(exported, tile, report), exported.device
-    return _trained(path, device)
+    return _trained(path, options.direction, device)
 
 
 def _changed(path: Path) -> int:
@@ -179,19 +182,20 @@ def _changed(path: Path) -> int:
     return file.stat().st_mtime_ns
 
 
-def _for_tiles(path: Path) -> bytes:
+def _for_tiles(path: Path, direction: str) -> bytes:
     """The net of a run or model file, exported for tiles."""
-    from stylenet.checkpoint import load_model  # with torch, which exported models do without
+    # With torch, which exported models do without.
+    from stylenet.checkpoint import load_model, one_way
     from stylenet.export.onnx import to_onnx
 
-    return to_onnx(load_model(path), "tiles")
+    return to_onnx(one_way(load_model(path), direction), "tiles")
 
 
-def _trained(model: Path, device: str) -> tuple[Net, str]:
+def _trained(model: Path, direction: str, device: str) -> tuple[Net, str]:
     """The net of a run or model file, and where it runs."""
     import torch  # exported models do without, and start sooner
 
-    from stylenet.checkpoint import load_model
+    from stylenet.checkpoint import load_model, one_way
     from stylenet.tensors import apply_net
 
     has_gpu = torch.cuda.is_available()
@@ -199,7 +203,7 @@ def _trained(model: Path, device: str) -> tuple[Net, str]:
         raise UserError("--device cuda: no GPU found; use --device cpu")
     if device == "auto":
         device = "cuda" if has_gpu else "cpu"
-    net = load_model(model).net.to(device).to(memory_format=torch.channels_last)
+    net = one_way(load_model(model), direction).net.to(device).to(memory_format=torch.channels_last)
     return partial(apply_net, net), device
 
 
@@ -247,6 +251,8 @@ def _parser() -> argparse.ArgumentParser:
         " some fifteen times slower"
     )
     add("--tile", type=pixels, metavar="N", help=help)
+    help = "of a run that learnt both: photo to painting, or back (default: forth)"
+    add("--direction", choices=("forth", "back"), default="forth", help=help)
     help = "where the net runs (default: auto, a GPU if there is one)"
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help=help)
     return parser
