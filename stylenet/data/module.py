@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from stylenet.data.batches import Batches, BatchLoader, CropBatches, PairedBatches
 from stylenet.data.cache import PhotoCache, open_cache
+from stylenet.data.collection import as_source
 from stylenet.data.crops import RandomCrop
 from stylenet.data.decode import shrink
 from stylenet.data.folder import FolderPhotos
@@ -181,11 +182,6 @@ class PhotoDataModule(LightningDataModule):
             raise UserError(f"data.seed={self.crop.seed} is negative; give 0 or more")
         if not 0 <= self.crop.jitter < 1:
             raise UserError(f"data.jitter={self.crop.jitter} is out of range; give 0 up to below 1")
-
-
-def as_source(pictures: PhotoSource | str) -> PhotoSource:
-    """A set of pictures as it is, or that of a folder."""
-    return FolderPhotos(pictures) if isinstance(pictures, str) else pictures
 
 
 def _preview(rgb: Bytes) -> Bytes:

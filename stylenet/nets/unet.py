@@ -60,7 +60,8 @@ class UNet(nn.Module):
 
 
 def _conv_relu(channels: int, width: int) -> nn.Sequential:
-    return nn.Sequential(Conv(channels, width, 3, bias=True), nn.ReLU(inplace=True))
+    # Not in place: an export would write into the slice that a rewritten convolution ends with.
+    return nn.Sequential(Conv(channels, width, 3, bias=True), nn.ReLU())
 
 
 def _joined(x: Tensor, beside: Tensor) -> Tensor:

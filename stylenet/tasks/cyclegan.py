@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from stylenet.data.module import as_source
+from stylenet.data.collection import as_source, collection_note, first_pictures
 from stylenet.data.source import PhotoSource
 from stylenet.errors import UserError
 from stylenet.losses.adversarial import (
@@ -75,7 +74,8 @@ class CycleGAN(Task):
                 "+data/paintings=wikiart"
             )
         self.paintings = as_source(paintings)
-        self.shown = [(name, resize_shorter_side(rgb, SIDE)) for name, rgb in _few(self.paintings)]
+        first = first_pictures(self.paintings, SHOWN)
+        self.shown = [(name, resize_shorter_side(rgb, SIDE)) for name, rgb in first]
         super().__init__(
             net.to(memory_format=torch.channels_last), self.shown[0][1], optimizer, schedule
         )
@@ -87,16 +87,17 @@ class CycleGAN(Task):
         self.automatic_optimization = False
 
     def style_note(self) -> dict[str, str]:
-        """The collection of paintings; the sum is that of its fingerprint."""
-        key = self.paintings.key()
-        return {
-            **{"name": "cyclegan", "origin": "collection"},
-            "sha256": hashlib.sha256(key.encode()).hexdigest(),
-            "credit": f"the paintings of {self.paintings.title}",
-        }
+        """Which collection of paintings."""
+        return collection_note(self.paintings, "cyclegan")
 
     def configure_optimizers(self) -> Any:
-        """Generators and critics, with a schedule each over the trainer's whole length."""
+        """Generators and critics, with a schedule each over the trainer's whole length.
+
+        Raises:
+            UserError: a precision that scales losses, which only Lightning's own steps undo.
+        """
+        if self.trainer.precision == "16-mixed":
+            raise UserError("task=cyclegan cannot take trainer.precision=16-mixed; use bf16-mixed")
         optimizers = [self.optimizer, self.critics_optimizer]
         steps = self.trainer.max_steps
         return optimizers, [self.make_schedule(each, steps=steps) for each in optimizers]
@@ -181,18 +182,3 @@ class CycleGAN(Task):
         """Photos and the paintings they become, then paintings and the photos they become."""
         back = [(name, rgb, apply_net(self.net.back, rgb)) for name, rgb in self.shown]
         return super().previews(photos) + back
-
-
-def _few(source: PhotoSource) -> list[tuple[str, NDArray[uint8]]]:
-    """The first pictures of a collection that can be read: names and uint8 (H, W, 3)."""
-    found: list[tuple[str, NDArray[uint8]]] = []
-    for photo in source.listing().photos:
-        try:
-            found.append((photo.name, photo.decode().rgb))
-        except UserError:  # told of, and counted, when the collection is prepared
-            continue
-        if len(found) == SHOWN:
-            return found
-    if not found:
-        raise UserError(f"{source.title} holds no painting that can be used; give other paintings")
-    return found

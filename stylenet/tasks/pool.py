@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from stylenet.errors import UserError
+
 
 class ImagePool(nn.Module):
     """Hands a critic an earlier picture for every other new one (Shrivastava et al. 2017, 2.3).
@@ -13,10 +15,15 @@ class ImagePool(nn.Module):
 
     Args:
         size: pictures to keep; 0 hands on every picture as it comes.
+
+    Raises:
+        UserError: a negative size.
     """
 
     def __init__(self, size: int) -> None:
         super().__init__()
+        if size < 0:
+            raise UserError(f"task.pool={size} is negative; give 0 or more")
         self.size = size
         self.images: list[Tensor] = []
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import sys
 from functools import partial
@@ -176,6 +177,17 @@ def test_a_critic_judges_without_teaching_the_generators(folder: Path):
         assert parameter.grad is not None, name
 
 
+def test_other_paintings_are_another_collection(folder: Path, tmp_path: Path):
+    shutil.copytree(folder, tmp_path / "more")
+    notes = [make_task(tmp_path / "more").style_note() for _ in range(2)]
+    shutil.copy(folder / "a.png", tmp_path / "more" / "c.png")
+    (tmp_path / "more" / "b.png").write_text("no picture")
+    task = make_task(tmp_path / "more")
+    assert notes[0] == notes[1]
+    assert task.style_note()["sha256"] != notes[0]["sha256"]
+    assert [name for name, _ in task.shown] == ["a.png", "c.png"]
+
+
 def test_both_directions_stylise(trained: Path, tmp_path: Path, picture: np.ndarray):
     results = []
     for direction in ("forth", "back"):
@@ -218,6 +230,7 @@ def test_a_unet_works_in_tiles(trained: Path, tmp_path: Path, picture: np.ndarra
         (["data.paintings=/missing"], "/missing"),
         (["style=starry_night"], "style"),
         (["loss.cycle_weight=-1"], "loss.cycle_weight=-1"),
+        (["task.pool=-1"], "task.pool=-1"),
         (["net.width=0.001"], "net.width=0.001"),
         (["net.blocks=2"], "net.blocks"),
     ],
