@@ -33,13 +33,13 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     results would be the better one.
 
     Args:
-        image: (B, C, H, W), the other frame.
+        image: (B, C, H', W'), the other frame, which may be of another size.
         flow: (B, 2, H, W).
 
     Returns:
         float32 (B, C, H, W).
     """
-    size = torch.tensor([flow.shape[-1] - 1, flow.shape[-2] - 1], device=flow.device)
+    size = torch.tensor([image.shape[-1] - 1, image.shape[-2] - 1], device=flow.device)
     grid = positions(flow.float()).movedim(1, -1) * 2 / size - 1  # (B, H, W, 2) in [-1, 1]
     with torch.autocast(image.device.type, enabled=False):
         return grid_sample(image.float(), grid, "bicubic", "reflection", align_corners=True)
