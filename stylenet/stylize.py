@@ -1,4 +1,4 @@
-"""Stylise photos, or folders of them, with a trained model."""
+"""Stylise photos, or folders of them, a clip, or what a webcam sees, with a trained model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeR
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_picture
 from stylenet.memory import limit_memory
+from stylenet.runtime.clips import ClipNet, ClipStylizer, per_frame
 from stylenet.runtime.model import open_model
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import MIN_SIDE
-from stylenet.runtime.stylizer import Net, Stylizer, at_work
+from stylenet.runtime.stylizer import Net, Stylizer, at_work, clip_at_work
 from stylenet.runtime.tiles import SIDE, Report
 from stylenet.runtime.video import SUFFIXES, stylize_clip
+from stylenet.runtime.webcam import stylize_webcam
 from stylenet.targets import plan_targets
 
 MAX_SIDE = 16383
@@ -90,12 +93,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    clip = options.photos[0] if options.photos[0].suffix.lower() in SUFFIXES else None
-    if clip and len(options.photos) > 1:
-        raise UserError(f"{clip} is a clip; give clips one by one")
-    targets = {} if clip else plan_targets(options.photos, options.out)
+    clip = _clip(options)
+    targets = {} if clip or options.webcam else plan_targets(options.photos, options.out)
     progress = _progress()
-    net, device = _open(options.model, options.device, options.tile, _Tiles(progress))
+    model = _open(options.model, options.device, options.tile, _Tiles(progress))
     postprocess = Postprocess(
         bilateral=options.bilateral,
         stretch=options.stretch,
@@ -103,41 +104,66 @@ def _run(options: argparse.Namespace) -> int:
         preserve_color=options.preserve_color,
         strength=options.strength,
     )
-    stylizer = Stylizer(net, options.size, postprocess)
-    with limit_memory() if device == "cpu" else nullcontext(), progress:
-        if clip:
-            return _stylize_clip(stylizer, clip, options, progress)
-        failed = stylize_all(stylizer, targets, options.out, progress)
+    with limit_memory() if model.device == "cpu" else nullcontext(), progress:
+        if clip or options.webcam:
+            stylizer = ClipStylizer(model.clip, options.size, postprocess)
+            return _stylize_frames(stylizer, clip, options, progress)
+        failed = stylize_all(
+            Stylizer(model.net, options.size, postprocess), targets, options.out, progress
+        )
     return (1 if len(targets) > 1 else 2) if failed else 0
 
 
-def _stylize_clip(
-    stylizer: Stylizer, clip: Path, options: argparse.Namespace, progress: Progress
+def _clip(options: argparse.Namespace) -> Path | None:
+    """The one clip, if it is one that is to be stylised."""
+    photos: list[Path] = options.photos
+    if bool(photos) == bool(options.webcam):
+        raise UserError("give photos, folders or a clip; or else --webcam")
+    clips = [path for path in photos[:1] if path.suffix.lower() in SUFFIXES]
+    if clips and len(photos) > 1:
+        raise UserError(f"{clips[0]} is a clip; give clips one by one")
+    return clips[0] if clips else None
+
+
+def _stylize_frames(
+    stylizer: ClipStylizer, clip: Path | None, options: argparse.Namespace, progress: Progress
 ) -> int:
     start, task = time.perf_counter(), progress.add_task("")
-    job = {name: str(value) for name, value in vars(options).items() if name != "photos"}
-    job["model changed"] = str(_changed(options.model))
 
-    def report(done: int, total: int) -> None:
+    def report(done: int, total: int = 0) -> None:
         progress.update(task, completed=done, total=total or None)
 
-    count = stylize_clip(clip, Path(options.out), lambda rgb: stylizer(rgb).rgb, job, report)
+    out = Path(options.out)
+    if clip:
+        job = {name: str(value) for name, value in vars(options).items() if name != "photos"}
+        job["model changed"] = str(_changed(options.model))
+        count = stylize_clip(clip, out, stylizer, job, report)
+    else:
+        count = stylize_webcam(options.webcam, out, stylizer, report)
     seconds = time.perf_counter() - start
     print(f"{count} frames written to {options.out} in {seconds:.1f} s")
     return 0
 
 
-def _open(path: Path, device: str, tile: int | None, report: Report) -> tuple[Net, str]:
-    """A model at work, and where it runs: an exported one, or the net of a run or model file."""
-    if path.suffix == ".onnx":
-        exported = open_model(path, device)
-        if tile is not None and exported.io != "tiles":
-            raise UserError(f"{path} works on whole pictures; export one with --io tiles")
-        return at_work(exported, tile or SIDE, report), exported.device
-    if tile is not None:
-        exported = open_model(_for_tiles(path), device)
-        return at_work(exported, tile, report), exported.device
-    return _trained(path, device)
+@dataclass(frozen=True)
+class _Opened:
+    """A model at work on photos, and on clips, and where it runs."""
+
+    net: Net
+    clip: ClipNet
+    device: str
+
+
+def _open(path: Path, device: str, tile: int | None, report: Report) -> _Opened:
+    """An exported model, or the net of a run or model file."""
+    if path.suffix != ".onnx" and tile is None:
+        return _trained(path, device)
+    exported = open_model(path if path.suffix == ".onnx" else _for_tiles(path), device)
+    if tile is not None and exported.io != "tiles":
+        raise UserError(f"{path} works on whole pictures; export one with --io tiles")
+    net = at_work(exported, tile or SIDE, report)
+    clip = per_frame(net) if exported.io == "tiles" else clip_at_work(exported)
+    return _Opened(net, clip, exported.device)
 
 
 def _changed(model: Path) -> int:
@@ -154,12 +180,12 @@ def _for_tiles(path: Path) -> bytes:
     return to_onnx(load_model(path), "tiles")
 
 
-def _trained(model: Path, device: str) -> tuple[Net, str]:
-    """The net of a run or model file, and where it runs."""
+def _trained(model: Path, device: str) -> _Opened:
+    """The net of a run or model file."""
     import torch  # exported models do without, and start sooner
 
     from stylenet.checkpoint import load_model
-    from stylenet.tensors import apply_net
+    from stylenet.tensors import apply_net, clip_net
 
     has_gpu = torch.cuda.is_available()
     if device == "cuda" and not has_gpu:
@@ -167,7 +193,7 @@ def _trained(model: Path, device: str) -> tuple[Net, str]:
     if device == "auto":
         device = "cuda" if has_gpu else "cpu"
     net = load_model(model).net.to(device).to(memory_format=torch.channels_last)
-    return partial(apply_net, net), device
+    return _Opened(partial(apply_net, net), clip_net(net), device)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -178,7 +204,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     help = "folders are searched; one clip, such as an .mp4, is stylised frame by frame"
-    add("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER", help=help)
+    add("photos", nargs="*", type=Path, metavar="PHOTO_OR_FOLDER", help=help)
+    help = "film instead, until Ctrl-C: a camera's number, or its device, such as /dev/video0"
+    add("--webcam", metavar="CAMERA", help=help)
     add(
         "--model",
         required=True,

@@ -1,4 +1,4 @@
-"""How nets see clips: a frame alone, with the frames around it, or with the result before."""
+"""Nets on clips: they see a frame alone, with the frames around it, or with the result before."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from stylenet.images import Bytes
+from stylenet.memory import out_of_memory_names
+from stylenet.runtime.postprocess import Postprocess
+from stylenet.runtime.preprocess import prepare
 
 T = TypeVar("T")
 
@@ -37,6 +40,41 @@ class ClipNet:
 def per_frame(net: Callable[[Bytes], Bytes]) -> ClipNet:
     """A net that takes each frame for a photo."""
     return ClipNet(lambda window, _: net(window[0]))
+
+
+@dataclass
+class ClipStylizer:
+    """What happens to each frame of one clip, in order.
+
+    size: longer side of the results in pixels; None keeps the clip's. postprocess: filters, colours
+    and strength. previous: the net's last result, before these; None at the start.
+    """
+
+    net: ClipNet
+    size: int | None = None
+    postprocess: Postprocess = Postprocess()  # noqa: RUF009  # frozen
+    previous: Bytes | None = None
+
+    def fitted(self, rgb: Bytes) -> Bytes:
+        """A frame as the net takes it, uint8 (H, W, 3).
+
+        Raises:
+            UserError: it is, or becomes, too small.
+        """
+        return prepare(rgb, self.size).rgb
+
+    def __call__(self, window: Sequence[Bytes]) -> Bytes:
+        """The next frame's result.
+
+        Args:
+            window: fitted frames, those about it, uint8 (H, W, 3) each.
+
+        Raises:
+            UserError: it needs too much memory.
+        """
+        with out_of_memory_names("a frame", "give a smaller --size"):
+            self.previous = self.net.run(window, self.previous)
+            return self.postprocess(window[self.net.around], self.previous)
 
 
 def windows(frames: Iterable[T], around: int) -> Iterator[Sequence[T]]:
