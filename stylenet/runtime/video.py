@@ -77,6 +77,17 @@ def stylize_clip(
     return count
 
 
+def clip_frames(clip: Path) -> Iterator[Bytes]:
+    """The frames of a clip as a player shows them, uint8 (H, W, 3).
+
+    Raises:
+        UserError: no clip, no picture in it, or a damaged one.
+    """
+    with opened(clip) as source:
+        for _, rgb in upright(clip, source, _pictures(clip, source)):
+            yield rgb
+
+
 def check_target(target: Path) -> None:
     """Hold the name of a clip to write against what can be written.
 
