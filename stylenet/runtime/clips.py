@@ -86,7 +86,7 @@ def windows(frames: Iterable[T], around: int) -> Iterator[Sequence[T]]:
         seen.append(frame)
         if len(seen) == 2 * around + 1:
             yield list(seen)
-    for _ in range(around):
+    for _ in range(around if seen else 0):
         seen.append(seen[-1])
         if len(seen) == 2 * around + 1:
             yield list(seen)
