@@ -25,6 +25,7 @@ class RecurrentNet(TransformerNet):
     """
 
     joined: ClassVar[tuple[int, int]] = (2, 1)
+    steady: ClassVar[bool] = True
 
     def forward(self, image: Tensor, previous: Tensor | None = None) -> Tensor:
         """Stylise a frame.
@@ -50,6 +51,7 @@ class WindowNet(TransformerNet):
     """
 
     joined: ClassVar[tuple[int, int]] = (STEPS, STEPS)
+    steady: ClassVar[bool] = True
     around: ClassVar[int] = 2
     """Frames before, and behind, the one that is stylised."""
 
@@ -68,7 +70,8 @@ class WindowNet(TransformerNet):
         batch = frames.shape[0]
         each = self.stem(_neighbours((frames - CENTRE) / CONTRAST))  # (3 B, 32, H, W)
         full = each.unflatten(0, (batch, STEPS))
-        return self.painted(full[:, STEPS // 2], self.down1(_neighbours(full)))
+        joined = self.shrinkable(_neighbours(full))
+        return self.painted(full[:, STEPS // 2], self.down1(joined))
 
 
 def _neighbours(frames: Tensor) -> Tensor:

@@ -10,14 +10,20 @@ from stylenet.nets.video import RecurrentNet, WindowNet, around, grown, on_clip
 SIZE = (35, 42)
 
 
+class SteadyNet(TransformerNet):
+    """The per-frame net, but for the smoothing that nets for clips have."""
+
+    steady = True
+
+
 def small(kind: type[TransformerNet]) -> TransformerNet:
     torch.manual_seed(0)
     return kind(width=0.125, blocks=1).eval()
 
 
 @pytest.mark.parametrize("kind", [RecurrentNet, WindowNet])
-def test_a_grown_net_paints_every_frame_as_the_net_it_grew_from(kind):
-    plain, net = small(TransformerNet), small(kind)
+def test_a_grown_net_paints_every_frame_alone(kind):
+    plain, net = small(SteadyNet), small(kind)
     net.load_state_dict(grown(plain.state_dict(), net))
     frames = torch.rand(2, 2 * around(net) + 1, 3, *SIZE)
     with torch.no_grad():
@@ -76,3 +82,17 @@ def test_a_batch_of_clips_equals_one_by_one(kind):
         together = on_clip(net, frames, before)
         alone = [on_clip(net, frames[i : i + 1], before[i : i + 1]) for i in range(3)]
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
+
+
+def test_a_steady_net_follows_a_pixel_and_the_plain_one_only_its_stride():
+    photo = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 132, 138), 3, 1)
+
+    def error(net: TransformerNet, by: int) -> float:
+        with torch.no_grad():
+            still, moved = net(photo[..., :128]), net(photo[..., by : 128 + by])
+        difference = still[..., 32 + by : -32] - moved[..., 32 : -32 - by]
+        return float(difference.square().mean().sqrt())
+
+    plain, steady = small(TransformerNet), small(SteadyNet)
+    assert error(plain, 1) > 3 * error(plain, 4)
+    assert error(steady, 1) < 0.5 * error(plain, 1)
