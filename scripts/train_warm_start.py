@@ -89,7 +89,8 @@ def train(cfg: DictConfig, learner: Lessons, steps: int, out: Path, credit: str)
     task = learner.task
     optimizer = instantiate(cfg.task.optimizer)(learner.parameters())
     schedule = instantiate(cfg.task.schedule)(optimizer, steps=steps)
-    config = OmegaConf.to_container(cfg, resolve=True) | {"style_picture": {"credit": credit}}
+    whole = OmegaConf.to_container(cfg, resolve=True)
+    config = {"net": whole["net"], "loss": whole["loss"], "style_picture": {"credit": credit}}
     task.vgg.stages.bfloat16()
     photos = iter(instantiate(cfg.data).train_dataloader())
     rng, start, totals = random.Random(0), time.perf_counter(), []

@@ -30,7 +30,9 @@ _CONFIG_ERRORS = (
     *(TypeError, ValueError),
 )
 
-_FREE_TO_CHANGE = frozenset({"ckpt", "run", "logger", "callbacks", "experiment", "score", "scene"})
+_FREE_TO_CHANGE = frozenset(
+    {"ckpt", "run", "logger", "callbacks", "experiment", "score", "scene", "measured"}
+)
 """Keys that may differ when a run is resumed: they do not bear on the weights."""
 
 _SWEPT_HOW = ("hydra.", "hydra/")

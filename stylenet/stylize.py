@@ -21,18 +21,24 @@ from stylenet.runtime.clips import ClipNet, ClipStylizer, per_frame
 from stylenet.runtime.model import open_model
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import MIN_SIDE
-from stylenet.runtime.stylizer import Net, Stylizer, at_work, clip_at_work
+from stylenet.runtime.regions import FEATHER, Mask
+from stylenet.runtime.stylizer import Net, RegionalStylizer, Stylizer, at_work, clip_at_work
 from stylenet.runtime.tiles import SIDE, Report
 from stylenet.runtime.video import SUFFIXES, stylize_clip
 from stylenet.runtime.webcam import stylize_webcam
 from stylenet.targets import plan_targets
+
+AnyStylizer = Stylizer | RegionalStylizer
 
 MAX_SIDE = 16383
 """The longest side, in pixels, that all formats written here can hold; the limit is WebP's."""
 
 
 def stylize_all(
-    stylizer: Stylizer, targets: Mapping[Path, Path], out: str, progress: Progress
+    stylizer: AnyStylizer,
+    targets: Mapping[Path, Path],
+    out: str,
+    progress: Progress,
 ) -> int:
     """Stylise each photo into its target, name those that fail on stderr, return how many did.
 
@@ -96,7 +102,7 @@ def _run(options: argparse.Namespace) -> int:
     clip = _clip(options)
     targets = {} if clip or options.webcam else plan_targets(options.photos, options.out)
     progress = _progress()
-    model = _open(options.model, options.device, options.tile, _Tiles(progress))
+    masks = _masks(options)
     postprocess = Postprocess(
         bilateral=options.bilateral,
         stretch=options.stretch,
@@ -104,13 +110,16 @@ def _run(options: argparse.Namespace) -> int:
         preserve_color=options.preserve_color,
         strength=options.strength,
     )
-    with limit_memory() if model.device == "cpu" else nullcontext(), progress:
+    models = [_open(path, options.device, options.tile, _Tiles(progress)) for path in options.model]
+    stylizers = [Stylizer(model.net, options.size, postprocess) for model in models]
+    stylizer = RegionalStylizer(stylizers, masks, options.feather) if masks else stylizers[0]
+    on_cpu = all(model.device == "cpu" for model in models)
+    with limit_memory() if on_cpu else nullcontext(), progress:
         if clip or options.webcam:
-            stylizer = ClipStylizer(model.clip, options.size, postprocess)
-            return _stylize_frames(stylizer, clip, options, progress)
-        failed = stylize_all(
-            Stylizer(model.net, options.size, postprocess), targets, options.out, progress
-        )
+            alone = ClipStylizer(models[0].clip, options.size, postprocess)
+            frames = _regional(stylizer, models) if masks else alone
+            return _stylize_frames(frames, clip, options, progress)
+        failed = stylize_all(stylizer, targets, options.out, progress)
     return (1 if len(targets) > 1 else 2) if failed else 0
 
 
@@ -125,6 +134,34 @@ def _clip(options: argparse.Namespace) -> Path | None:
     return clips[0] if clips else None
 
 
+def _masks(options: argparse.Namespace) -> list[Mask]:
+    """One for each model, or none at all.
+
+    Raises:
+        UserError: their numbers differ, or a mask does not exist.
+    """
+    kept = [Mask(path, keep=True) for path in options.keep]
+    masks = [*(Mask(path) for path in options.mask), *kept]
+    models = len(options.model)
+    if (models > 1 or len(masks) > 1) and len(masks) != models:
+        raise UserError(f"{models} --model and {len(masks)} --mask; give a mask for each model")
+    for mask in masks:
+        if not mask.path.exists():
+            raise UserError(f"mask {mask.path} does not exist; check the path")
+    return masks
+
+
+def _regional(stylizer: AnyStylizer, models: Sequence[_Opened]) -> ClipStylizer:
+    """Regions of a clip, frame by frame.
+
+    Raises:
+        UserError: a net that looks beyond a frame.
+    """
+    if any(model.clip.recurrent or model.clip.around for model in models):
+        raise UserError("--mask and --keep on a clip are for per-frame nets; leave them out")
+    return ClipStylizer(per_frame(lambda rgb: stylizer(rgb).rgb), stylizer.size)
+
+
 def _stylize_frames(
     stylizer: ClipStylizer, clip: Path | None, options: argparse.Namespace, progress: Progress
 ) -> int:
@@ -136,7 +173,8 @@ def _stylize_frames(
     out = Path(options.out)
     if clip:
         job = {name: str(value) for name, value in vars(options).items() if name != "photos"}
-        job["model changed"] = str(_changed(options.model))
+        changed = [_changed(path) for path in (*options.model, *options.mask, *options.keep)]
+        job["changed"] = str(changed)
         count = stylize_clip(clip, out, stylizer, job, report)
     else:
         count = stylize_webcam(options.webcam, out, stylizer, report)
@@ -166,9 +204,9 @@ def _open(path: Path, device: str, tile: int | None, report: Report) -> _Opened:
     return _Opened(net, clip, exported.device)
 
 
-def _changed(model: Path) -> int:
-    """When the model's file was written last."""
-    file = model / "model.pt" if model.is_dir() else model
+def _changed(path: Path) -> int:
+    """When a model, or a mask, was written last."""
+    file = path / "model.pt" if (path / "model.pt").is_file() else path
     return file.stat().st_mtime_ns
 
 
@@ -207,13 +245,8 @@ def _parser() -> argparse.ArgumentParser:
     add("photos", nargs="*", type=Path, metavar="PHOTO_OR_FOLDER", help=help)
     help = "film instead, until Ctrl-C: a camera's number, or its device, such as /dev/video0"
     add("--webcam", metavar="CAMERA", help=help)
-    add(
-        "--model",
-        required=True,
-        type=Path,
-        metavar="RUN_OR_FILE",
-        help="a run, its model.pt, or an exported .onnx",
-    )
+    help = "a run, its model.pt, or an exported .onnx; more than one with a --mask for each"
+    add("--model", required=True, type=Path, action="append", metavar="RUN_OR_FILE", help=help)
     help = (
         "a picture file for one photo, a clip for a clip, or a folder, which mirrors those searched"
     )
@@ -224,6 +257,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--preserve-color", action="store_true", help=help)
     help = "from 0, the photo, to 1, fully stylised (default: 1)"
     add("--strength", type=share, default=1.0, metavar="S", help=help)
+    help = (
+        "stylise the white parts of this grey picture only; or a folder of masks with the photos'"
+        " names; one for each --model"
+    )
+    either = parser.add_mutually_exclusive_group().add_argument
+    either("--mask", type=Path, action="append", default=[], metavar="MASK", help=help)
+    help = "leave the white parts of this picture, or of this folder's pictures, as they are"
+    either("--keep", type=Path, action="append", default=[], metavar="MASK", help=help)
+    help = f"pixels over which the edges of masks fade (default: {FEATHER:g})"
+    add("--feather", type=amount, default=FEATHER, metavar="N", help=help)
     help = "smooth, but keep edges: those where colours differ by more than E of 1, such as 0.1"
     add("--bilateral", type=share, default=0.0, metavar="E", help=help)
     help = "spread light and dark over the whole range"

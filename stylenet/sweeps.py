@@ -72,7 +72,7 @@ def take_part(cfg: DictConfig, job: HydraConf, train: Callable[[DictConfig], boo
 def _is_finished(run: Path, cfg: DictConfig) -> bool:
     config = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(config, dict)
-    made = {"style_picture", "started_from"}  # what training adds
+    made = {"style_picture", "started_from", "measured"}  # what training adds
     saved = run / "config.yaml"
     return (run / MODEL_FILE).is_file() and configs.is_config_of(saved, config, besides=made)
 

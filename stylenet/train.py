@@ -53,6 +53,7 @@ def train(cfg: DictConfig) -> bool:
             callbacks=list(callbacks.values()), logger=list(loggers.values())
         )
     config["style_picture"] = style.note() if style else task.style_note()
+    config["measured"] = task.measured()
     config["started_from"] = start_from(task.net, config["net"], config["init"])
     checkpoint = _checkpoint(config, run)
     if trainer.is_global_zero:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 from PIL import Image
 
 from stylenet.config import FOLDER, sweep_folder
@@ -99,6 +100,24 @@ def test_every_sweep_composes(choice: str):
         for part in str(key).split("."):
             value = value[part]
         assert value is not None
+
+
+@pytest.mark.parametrize(
+    ("plugin", "launcher", "option"),
+    [
+        ("hydra_submitit_launcher", "submitit_slurm", "hydra.launcher.partition=gpu"),
+        ("hydra_ray_launcher", "ray", "hydra.launcher.ray.init.address=auto"),
+    ],
+)
+def test_launchers_of_clusters_compose(plugin: str, launcher: str, option: str):
+    if importlib.util.find_spec(f"hydra_plugins.{plugin}") is None:
+        pytest.skip(f"{plugin} is not installed")
+    key, value = option.split("=")
+    with initialize_config_dir(str(FOLDER), version_base="1.3"):
+        overrides = [f"hydra/launcher={launcher}", f"+{option}", "sweep=content_style"]
+        cfg = compose("train", overrides, return_hydra_config=True)
+    assert plugin in cfg.hydra.launcher._target_
+    assert OmegaConf.select(cfg, key) == value
 
 
 def test_the_folder_is_the_commands_own():

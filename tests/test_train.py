@@ -154,7 +154,7 @@ def test_a_killed_run_resumes_bit_identical(
     steps = "trainer.max_steps=60"
     command = [sys.executable, "-m", "stylenet.train", "style=custom", *SMALL, style]
     process = subprocess.Popen([*command, f"run={killed}", steps], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (killed / CHECKPOINT).exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     process.kill()

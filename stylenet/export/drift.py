@@ -32,7 +32,7 @@ def loss_drift(
     Raises:
         UserError: the style picture or the VGG weights cannot be had.
     """
-    loss: PerceptualLoss = instantiate(config["loss"])
+    loss: PerceptualLoss = instantiate(config["loss"], **config.get("measured", {}))
     vgg: VGG = instantiate(config["task"]["vgg"])(loss.layers)
     picture = instantiate(config["style"]).picture().rgb
 

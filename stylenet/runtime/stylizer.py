@@ -13,6 +13,7 @@ from stylenet.runtime.clips import ClipNet, per_frame
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import Photo, name_of, prepare
+from stylenet.runtime.regions import Mask, compose, cover
 from stylenet.runtime.session import Session
 from stylenet.runtime.tiles import SIDE, Report, TiledSession
 
@@ -52,6 +53,33 @@ class Stylizer:
             picture = prepare(photo, self.size)
             stylized = self.net(picture.rgb)
             return Picture(self.postprocess(picture.rgb, stylized), picture.alpha)
+
+
+class RegionalStylizer:
+    """Several stylizers, each within its mask; outside all masks the photo stays.
+
+    Args:
+        stylizers: of one size. masks: one for each. feather: pixels over which edges fade.
+    """
+
+    def __init__(
+        self, stylizers: Sequence[Stylizer], masks: Sequence[Mask], feather: float
+    ) -> None:
+        self.regions = list(zip(stylizers, masks, strict=True))
+        self.size = stylizers[0].size
+        self.feather = feather
+
+    def __call__(self, photo: Photo) -> Picture:
+        """The picture, with the photo's transparency.
+
+        Raises:
+            UserError: as of a `Stylizer`, or there is no mask for the photo.
+        """
+        before = prepare(photo, self.size)
+        covers = [cover(mask.of(photo), before.size, self.feather) for _, mask in self.regions]
+        results = [stylizer(photo).rgb for stylizer, _ in self.regions]
+        mixed = compose(before.rgb, list(zip(results, covers, strict=True)))
+        return Picture(mixed, before.alpha)
 
 
 def at_work(model: Model, tile: int = SIDE, report: Report = lambda done, total: None) -> Net:

@@ -58,6 +58,10 @@ class Task(LightningModule, ABC):
         """
         raise NotImplementedError
 
+    def measured(self) -> dict[str, float]:
+        """What the task itself chose of the config group ``loss``, by key."""
+        return {}
+
     def configure_optimizers(self) -> Any:
         """Optimiser and per-step schedule over the trainer's whole length."""
         schedule = self.make_schedule(self.optimizer, steps=self.trainer.max_steps)

@@ -94,6 +94,11 @@ class PerceptualTask(Task):
             rows.append(PixelLoss(self.vgg, self.loss, photo)(self.net(photo)))
         return {name: sum(row[name].item() for row in rows) / len(rows) for name in rows[0]}
 
+    def measured(self) -> dict[str, float]:
+        """The style weight that a strength came to."""
+        strength = self.loss.strength
+        return {} if strength is None else {"style_weight": self.loss.weights["style"]}
+
     def training_step(self, photo: Tensor, _: int) -> Tensor:
         """One batch of photos (B, 3, H, W) → the scalar objective; logs every term."""
         terms = self.terms(photo)

@@ -26,9 +26,13 @@ SIDE = 96
 ITERATIONS = 20
 """Of Adam; by then the loss of so small a photo is near its end."""
 
-_TRIALS = 4
-_MOST = 0.98
-"""A share that can be reached."""
+_TRIALS = 7
+_NEAR = 0.01
+"""How near the share that is reached is to be to the strength."""
+_LEAP = 2.0
+"""Of the weight's logarithm, until the strength lies between two trials."""
+_FAR = 5.0
+"""At most so far, in the weight's logarithm, from where it begins: content no longer counts."""
 
 
 def calibrate(
@@ -40,8 +44,8 @@ def calibrate(
 ) -> None:
     """Set the style weight of `loss` so that its strength is the share of style error taken away.
 
-    The share rises with the weight along a logistic curve in its logarithm, or nearly so; the
-    place on it is found by the secant method. Leaves the styles' targets at the measured size.
+    The share rises with the weight, steeply, up to where content no longer counts: false position
+    on the weight's logarithm. Leaves the styles' targets at the measured size.
 
     Args:
         photos, styles: uint8 (H, W, 3). shares: a weight for each style.
@@ -55,16 +59,24 @@ def calibrate(
     with torch.no_grad():
         pictures = [to_tensor(resize_shorter_side(style, SIDE)).to(device) for style in styles]
         loss.set_style(*(vgg(picture) for picture in pictures), shares=shares)
-    wanted = _logit(min(loss.strength, _MOST))
-    place, slope, before = _even_weight(vgg, loss, small), 1.0, None
-    for _ in range(_TRIALS):
+    begin = place = _even_weight(vgg, loss, small)
+    trials: dict[float, float] = {}
+    while len(trials) < _TRIALS and abs(place - begin) <= _FAR:
         loss.weights["style"] = math.exp(place)
-        reached = _logit(fmean(reduction(vgg, loss, photo) for photo in small))
-        if before is not None and place != before[0]:
-            slope = min(3.0, max(0.3, (reached - before[1]) / (place - before[0])))
-        before = place, reached
-        place += (wanted - reached) / slope
-    loss.weights["style"] = math.exp(place)
+        trials[place] = fmean(reduction(vgg, loss, photo) for photo in small)
+        if abs(trials[place] - loss.strength) < _NEAR:
+            break
+        place = _next(trials, loss.strength)
+
+
+def _next(trials: dict[float, float], wanted: float) -> float:
+    """Where to look next: between the nearest trials below and above `wanted`, or further on."""
+    below = max((place for place, share in trials.items() if share < wanted), default=None)
+    above = min((place for place, share in trials.items() if share >= wanted), default=None)
+    if below is None or above is None or below > above:
+        return max(trials) + _LEAP if above is None else min(trials) - _LEAP
+    share = (wanted - trials[below]) / (trials[above] - trials[below])
+    return below + min(max(share, 0.2), 0.8) * (above - below)
 
 
 def reduction(vgg: VGG, loss: PerceptualLoss, photo: Tensor) -> float:
@@ -83,8 +95,3 @@ def _even_weight(vgg: VGG, loss: PerceptualLoss, photos: Sequence[Tensor]) -> fl
             for photo in photos
         ]
     return math.log(loss.weights["content"] * fmean(blanks) / fmean(errors))
-
-
-def _logit(share: float) -> float:
-    share = min(max(share, 1e-3), 1 - 1e-3)
-    return math.log(share / (1 - share))

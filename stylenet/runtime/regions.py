@@ -1,0 +1,95 @@
+"""Regions: a mask says where a picture is stylised, and by which of several nets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from glob import escape
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from stylenet.color import luma, to_bytes, to_floats
+from stylenet.errors import UserError
+from stylenet.images import READABLE, Bytes, Picture, read_picture
+from stylenet.runtime.preprocess import Photo
+
+Grey = NDArray[np.uint8]
+"""(H, W), from 0 to 255."""
+
+FEATHER = 8.0
+"""Pixels over which a region fades by default: about a stroke's width."""
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Where one style goes.
+
+    path: a grey picture, of any size, as it is stretched over the photo; or a folder of them,
+        each with the name of its photo, whatever the suffix.
+    keep: white is what stays the photo, not what is stylised.
+    """
+
+    path: Path
+    keep: bool = False
+
+    def of(self, photo: Photo) -> Grey:
+        """The mask for `photo`, white where it is stylised.
+
+        Raises:
+            UserError: there is none, or it is no picture.
+        """
+        return self.grey(read_picture(self._file(photo)))
+
+    def grey(self, picture: Picture) -> Grey:
+        """Light and opaque is white; turned round for `keep`."""
+        white = luma(to_floats(picture.rgb))
+        if picture.alpha is not None:
+            white = white * to_floats(picture.alpha)
+        return to_bytes(1 - white if self.keep else white)
+
+    def _file(self, photo: Photo) -> Path:
+        if not self.path.is_dir():
+            return self.path
+        if not isinstance(photo, str | Path):
+            raise UserError(f"{self.path} is a folder, for photos by name; give one mask picture")
+        name = Path(photo).stem
+        named = sorted(self.path.glob(f"{escape(name)}.*"))
+        found = [path for path in named if path.suffix.lower() in READABLE]
+        if not found:
+            raise UserError(f"{self.path} has no mask for {photo}; add {name}.png")
+        return found[0]
+
+
+def cover(mask: Grey, size: tuple[int, int], feather: float) -> NDArray[np.float32]:
+    """How much of each pixel is stylised: (H, W, 1) in [0, 1].
+
+    The mask is stretched over the photo and its edges are blurred by a Gaussian, so that nearly
+    all of a hard edge's fading lies within `feather` pixels on either side.
+
+    Args:
+        size: height and width of the photo. feather: in pixels, two standard deviations.
+    """
+    height, width = size
+    stretched = Image.fromarray(mask).resize((width, height), Image.Resampling.BILINEAR)
+    faded = stretched.filter(ImageFilter.GaussianBlur(feather / 2))
+    return np.asarray(faded, dtype=np.float32)[..., None] / np.float32(255)
+
+
+def compose(photo: Bytes, layers: Sequence[tuple[Bytes, NDArray[np.float32]]]) -> Bytes:
+    """The photo under stylised pictures, each with its cover.
+
+    Where covers add up to more than 1 they share the pixel by weight; where they add up to less,
+    the photo shows through.
+
+    Args:
+        photo, and each picture: uint8 (H, W, 3). covers: (H, W, 1) in [0, 1].
+    """
+    covers = np.sum([cover for _, cover in layers], axis=0)
+    crowd = np.maximum(covers, 1)
+    mixed = (1 - covers / crowd) * to_floats(photo)
+    for picture, cover in layers:
+        mixed += cover / crowd * to_floats(picture)
+    return to_bytes(np.clip(mixed, 0, 1))
