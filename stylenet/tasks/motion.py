@@ -66,7 +66,7 @@ class Moving:
 class Motion:
     """Draws how photos move: shift, zoom, turn and a smooth bend at once.
 
-    reach: the most that a pixel moves from one frame to the next, as a share of the picture's
+    reach: about the most that a pixel moves from one frame to the next, as a share of the picture's
         side; how far each does is drawn log-uniformly, so that slow motions are as likely.
     noise: standard deviation of each frame's noise, of [0, 1].
     brightness: standard deviation of each frame's factor on brightness.
