@@ -133,7 +133,7 @@ def judge_clips(
         task = progress.add_task("", total=len(clips) * len(subjects))
         for make in clips:
             clip = make()
-            pictures = [strip(clip.frames)]
+            pictures = [strip(clip, clip.frames)]
             for subject, compared, found in zip(subjects, styles, rows, strict=True):
                 picture, judged = benchmark.judged(subject, clip, compared)
                 pictures.append(picture)

@@ -14,7 +14,9 @@ from stylenet.evaluation.robustness import NOISE
 from stylenet.evaluation.stability import warp_error
 from stylenet.evaluation.subjects import Subject
 from stylenet.images import Bytes
+from stylenet.losses.temporal import warp
 from stylenet.memory import out_of_memory_names
+from stylenet.tensors import to_bytes, to_tensor
 
 _CONTRAST = 4
 """Of the strip that shows how neighbouring frames differ."""
@@ -44,7 +46,7 @@ class VideoBenchmark:
             | {"warp": warp}
             for style in styles
         ]
-        return strip(results), rows
+        return strip(clip, results), rows
 
     def _loss(self, clip: Clip, results: Sequence[Bytes], style: Input) -> dict[str, float]:
         """The mean over the first frame, the middle one and the last."""
@@ -59,11 +61,19 @@ class VideoBenchmark:
         return mean(terms)
 
 
-def strip(frames: Sequence[Bytes]) -> Bytes:
-    """Two neighbouring frames, and their difference about grey, four times as strong."""
+def strip(clip: Clip, frames: Sequence[Bytes]) -> Bytes:
+    """Two neighbouring frames, and how they differ once the first is warped to the second.
+
+    The difference is shown about grey, four times as strong.
+
+    Args:
+        frames: those of `clip`, or their results.
+    """
     middle = len(frames) // 2
     first, second = frames[middle - 1], frames[middle]
-    difference = (second.astype(np.float32) - first) * _CONTRAST + 128
+    known = clip.flow(middle, middle - 1)
+    moved = to_bytes(warp(to_tensor(first), known[0])) if known else first
+    difference = (second.astype(np.float32) - moved) * _CONTRAST + 128
     return np.concatenate([first, second, np.clip(difference, 0, 255).astype(np.uint8)], 1)
 
 

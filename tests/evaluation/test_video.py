@@ -144,8 +144,12 @@ def test_a_net_that_keeps_half_of_what_was_is_told_from_one_that_does_nothing():
     assert len(pictures) == 3
 
 
-def test_a_strip_shows_two_frames_and_how_they_differ():
-    frames = [np.full((8, 9, 3), level, np.uint8) for level in (9, 100, 110, 9)]
-    shown = strip(frames)
-    assert shown.shape == (8, 27, 3)
-    assert [shown[0, x, 0] for x in (0, 9, 18)] == [100, 110, 128 + 40]
+def test_a_strip_shows_two_frames_and_how_they_differ_but_for_the_motion():
+    clip = film(PHOTO, "pan")
+    shown = strip(clip, clip.frames)
+    assert shown.shape == (SIDE, 3 * SIDE, 3)
+    assert np.array_equal(shown[:, SIDE : 2 * SIDE], clip.frames[FRAMES // 2])
+    inside = shown[4:-4, 2 * SIDE + 4 : -4].astype(float) - 128
+    assert np.abs(inside).mean() < 8  # two levels, four times as strong
+    pulse = [np.full((SIDE, SIDE, 3), 100 + 10 * (time % 2), np.uint8) for time in range(FRAMES)]
+    assert (strip(clip, pulse)[:, 2 * SIDE :] == 128 - 40).all()
