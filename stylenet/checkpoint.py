@@ -13,6 +13,8 @@ from torch import nn
 
 from stylenet.errors import UserError
 from stylenet.images import write_atomically
+from stylenet.nets.johnson import TransformerNet
+from stylenet.nets.video import frame_recipe, grown
 
 MODEL_FILE = "model.pt"
 """The model's name in a run folder."""
@@ -73,7 +75,8 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
     Args:
         recipe: the config that built `net`.
         init: ``embedded``, which leaves a net of another shape as it is; a run folder or a model
-            file of the same recipe; or None, to start from random weights.
+            file of the same recipe, or for a net for clips of the per-frame net alike; or None, to
+            start from random weights.
 
     Returns:
         What training starts from, for the record.
@@ -85,11 +88,14 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
         return "random weights"
     file = EMBEDDED if init == "embedded" else Path(init)
     model = load_model(file)
-    if model.config["net"] != recipe:
+    weights = model.net.state_dict()
+    if model.config["net"] == frame_recipe(recipe) and isinstance(net, TransformerNet):
+        weights = grown(weights, net)
+    elif model.config["net"] != recipe:
         if init == "embedded":
             return "random weights, as the embedded ones are for another net"
         raise UserError(f"init={init} is another net ({model.config['net']}); use init=null")
-    net.load_state_dict(model.net.state_dict())
+    net.load_state_dict(weights)
     return f"{init}, a net trained on {model.config['style_picture']['credit']}"
 
 

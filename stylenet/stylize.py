@@ -1,4 +1,4 @@
-"""Stylise photos, or folders of them, with a trained model."""
+"""Stylise photos, or folders of them, a clip, or what a webcam sees, with a trained model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeR
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_picture
 from stylenet.memory import limit_memory
+from stylenet.runtime.clips import ClipNet, ClipStylizer, per_frame
 from stylenet.runtime.model import open_model
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.runtime.regions import FEATHER, Mask
-from stylenet.runtime.stylizer import Net, RegionalStylizer, Stylizer, at_work
+from stylenet.runtime.stylizer import Net, RegionalStylizer, Stylizer, at_work, clip_at_work
 from stylenet.runtime.tiles import SIDE, Report
 from stylenet.runtime.video import SUFFIXES, stylize_clip
+from stylenet.runtime.webcam import stylize_webcam
 from stylenet.targets import plan_targets
 
 AnyStylizer = Stylizer | RegionalStylizer
@@ -96,10 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    clip = options.photos[0] if options.photos[0].suffix.lower() in SUFFIXES else None
-    if clip and len(options.photos) > 1:
-        raise UserError(f"{clip} is a clip; give clips one by one")
-    targets = {} if clip else plan_targets(options.photos, options.out)
+    clip = _clip(options)
+    targets = {} if clip or options.webcam else plan_targets(options.photos, options.out)
     progress = _progress()
     masks = _masks(options)
     postprocess = Postprocess(
@@ -109,17 +110,31 @@ def _run(options: argparse.Namespace) -> int:
         preserve_color=options.preserve_color,
         strength=options.strength,
     )
-    nets, devices = zip(
-        *(_open(path, options.device, options.tile, _Tiles(progress)) for path in options.model),
-        strict=True,
-    )
-    stylizers = [Stylizer(net, options.size, postprocess, options.stroke_scale) for net in nets]
+    models = [_open(path, options.device, options.tile, _Tiles(progress)) for path in options.model]
+    stylizers = [
+        Stylizer(model.net, options.size, postprocess, options.stroke_scale) for model in models
+    ]
     stylizer = RegionalStylizer(stylizers, masks, options.feather) if masks else stylizers[0]
-    with nullcontext() if "cuda" in devices else limit_memory(), progress:
-        if clip:
-            return _stylize_clip(stylizer, clip, options, progress)
+    on_cpu = all(model.device == "cpu" for model in models)
+    with limit_memory() if on_cpu else nullcontext(), progress:
+        if clip or options.webcam:
+            alone = ClipStylizer(models[0].clip, options.size, postprocess)
+            still = masks or options.stroke_scale != 1
+            frames = _frame_by_frame(stylizer, models) if still else alone
+            return _stylize_frames(frames, clip, options, progress)
         failed = stylize_all(stylizer, targets, options.out, progress)
     return (1 if len(targets) > 1 else 2) if failed else 0
+
+
+def _clip(options: argparse.Namespace) -> Path | None:
+    """The one clip, if it is one that is to be stylised."""
+    photos: list[Path] = options.photos
+    if bool(photos) == bool(options.webcam):
+        raise UserError("give photos, folders or a clip; or else --webcam")
+    clips = [path for path in photos[:1] if path.suffix.lower() in SUFFIXES]
+    if clips and len(photos) > 1:
+        raise UserError(f"{clips[0]} is a clip; give clips one by one")
+    return clips[0] if clips else None
 
 
 def _masks(options: argparse.Namespace) -> list[Mask]:
@@ -139,38 +154,58 @@ def _masks(options: argparse.Namespace) -> list[Mask]:
     return masks
 
 
-def _stylize_clip(
-    stylizer: AnyStylizer,
-    clip: Path,
-    options: argparse.Namespace,
-    progress: Progress,
+def _frame_by_frame(stylizer: AnyStylizer, models: Sequence[_Opened]) -> ClipStylizer:
+    """A clip as so many photos, for what is done to photos alone.
+
+    Raises:
+        UserError: a net that looks beyond a frame.
+    """
+    if any(model.clip.recurrent or model.clip.around for model in models):
+        options = "--mask, --keep and --stroke-scale"
+        raise UserError(f"{options} on a clip are for per-frame nets; leave them out")
+    return ClipStylizer(per_frame(lambda rgb: stylizer(rgb).rgb), stylizer.size)
+
+
+def _stylize_frames(
+    stylizer: ClipStylizer, clip: Path | None, options: argparse.Namespace, progress: Progress
 ) -> int:
     start, task = time.perf_counter(), progress.add_task("")
-    job = {name: str(value) for name, value in vars(options).items() if name != "photos"}
-    job["changed"] = str(
-        [_changed(path) for path in (*options.model, *options.mask, *options.keep)]
-    )
 
-    def report(done: int, total: int) -> None:
+    def report(done: int, total: int = 0) -> None:
         progress.update(task, completed=done, total=total or None)
 
-    count = stylize_clip(clip, Path(options.out), lambda rgb: stylizer(rgb).rgb, job, report)
+    out = Path(options.out)
+    if clip:
+        job = {name: str(value) for name, value in vars(options).items() if name != "photos"}
+        changed = [_changed(path) for path in (*options.model, *options.mask, *options.keep)]
+        job["changed"] = str(changed)
+        count = stylize_clip(clip, out, stylizer, job, report)
+    else:
+        count = stylize_webcam(options.webcam, out, stylizer, report)
     seconds = time.perf_counter() - start
     print(f"{count} frames written to {options.out} in {seconds:.1f} s")
     return 0
 
 
-def _open(path: Path, device: str, tile: int | None, report: Report) -> tuple[Net, str]:
-    """A model at work, and where it runs: an exported one, or the net of a run or model file."""
-    if path.suffix == ".onnx":
-        exported = open_model(path, device)
-        if tile is not None and exported.io != "tiles":
-            raise UserError(f"{path} works on whole pictures; export one with --io tiles")
-        return at_work(exported, tile or SIDE, report), exported.device
-    if tile is not None:
-        exported = open_model(_for_tiles(path), device)
-        return at_work(exported, tile, report), exported.device
-    return _trained(path, device)
+@dataclass(frozen=True)
+class _Opened:
+    """A model at work on photos, and on clips, and where it runs."""
+
+    net: Net
+    clip: ClipNet
+    device: str
+
+
+def _open(path: Path, device: str, tile: int | None, report: Report) -> _Opened:
+    """An exported model, or the net of a run or model file."""
+    if path.suffix != ".onnx" and tile is None:
+        return _trained(path, device)
+    exported = open_model(path if path.suffix == ".onnx" else _for_tiles(path), device)
+    if tile is not None and exported.io != "tiles":
+        raise UserError(f"{path} works on whole pictures; export one with --io tiles")
+    net = at_work(exported, tile or SIDE, report)
+    clip = per_frame(net) if exported.io == "tiles" else clip_at_work(exported)
+    return _Opened(net, clip, exported.device)
 
 
 def _changed(path: Path) -> int:
@@ -187,12 +222,12 @@ def _for_tiles(path: Path) -> bytes:
     return to_onnx(load_model(path), "tiles")
 
 
-def _trained(model: Path, device: str) -> tuple[Net, str]:
-    """The net of a run or model file, and where it runs."""
+def _trained(model: Path, device: str) -> _Opened:
+    """The net of a run or model file."""
     import torch  # exported models do without, and start sooner
 
     from stylenet.checkpoint import load_model
-    from stylenet.tensors import apply_net
+    from stylenet.tensors import apply_net, clip_net
 
     has_gpu = torch.cuda.is_available()
     if device == "cuda" and not has_gpu:
@@ -200,7 +235,7 @@ def _trained(model: Path, device: str) -> tuple[Net, str]:
     if device == "auto":
         device = "cuda" if has_gpu else "cpu"
     net = load_model(model).net.to(device).to(memory_format=torch.channels_last)
-    return partial(apply_net, net), device
+    return _Opened(partial(apply_net, net), clip_net(net), device)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -211,7 +246,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     help = "folders are searched; one clip, such as an .mp4, is stylised frame by frame"
-    add("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER", help=help)
+    add("photos", nargs="*", type=Path, metavar="PHOTO_OR_FOLDER", help=help)
+    help = "film instead, until Ctrl-C: a camera's number, or its device, such as /dev/video0"
+    add("--webcam", metavar="CAMERA", help=help)
     help = "a run, its model.pt, or an exported .onnx; more than one with a --mask for each"
     add("--model", required=True, type=Path, action="append", metavar="RUN_OR_FILE", help=help)
     help = (
@@ -244,7 +281,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--sharpen", type=amount, default=0.0, metavar="A", help=help)
     help = (
         "stylise a picture larger than memory allows in squares of N pixels, exactly as the whole;"
-        " some fifteen times slower"
+        " some six times slower"
     )
     add("--tile", type=pixels, metavar="N", help=help)
     help = "where the net runs (default: auto, a GPU if there is one)"

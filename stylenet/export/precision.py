@@ -13,7 +13,7 @@ from stylenet.export.drift import MOST, loss_drift
 from stylenet.export.equalise import equalised
 from stylenet.export.half import Half
 from stylenet.export.int8 import CALIBRATOR, FLOAT_CONVS, quantised
-from stylenet.export.onnx import to_onnx
+from stylenet.export.onnx import clip_io, to_onnx
 from stylenet.export.parity import LARGE, LEAST_PSNR, TOLERANCE, Difference, compare, times
 from stylenet.export.photos import SIDE, Photos, photos, square
 from stylenet.runtime.session import Session
@@ -49,8 +49,12 @@ def proven(model: TrainedModel, wanted: Export) -> bytes:
     """The ONNX file's bytes; what was compared is printed.
 
     Raises:
-        UserError: it differs from the net by more than its precision may.
+        UserError: it differs from the net by more than its precision may, or a net for clips is
+            wanted in a form that only per-frame nets have.
     """
+    kind = clip_io(model.net, wanted.io)
+    if kind != wanted.io and (wanted.precision != "fp32" or wanted.for_tensorrt):
+        raise UserError(f"a {kind} net is exported as plain fp32; leave out --precision and --for")
     content, facts = (_int8 if wanted.precision == "int8" else _floats)(model, wanted)
     known = {"precision": wanted.precision, "weights_sha256": weights_sha256(model.net)}
     return add_metadata(content, known | facts)

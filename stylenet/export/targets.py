@@ -54,7 +54,7 @@ def write_repository(out: Path, wanted: Export, make: Make) -> None:
     """A folder for ``tritonserver --model-repository``; for TensorRT, with the script to build.
 
     Raises:
-        UserError: a model for tiles, or a graph against TensorRT's rules.
+        UserError: a model for tiles or for clips, or a graph against TensorRT's rules.
     """
     _check_folder(out)
     if wanted.io == "tiles":
@@ -63,8 +63,10 @@ def write_repository(out: Path, wanted: Export, make: Make) -> None:
     import onnx
 
     properties = onnx.load_from_string(content).metadata_props
-    style = next(entry.value for entry in properties if entry.key == "stylenet.style")
-    served = Served(f"stylenet_{style}", wanted.io, engine=wanted.for_tensorrt)
+    facts = {entry.key.removeprefix("stylenet."): entry.value for entry in properties}
+    if facts["io"] != wanted.io:
+        raise UserError(f"Triton gets per-frame nets; export a {facts['io']} net as a file")
+    served = Served(f"stylenet_{facts['style']}", wanted.io, engine=wanted.for_tensorrt)
     folder = out / served.name
     if wanted.for_tensorrt:
         _check(content)

@@ -22,9 +22,9 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 class Model:
     """An open model.
 
-    session: onnxruntime's. name: for messages. io: ``bytes``, ``float`` or ``tiles``. device:
-    ``cpu`` or ``cuda``. metadata: all that the file says of itself. part: a session for one of its
-    outputs alone.
+    session: onnxruntime's. name: for messages. io: ``bytes``, ``float`` or ``tiles``; ``recurrent``
+    or ``window`` of nets for clips. device: ``cpu`` or ``cuda``. metadata: all that the file says
+    of itself. part: a session for one of its outputs alone.
     """
 
     session: Any

@@ -7,11 +7,14 @@ from torch.nn.functional import conv2d
 
 from stylenet.errors import UserError
 from stylenet.nets.johnson import TransformerNet, binomial
+from stylenet.nets.video import RecurrentNet, WindowNet
 
 NETS = {
     "instance": lambda: TransformerNet(width=0.25),
     "batch": lambda: TransformerNet(width=0.25, norm="batch"),
     "published": lambda: TransformerNet(width=0.25, upsampling="nearest", skips=False),
+    "recurrent": lambda: RecurrentNet(width=0.25),
+    "window": lambda: WindowNet(width=0.25),
 }
 
 
