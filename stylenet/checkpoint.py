@@ -14,6 +14,7 @@ from torch import nn
 from stylenet.errors import UserError
 from stylenet.images import write_atomically
 from stylenet.nets.johnson import TransformerNet
+from stylenet.nets.twoway import TwoWay
 from stylenet.nets.video import frame_recipe, grown
 
 MODEL_FILE = "model.pt"
@@ -69,14 +70,28 @@ def load_model(path: Path) -> TrainedModel:
     return TrainedModel(net.eval(), config)
 
 
+def one_way(model: TrainedModel, direction: str) -> TrainedModel:
+    """Of a model that goes ``forth`` and ``back``, the one; a model of one way goes forth.
+
+    Raises:
+        UserError: back is asked of a model of one way.
+    """
+    if isinstance(model.net, TwoWay):
+        net = model.net.get_submodule(direction)
+        return TrainedModel(net, model.config | {"net": model.config["net"][direction]})
+    if direction != "forth":
+        raise UserError(f"--direction {direction}: the model goes one way only; leave it out")
+    return model
+
+
 def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
     """Give `net` trained weights to start from.
 
     Args:
         recipe: the config that built `net`.
         init: ``embedded``, which leaves a net of another shape as it is; a run folder or a model
-            file of the same recipe, or for a net for clips of the per-frame net alike; or None, to
-            start from random weights.
+            file of the same recipe, but for attention that is new, or for a net for clips of the
+            per-frame net alike; or None, to start from random weights.
 
     Returns:
         What training starts from, for the record.
@@ -88,15 +103,24 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
         return "random weights"
     file = EMBEDDED if init == "embedded" else Path(init)
     model = load_model(file)
-    weights = model.net.state_dict()
-    if model.config["net"] == frame_recipe(recipe) and isinstance(net, TransformerNet):
-        weights = grown(weights, net)
-    elif model.config["net"] != recipe:
-        if init == "embedded":
+    trained, weights = model.config["net"], model.net.state_dict()
+    if not _goes_on(trained, recipe):
+        if isinstance(net, TransformerNet) and _goes_on(trained, frame_recipe(recipe)):
+            weights = grown(weights, net)
+        elif init == "embedded":
             return "random weights, as the embedded ones are for another net"
-        raise UserError(f"init={init} is another net ({model.config['net']}); use init=null")
-    net.load_state_dict(weights)
+        else:
+            raise UserError(f"init={init} is another net ({trained}); use init=null")
+    net.load_state_dict(weights, strict=False)  # new attention stays as it is
     return f"{init}, a net trained on {model.config['style_picture']['credit']}"
+
+
+def _goes_on(trained: dict[str, Any], recipe: dict[str, Any]) -> bool:
+    """Whether a net of `recipe` can start from one of `trained`: the same, or with attention added.
+
+    Recipes older than attention do not name it.
+    """
+    return recipe in (trained, trained | {"attention": False}, trained | {"attention": True})
 
 
 def _read(file: Path) -> Any:

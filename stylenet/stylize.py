@@ -110,7 +110,7 @@ def _run(options: argparse.Namespace) -> int:
         preserve_color=options.preserve_color,
         strength=options.strength,
     )
-    models = [_open(path, options.device, options.tile, _Tiles(progress)) for path in options.model]
+    models = [_open(path, options, _Tiles(progress)) for path in options.model]
     stylizers = [
         Stylizer(model.net, options.size, postprocess, options.stroke_scale) for model in models
     ]
@@ -196,11 +196,15 @@ class _Opened:
     device: str
 
 
-def _open(path: Path, device: str, tile: int | None, report: Report) -> _Opened:
+def _open(path: Path, options: argparse.Namespace, report: Report) -> _Opened:
     """An exported model, or the net of a run or model file."""
-    if path.suffix != ".onnx" and tile is None:
-        return _trained(path, device)
-    exported = open_model(path if path.suffix == ".onnx" else _for_tiles(path), device)
+    device, tile, direction = options.device, options.tile, options.direction
+    is_exported = path.suffix == ".onnx"
+    if not is_exported and tile is None:
+        return _trained(path, direction, device)
+    if is_exported and direction != "forth":
+        raise UserError(f"{path} goes one way only; export the other with --direction")
+    exported = open_model(path if is_exported else _for_tiles(path, direction), device)
     if tile is not None and exported.io != "tiles":
         raise UserError(f"{path} works on whole pictures; export one with --io tiles")
     net = at_work(exported, tile or SIDE, report)
@@ -214,19 +218,20 @@ def _changed(path: Path) -> int:
     return file.stat().st_mtime_ns
 
 
-def _for_tiles(path: Path) -> bytes:
+def _for_tiles(path: Path, direction: str) -> bytes:
     """The net of a run or model file, exported for tiles."""
-    from stylenet.checkpoint import load_model  # with torch, which exported models do without
+    # With torch, which exported models do without.
+    from stylenet.checkpoint import load_model, one_way
     from stylenet.export.onnx import to_onnx
 
-    return to_onnx(load_model(path), "tiles")
+    return to_onnx(one_way(load_model(path), direction), "tiles")
 
 
-def _trained(model: Path, device: str) -> _Opened:
+def _trained(model: Path, direction: str, device: str) -> _Opened:
     """The net of a run or model file."""
     import torch  # exported models do without, and start sooner
 
-    from stylenet.checkpoint import load_model
+    from stylenet.checkpoint import load_model, one_way
     from stylenet.tensors import apply_net, clip_net
 
     has_gpu = torch.cuda.is_available()
@@ -234,7 +239,7 @@ def _trained(model: Path, device: str) -> _Opened:
         raise UserError("--device cuda: no GPU found; use --device cpu")
     if device == "auto":
         device = "cuda" if has_gpu else "cpu"
-    net = load_model(model).net.to(device).to(memory_format=torch.channels_last)
+    net = one_way(load_model(model), direction).net.to(device).to(memory_format=torch.channels_last)
     return _Opened(partial(apply_net, net), clip_net(net), device)
 
 
@@ -284,6 +289,8 @@ def _parser() -> argparse.ArgumentParser:
         " some six times slower"
     )
     add("--tile", type=pixels, metavar="N", help=help)
+    help = "of a run that learnt both: photo to painting, or back (default: forth)"
+    add("--direction", choices=("forth", "back"), default="forth", help=help)
     help = "where the net runs (default: auto, a GPU if there is one)"
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help=help)
     return parser

@@ -54,7 +54,8 @@ def train(cfg: DictConfig) -> bool:
         )
     config["style_picture"] = style.note() if style else task.style_note()
     config["measured"] = task.measured()
-    config["started_from"] = start_from(task.net, config["net"], config["init"])
+    trained = config["task"]["net"]  # the chosen net, or what a task makes of it
+    config["started_from"] = start_from(task.net, trained, config["init"])
     checkpoint = _checkpoint(config, run)
     if trainer.is_global_zero:
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
@@ -65,7 +66,7 @@ def train(cfg: DictConfig) -> bool:
     finished = bool(trainer.global_step >= trainer.max_steps)
     if finished and trainer.is_global_zero:
         write_result(run, task.unseen_terms(data.validation_photos()))
-        save_model(run / MODEL_FILE, task.net, config)
+        save_model(run / MODEL_FILE, task.net, config | {"net": trained})
     for logger in trainer.loggers:
         if isinstance(logger, Wandb):
             logger.end(run / MODEL_FILE if finished else None)

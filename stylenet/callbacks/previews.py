@@ -12,7 +12,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 
 from stylenet.images import Picture, write_picture
-from stylenet.tensors import apply_net
+from stylenet.tasks.base import Task
 
 Bytes = NDArray[np.uint8]
 
@@ -53,12 +53,16 @@ class Previews(Callback):
             _log_picture(trainer, picture)
             _log_table(trainer, self.rows)
 
-    def _sheet(self, trainer: Trainer, pl_module: LightningModule) -> Bytes:
+    def _sheet(self, trainer: Trainer, task: LightningModule) -> Bytes:
+        assert isinstance(task, Task)
         photos = trainer.datamodule.validation_photos()  # type: ignore[attr-defined]
-        pairs = [(photo, stylize(pl_module, photo)) for _, photo in photos]
-        for (name, _), pair in zip(photos, pairs, strict=True):
+        training = task.training
+        task.eval()
+        shown = task.previews(photos)
+        task.train(training)
+        for name, *pair in shown:
             self.rows.append([trainer.global_step, name, *(_fit(p, self.height) for p in pair)])
-        return sheet(pl_module.style, pairs, self.height)  # type: ignore[arg-type]
+        return sheet(task.style, [(before, after) for _, before, after in shown], self.height)
 
 
 def _done(trainer: Trainer) -> bool:
@@ -86,15 +90,6 @@ def _log_picture(trainer: Trainer, picture: Bytes) -> None:
             logger.log_image("preview", [Image.fromarray(picture)], step=trainer.global_step)
         else:
             logger.experiment.add_image("preview", picture, trainer.global_step, dataformats="HWC")
-
-
-def stylize(module: LightningModule, rgb: Bytes) -> Bytes:
-    """Run the net on one photo, uint8 (H, W, 3) → the same; its training mode is restored."""
-    training = module.training
-    module.eval()
-    stylized = apply_net(module, rgb)
-    module.train(training)
-    return stylized
 
 
 def sheet(style: Bytes, pairs: list[tuple[Bytes, Bytes]], height: int) -> Bytes:

@@ -66,7 +66,7 @@ class TrainingProgress(Callback):
         batch_idx: int,
     ) -> None:
         """Advance; the terms are read off the device only as often as the loggers do."""
-        self.images += len(batch) * trainer.world_size
+        self.images += batch.shape[:-3].numel() * trainer.world_size
         for name, value in loss_terms(trainer).items():
             mean = self.means.get(name, value)
             self.means[name] = mean * self.smoothing + value * (1 - self.smoothing)

@@ -61,6 +61,19 @@ class CropBatches(Batches):
         return self.crop(self.photos[chosen], position)
 
 
+class PairedBatches(Batches):
+    """Batches of two streams that have nothing in common but the shape: (2, B, 3, size, size)."""
+
+    def __init__(self, first: Batches, second: Batches) -> None:
+        super().__init__(first.rank, first.world)
+        self.first = first
+        self.second = second
+
+    def __iter__(self) -> Iterator[Tensor]:
+        self.first.start = self.second.start = self.start
+        return map(torch.stack, zip(self.first, self.second, strict=False))
+
+
 class BatchLoader(DataLoader[Tensor]):
     """Iterates `batches` from where training stands, which `batches_done` tells.
 

@@ -10,7 +10,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stylenet.data.batches import BatchLoader, CropBatches
+from stylenet.data.batches import Batches, BatchLoader, CropBatches, PairedBatches
 from stylenet.data.cache import PhotoCache, open_cache
 from stylenet.data.crops import RandomCrop
 from stylenet.data.decode import shrink
@@ -41,6 +41,8 @@ class PhotoDataModule(LightningDataModule):
     workers: processes that prepare batches; their number does not change the stream. A streamed
         source uses one at most.
     jitter: strength of the colour jitter, see `RandomCrop`.
+    paintings: a second set, or the path of a folder of it, for tasks that learn from two: every
+        batch of crops then has one of it beside, in its own colours.
 
     Nothing is read or decoded before `prepare_data`.
 
@@ -58,14 +60,15 @@ class PhotoDataModule(LightningDataModule):
         cache_side: int | None = None,
         workers: int = 0,
         jitter: float = 0.1,
+        paintings: PhotoSource | str | None = None,
     ) -> None:
         super().__init__()
-        if isinstance(validation, str):
-            validation = FolderPhotos(validation)
+        validation = as_source(validation)
         if isinstance(source, FolderPhotos) and isinstance(validation, FolderPhotos):
             source = replace(source, without=validation.path)
         self.source = source
         self.validation = validation
+        self.paintings = None if paintings is None else as_source(paintings)
         self.cache_side = round(size * _ZOOM) if cache_side is None else cache_side
         self.batch_size = batch_size
         self.workers = workers
@@ -81,6 +84,8 @@ class PhotoDataModule(LightningDataModule):
             self.source.photos.rows()
         elif self.photos.skipped:
             _log.warning(self.photos.skipped_line())
+        if self.painting_cache and self.painting_cache.skipped:
+            _log.warning(self.painting_cache.skipped_line())
 
     @cached_property
     def photos(self) -> PhotoCache:
@@ -89,22 +94,39 @@ class PhotoDataModule(LightningDataModule):
             raise TypeError("a streamed source has no cache")
         return open_cache(self.source, self.cache_side)
 
+    @cached_property
+    def painting_cache(self) -> PhotoCache | None:
+        """The decoded paintings, where there are some."""
+        return None if self.paintings is None else open_cache(self.paintings, self.cache_side)
+
     def train_dataloader(self) -> DataLoader[Tensor]:
         """Endless batches: float32 RGB in [0, 1], (batch_size, 3, size, size).
+
+        With paintings, (2, batch_size, 3, size, size): a batch of photographs, then one of them.
 
         They start where the trainer stands, so that a resumed run sees the batches that the
         interrupted one would have seen.
         """
-        rank, world = (
-            (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        )
+        batches, workers = self._photo_batches(), self.workers
         if isinstance(self.source, HubStream):
-            stream = StreamBatches(
-                self.source, self.crop, self.cache_side, self.batch_size, rank, world
-            )
-            return BatchLoader(stream, min(self.workers, 1), self._batches_done)
-        crops = CropBatches(self.photos, self.crop, self.batch_size, rank, world)
-        return BatchLoader(crops, self.workers, self._batches_done)
+            workers = min(workers, 1)
+        if self.painting_cache:
+            batches = PairedBatches(batches, self._painting_batches(self.painting_cache))
+        return BatchLoader(batches, workers, self._batches_done)
+
+    def _photo_batches(self) -> Batches:
+        size, place = self.batch_size, self._place()
+        if isinstance(self.source, HubStream):
+            return StreamBatches(self.source, self.crop, self.cache_side, size, *place)
+        return CropBatches(self.photos, self.crop, size, *place)
+
+    def _painting_batches(self, paintings: PhotoCache) -> Batches:
+        crop = replace(self.crop, jitter=0.0, seed=self.crop.seed + 1)  # colours are style, too
+        return CropBatches(paintings, crop, self.batch_size, *self._place())
+
+    def _place(self) -> tuple[int, int]:
+        """The number of this process, and of how many."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def validation_photos(self) -> list[tuple[str, Bytes]]:
         """Up to six held-out photographs, spread evenly over the set: (name, uint8 (H, W, 3)).
@@ -159,6 +181,11 @@ class PhotoDataModule(LightningDataModule):
             raise UserError(f"data.seed={self.crop.seed} is negative; give 0 or more")
         if not 0 <= self.crop.jitter < 1:
             raise UserError(f"data.jitter={self.crop.jitter} is out of range; give 0 up to below 1")
+
+
+def as_source(pictures: PhotoSource | str) -> PhotoSource:
+    """A set of pictures as it is, or that of a folder."""
+    return FolderPhotos(pictures) if isinstance(pictures, str) else pictures
 
 
 def _preview(rgb: Bytes) -> Bytes:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from stylenet.checkpoint import load_model
+from stylenet.checkpoint import load_model, one_way
 from stylenet.errors import exit_on_user_error
 from stylenet.export.precision import Export, proven
 from stylenet.export.targets import write_engine, write_onnx, write_repository
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             photos=options.photos,
         )
         wanted.check()
-        model = load_model(options.model)
+        model = one_way(load_model(options.model), options.direction)
         TARGETS[options.target](options.out, wanted, lambda: proven(model, wanted))
 
 
@@ -46,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--for", dest="platform", choices=("cpu", "tensorrt"), default="cpu", help=help)
     help = "photos to calibrate int8 on (default: embedded ones)"
     add("--photos", metavar="FOLDER", help=help)
+    help = "of a run that learnt both: photo to painting, or back (default: forth)"
+    add("--direction", choices=("forth", "back"), default="forth", help=help)
     help = (
         "tensorrt: a folder with the graph, a build script and, where TensorRT is installed, the "
         "engine; triton: a model repository of NVIDIA Triton (default: onnx, a file)"

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from hydra.utils import instantiate
 
+from stylenet.errors import UserError
 from stylenet.images import Bytes
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.tensors import resize_shorter_side, to_tensor
@@ -30,8 +31,10 @@ def loss_drift(
         config: of the training. photos: uint8 (H, W, 3) each.
 
     Raises:
-        UserError: the style picture or the VGG weights cannot be had.
+        UserError: the style picture or the VGG weights cannot be had, or the loss is another one.
     """
+    if "vgg" not in config["task"]:
+        raise UserError("it was not trained with a perceptual loss")
     loss: PerceptualLoss = instantiate(config["loss"], **config.get("measured", {}))
     vgg: VGG = instantiate(config["task"]["vgg"])(loss.layers)
     picture = instantiate(config["style"]).picture().rgb

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from stylenet.errors import UserError
+from stylenet.nets.attention import SelfAttention
 from stylenet.nets.blocks import InstanceNorm
 
 
@@ -35,10 +37,15 @@ class Tiled(nn.Module):
 
     channels: those of each norm, in the order they run in. alignment: pixels; the net gives the
     same on a tile as on the whole only where the tile starts at a multiple of it.
+
+    Raises:
+        UserError: a net that looks further than any halo.
     """
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
+        if any(isinstance(module, SelfAttention) for module in net.modules()):
+            raise UserError("a net with attention works on whole pictures; not in tiles")
         self.net = copy.deepcopy(net)
         norms, strides = _norms_as_they_run(self.net)
         self.channels = [norm.num_features for norm in norms]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from stylenet.errors import UserError
+from stylenet.nets.attention import SelfAttention
 from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, Norm, Residual
 
 CENTRE = 0.5
@@ -44,6 +45,8 @@ class TransformerNet(nn.Module):
         upsampling: ``smooth``, or ``nearest`` as published, to see the hatching.
         skips: convolve half- and full-size features from the way down beside the upsampled ones;
             False as published.
+        attention: let the quarter-size features look at far parts of the picture; False as
+            published.
 
     Raises:
         UserError: an unknown norm or upsampling, or a width that leaves no channel.
@@ -65,6 +68,7 @@ class TransformerNet(nn.Module):
         norm: str = "instance",
         upsampling: str = "smooth",
         skips: bool = True,
+        attention: bool = False,
     ) -> None:
         super().__init__()
         if upsampling not in UPSAMPLINGS:
@@ -88,6 +92,8 @@ class TransformerNet(nn.Module):
         self.up1 = ConvNormReLU(high + mid * skips, mid, 3, make_norm)
         self.up2 = ConvNormReLU(mid + low * skips, low, 3, make_norm)
         self.head = Conv(low, 3, 9, bias=True)
+        # Last, so that the others are drawn the same with and without it.
+        self.attention = SelfAttention(high) if attention else nn.Identity()
 
     def forward(self, image: Tensor) -> Tensor:
         """Stylise `image`: (B, 3, H, W) in [0, 1], any H, W ≥ 32 → the same shape, unclamped."""
@@ -100,7 +106,8 @@ class TransformerNet(nn.Module):
 
     def painted(self, full: Tensor, half: Tensor) -> Tensor:
         """From the first features, (B, 32, H, W) and (B, 64, ⌈H/2⌉, ⌈W/2⌉), to the result."""
-        quarter = self.residuals(self.down2(self.shrinkable(half)))  # (B, 128, ⌈H/4⌉, ⌈W/4⌉)
+        quarter = self.down2(self.shrinkable(half))  # (B, 128, ⌈H/4⌉, ⌈W/4⌉)
+        quarter = self.attention(self.residuals(quarter))
         x = self.up1(self._upsample(self.smooth(quarter), half))
         x = self.up2(self._upsample(x, full))
         out: Tensor = self.head(x) * CONTRAST + CENTRE

@@ -13,9 +13,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from stylenet.tensors import apply_net
+
 
 class Task(LightningModule, ABC):
-    """A net that learns. Checkpoints hold the net alone: what is frozen is rebuilt from its source.
+    """A net that learns. Checkpoints hold what learns: what is frozen is rebuilt from its source.
+
+    kept: beginnings of the names of what checkpoints hold.
 
     Args:
         net: image → image, (B, 3, H, W) in [0, 1].
@@ -23,6 +27,8 @@ class Task(LightningModule, ABC):
         optimizer: makes the optimiser for the net's parameters.
         schedule: makes the per-step schedule, called with ``(optimizer, steps=…)``.
     """
+
+    kept: tuple[str, ...] = ("net.",)
 
     def __init__(
         self,
@@ -58,6 +64,16 @@ class Task(LightningModule, ABC):
         """
         raise NotImplementedError
 
+    def previews(
+        self, photos: Iterable[tuple[str, NDArray[uint8]]]
+    ) -> list[tuple[str, NDArray[uint8], NDArray[uint8]]]:
+        """What preview sheets show: names, pictures before and after, uint8 (H, W, 3) each.
+
+        Args:
+            photos: names and pictures that it never trained on.
+        """
+        return [(name, rgb, apply_net(self.net, rgb)) for name, rgb in photos]
+
     def measured(self) -> dict[str, float]:
         """What the task itself chose of the config group ``loss``, by key."""
         return {}
@@ -71,6 +87,6 @@ class Task(LightningModule, ABC):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the net's weights only."""
+        """Leave out what is frozen."""
         weights = checkpoint["state_dict"]
-        checkpoint["state_dict"] = {k: v for k, v in weights.items() if k.startswith("net.")}
+        checkpoint["state_dict"] = {k: v for k, v in weights.items() if k.startswith(self.kept)}

@@ -19,3 +19,9 @@ def warmup_cosine(optimizer: Optimizer, steps: int, warmup: int) -> LambdaLR:
         return rise * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
 
     return LambdaLR(optimizer, factor)
+
+
+def constant_linear(optimizer: Optimizer, steps: int) -> LambdaLR:
+    """Constant for the first half of `steps`, then down to 0 along a line (Zhu et al. 2017,
+    section 7.1)."""
+    return LambdaLR(optimizer, lambda step: min(1.0, 2 * (1 - min(step / steps, 1.0))))

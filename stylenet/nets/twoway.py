@@ -1,0 +1,23 @@
+"""Two nets in one: from one kind of picture to another, and back."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class TwoWay(nn.Module):
+    """A net for each direction; called as a net, it is the one that goes forth.
+
+    Args:
+        forth: image → image, (B, 3, H, W) in [0, 1]. back: the other way.
+    """
+
+    def __init__(self, forth: nn.Module, back: nn.Module) -> None:
+        super().__init__()
+        self.forth = forth
+        self.back = back
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] → the same shape."""
+        out: Tensor = self.forth(image)
+        return out

@@ -1,0 +1,198 @@
+"""Two collections, unpaired: photos learn to look like paintings, and paintings like photos."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from numpy import uint8
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from stylenet.data.module import as_source
+from stylenet.data.source import PhotoSource
+from stylenet.errors import UserError
+from stylenet.losses.adversarial import (
+    REAL,
+    CycleLoss,
+    absolute_error,
+    critic_error,
+    least_squares,
+)
+from stylenet.nets.patchgan import PatchGAN
+from stylenet.nets.twoway import TwoWay
+from stylenet.tasks.base import Task
+from stylenet.tasks.pool import ImagePool
+from stylenet.tensors import apply_net, resize_shorter_side, to_tensor
+
+SIDE = 256
+"""Shorter side in pixels of the paintings on the sheet, and of unseen photos."""
+
+SHOWN = 3
+"""Paintings on the sheet."""
+
+
+class CycleGAN(Task):
+    """Zhu et al. 2017: a generator for each direction, and a critic for each kind of picture.
+
+    A step is a batch, in which generators and critics take one step each. The order does not
+    matter: the generators are judged by the critics from before it, and the critics judge pictures
+    of the generators from before it.
+
+    Args:
+        net: forth from photo to painting, and back.
+        critic: makes a critic; there are two, for paintings and for photos.
+        loss: the weights of the generators' terms.
+        paintings: the second collection, or the path of a folder of it.
+        pool: earlier results, of each kind, that a critic may be shown in the place of new ones.
+        optimizer: makes the optimiser of the generators, and that of the critics.
+        schedule: makes the per-step schedule of each, called with ``(optimizer, steps=…)``.
+
+    Raises:
+        UserError: there are no paintings.
+    """
+
+    net: TwoWay
+    kept = ("net.", "critics.", "pools.")
+
+    def __init__(
+        self,
+        net: TwoWay,
+        critic: Callable[[], PatchGAN],
+        loss: CycleLoss,
+        paintings: PhotoSource | str | None,
+        pool: int,
+        optimizer: Callable[..., Optimizer],
+        schedule: Callable[..., LRScheduler],
+    ) -> None:
+        if paintings is None:
+            raise UserError(
+                "task=cyclegan learns from paintings; add data.paintings=FOLDER or "
+                "+data/paintings=wikiart"
+            )
+        self.paintings = as_source(paintings)
+        self.shown = [(name, resize_shorter_side(rgb, SIDE)) for name, rgb in _few(self.paintings)]
+        super().__init__(
+            net.to(memory_format=torch.channels_last), self.shown[0][1], optimizer, schedule
+        )
+        self.critics = nn.ModuleDict({"forth": critic(), "back": critic()})
+        self.critics.to(memory_format=torch.channels_last)
+        self.pools = nn.ModuleDict({"forth": ImagePool(pool), "back": ImagePool(pool)})
+        self.critics_optimizer = optimizer(self.critics.parameters())
+        self.loss = loss
+        self.automatic_optimization = False
+
+    def style_note(self) -> dict[str, str]:
+        """The collection of paintings; the sum is that of its fingerprint."""
+        key = self.paintings.key()
+        return {
+            **{"name": "cyclegan", "origin": "collection"},
+            "sha256": hashlib.sha256(key.encode()).hexdigest(),
+            "credit": f"the paintings of {self.paintings.title}",
+        }
+
+    def configure_optimizers(self) -> Any:
+        """Generators and critics, with a schedule each over the trainer's whole length."""
+        optimizers = [self.optimizer, self.critics_optimizer]
+        steps = self.trainer.max_steps
+        return optimizers, [self.make_schedule(each, steps=steps) for each in optimizers]
+
+    def training_step(self, batch: Tensor, _: int) -> None:
+        """One batch of photos and paintings, (2, B, 3, H, W); logs every term."""
+        real = {"back": batch[0], "forth": batch[1]}  # by the direction that makes its kind
+        made = {"forth": self.net.forth(batch[0]), "back": self.net.back(batch[1])}
+        generators, critics = self.optimizers()  # type: ignore[attr-defined]
+        self.critics.requires_grad_(False)
+        terms = self.generator_terms(real, made)
+        total = self.loss.total(terms)
+        self._take(generators, total.mean())
+        self.critics.requires_grad_(True)
+        terms["critic"] = self.critic_term(real, made)
+        # Lightning counts a step for each of its own; a batch is to count as one.
+        self._take(critics.optimizer, terms["critic"].mean())
+        for schedule in self.lr_schedulers():  # type: ignore[union-attr]
+            schedule.step()
+        means = {name: term.detach().mean() for name, term in {**terms, "total": total}.items()}
+        self.log_dict({f"loss/{name}": mean for name, mean in means.items()})
+
+    def generator_terms(
+        self, real: dict[str, Tensor], made: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """What the generators make small, unweighted: each (B,).
+
+        ``forth`` and ``back`` are the critics' opinions; ``cycle`` and ``identity`` are sums over
+        both directions.
+
+        Args:
+            real: by the direction that makes such pictures, (B, 3, H, W) in [0, 1].
+            made: by the direction that made them, out of the other real ones.
+        """
+        forth, back = self.net.forth, self.net.back
+        paintings, photos = real["forth"], real["back"]
+        return {
+            "forth": least_squares(self.critics["forth"](made["forth"]), REAL),
+            "back": least_squares(self.critics["back"](made["back"]), REAL),
+            "cycle": absolute_error(back(made["forth"]), photos)
+            + absolute_error(forth(made["back"]), paintings),
+            "identity": absolute_error(forth(paintings), paintings)
+            + absolute_error(back(photos), photos),
+        }
+
+    def critic_term(self, real: dict[str, Tensor], made: dict[str, Tensor]) -> Tensor:
+        """What the critics make small, the sum of both: (B,)."""
+        errors = [
+            critic_error(critic(real[way]), critic(self.pools[way](made[way])))
+            for way, critic in self.critics.items()
+        ]
+        return torch.stack(errors).sum(0)
+
+    def _take(self, optimizer: Any, objective: Tensor) -> None:
+        """One step of `optimizer` down the scalar `objective`."""
+        optimizer.zero_grad()
+        self.manual_backward(objective)
+        optimizer.step()
+
+    @torch.no_grad()
+    def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
+        """The mean critic's opinion and cycle error of photos made paintings, and their total.
+
+        Args:
+            photos: names and pictures, uint8 (H, W, 3); shrunk to a shorter side of `SIDE` pixels.
+        """
+        self.eval()
+        rows = []
+        for _, rgb in photos:
+            photo = to_tensor(resize_shorter_side(rgb, SIDE)).to(self.device)
+            painted = self.net.forth(photo).clamp(0, 1)
+            terms = {
+                "forth": least_squares(self.critics["forth"](painted), REAL),
+                "cycle": absolute_error(self.net.back(painted), photo),
+            }
+            rows.append({**terms, "total": self.loss.total(terms)})
+        return {name: sum(row[name].item() for row in rows) / len(rows) for name in rows[0]}
+
+    def previews(
+        self, photos: Iterable[tuple[str, NDArray[uint8]]]
+    ) -> list[tuple[str, NDArray[uint8], NDArray[uint8]]]:
+        """Photos and the paintings they become, then paintings and the photos they become."""
+        back = [(name, rgb, apply_net(self.net.back, rgb)) for name, rgb in self.shown]
+        return super().previews(photos) + back
+
+
+def _few(source: PhotoSource) -> list[tuple[str, NDArray[uint8]]]:
+    """The first pictures of a collection that can be read: names and uint8 (H, W, 3)."""
+    found: list[tuple[str, NDArray[uint8]]] = []
+    for photo in source.listing().photos:
+        try:
+            found.append((photo.name, photo.decode().rgb))
+        except UserError:  # told of, and counted, when the collection is prepared
+            continue
+        if len(found) == SHOWN:
+            return found
+    if not found:
+        raise UserError(f"{source.title} holds no painting that can be used; give other paintings")
+    return found
