@@ -61,6 +61,23 @@ class CropBatches(Batches):
         return self.crop(self.photos[chosen], position)
 
 
+class PairBatches(Batches):
+    """A batch of each of two streams beside each other: (B, 2, 3, size, size)."""
+
+    def __init__(self, first: Batches, second: Batches) -> None:
+        super().__init__(first.rank, first.world)
+        self.first = first
+        self.second = second
+
+    def __iter__(self) -> Iterator[Tensor]:
+        self.first.start = self.second.start = self.start
+        return map(_beside, self.first, self.second)
+
+
+def _beside(first: Tensor, second: Tensor) -> Tensor:
+    return torch.stack([first, second], 1)
+
+
 class BatchLoader(DataLoader[Tensor]):
     """Iterates `batches` from where training stands, which `batches_done` tells.
 

@@ -10,19 +10,21 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stylenet.data.batches import BatchLoader, CropBatches
+from stylenet.data.batches import Batches, BatchLoader, CropBatches, PairBatches
 from stylenet.data.cache import PhotoCache, open_cache
 from stylenet.data.crops import RandomCrop
 from stylenet.data.decode import shrink
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.source import PhotoSource
 from stylenet.data.stream import HubStream, StreamBatches
+from stylenet.data.styles import style_pictures
 from stylenet.errors import UserError
 from stylenet.images import Bytes
 
 _log = logging.getLogger(__name__)
 
 _ZOOM = 1.25  # cached side / crop side: some choice of scale, at 1.6 times the disk of none
+_STYLE_ZOOM = 2
 _PREVIEWS = 6  # validation photographs
 _PREVIEW_SIDE = 512  # pixels, the longer side
 
@@ -41,6 +43,9 @@ class PhotoDataModule(LightningDataModule):
     workers: processes that prepare batches; their number does not change the stream. A streamed
         source uses one at most.
     jitter: strength of the colour jitter, see `RandomCrop`.
+    styles: style pictures that go along with the photographs, as `style_pictures` takes them; None
+        for photographs alone. They are cached at a shorter side of twice `size`, so that strokes
+        are seen at several scales, and jittered like the photographs.
 
     Nothing is read or decoded before `prepare_data`.
 
@@ -58,6 +63,7 @@ class PhotoDataModule(LightningDataModule):
         cache_side: int | None = None,
         workers: int = 0,
         jitter: float = 0.1,
+        styles: PhotoSource | str | None = None,
     ) -> None:
         super().__init__()
         if isinstance(validation, str):
@@ -70,6 +76,8 @@ class PhotoDataModule(LightningDataModule):
         self.batch_size = batch_size
         self.workers = workers
         self.crop = RandomCrop(size, jitter, seed)
+        self.styles = None if styles is None else style_pictures(styles)
+        self.style_crop = RandomCrop(size, jitter, seed + 1)  # an order of their own
         self._check()
 
     def prepare_data(self) -> None:
@@ -81,6 +89,8 @@ class PhotoDataModule(LightningDataModule):
             self.source.photos.rows()
         elif self.photos.skipped:
             _log.warning(self.photos.skipped_line())
+        if self.styles and self.paintings.skipped:
+            _log.warning(self.paintings.skipped_line())
 
     @cached_property
     def photos(self) -> PhotoCache:
@@ -89,8 +99,16 @@ class PhotoDataModule(LightningDataModule):
             raise TypeError("a streamed source has no cache")
         return open_cache(self.source, self.cache_side)
 
+    @cached_property
+    def paintings(self) -> PhotoCache:
+        """The decoded style pictures."""
+        assert self.styles
+        return open_cache(self.styles, round(self.crop.size * _STYLE_ZOOM))
+
     def train_dataloader(self) -> DataLoader[Tensor]:
         """Endless batches: float32 RGB in [0, 1], (batch_size, 3, size, size).
+
+        With style pictures (batch_size, 2, 3, size, size): a photograph, then a style picture.
 
         They start where the trainer stands, so that a resumed run sees the batches that the
         interrupted one would have seen.
@@ -98,13 +116,19 @@ class PhotoDataModule(LightningDataModule):
         rank, world = (
             (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         )
+        batches: Batches
+        workers = self.workers
         if isinstance(self.source, HubStream):
-            stream = StreamBatches(
+            workers = min(self.workers, 1)
+            batches = StreamBatches(
                 self.source, self.crop, self.cache_side, self.batch_size, rank, world
             )
-            return BatchLoader(stream, min(self.workers, 1), self._batches_done)
-        crops = CropBatches(self.photos, self.crop, self.batch_size, rank, world)
-        return BatchLoader(crops, self.workers, self._batches_done)
+        else:
+            batches = CropBatches(self.photos, self.crop, self.batch_size, rank, world)
+        if self.styles:
+            styles = CropBatches(self.paintings, self.style_crop, self.batch_size, rank, world)
+            batches = PairBatches(batches, styles)
+        return BatchLoader(batches, workers, self._batches_done)
 
     def validation_photos(self) -> list[tuple[str, Bytes]]:
         """Up to six held-out photographs, spread evenly over the set: (name, uint8 (H, W, 3)).
