@@ -25,7 +25,8 @@ STAGES = ((256,), (256, 256, 256, 128), (128, 64), (64,))
 class Decoder(nn.Module):
     """relu4_1 → image: 3x3 convolutions and ReLUs under reflection padding, three doublings.
 
-    There are no norms, which would take away the very statistics that a style is here. Doubling is
+    There are no norms, which would take away the very statistics that a style is here; so weights
+    start at a scale that keeps variance through ReLUs (He et al. 2015, equation 10). Doubling is
     bilinear, behind a [1 2 1]/4 on all but the half size, as `TransformerNet` does to leave no
     hatching.
 
@@ -49,6 +50,10 @@ class Decoder(nn.Module):
                 channels = round(width * wide)
             self.stages.append(nn.Sequential(*layers))
         self.head = Conv(channels, 3, 3, bias=True)
+        for module in self.modules():
+            if isinstance(module, Conv) and module.bias is not None:
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.zeros_(module.bias)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, 512, h, w) → (B, 3, 8 h, 8 w), unclamped; h and w at least 4."""
