@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -16,13 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeR
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_picture
 from stylenet.memory import limit_memory
-from stylenet.runtime.model import open_model
+from stylenet.opening import Mix, open_net
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.runtime.regions import FEATHER, Mask
-from stylenet.runtime.stylizer import Net, RegionalStylizer, Stylizer, at_work
-from stylenet.runtime.tiles import SIDE, Report
+from stylenet.runtime.stylizer import RegionalStylizer, Stylizer
 from stylenet.runtime.video import SUFFIXES, stylize_clip
+from stylenet.styles import split_share
 from stylenet.targets import plan_targets
 
 AnyStylizer = Stylizer | RegionalStylizer
@@ -102,6 +101,7 @@ def _run(options: argparse.Namespace) -> int:
     targets = {} if clip else plan_targets(options.photos, options.out)
     progress = _progress()
     masks = _masks(options)
+    mix = Mix(options.style, options.alpha)
     postprocess = Postprocess(
         bilateral=options.bilateral,
         stretch=options.stretch,
@@ -110,7 +110,10 @@ def _run(options: argparse.Namespace) -> int:
         strength=options.strength,
     )
     nets, devices = zip(
-        *(_open(path, options.device, options.tile, _Tiles(progress)) for path in options.model),
+        *(
+            open_net(path, options.device, options.tile, mix, _Tiles(progress))
+            for path in options.model
+        ),
         strict=True,
     )
     stylizers = [Stylizer(net, options.size, postprocess, options.stroke_scale) for net in nets]
@@ -147,8 +150,9 @@ def _stylize_clip(
 ) -> int:
     start, task = time.perf_counter(), progress.add_task("")
     job = {name: str(value) for name, value in vars(options).items() if name != "photos"}
+    styles = [path for path, _ in options.style]
     job["changed"] = str(
-        [_changed(path) for path in (*options.model, *options.mask, *options.keep)]
+        [_changed(path) for path in (*options.model, *options.mask, *options.keep, *styles)]
     )
 
     def report(done: int, total: int) -> None:
@@ -160,47 +164,10 @@ def _stylize_clip(
     return 0
 
 
-def _open(path: Path, device: str, tile: int | None, report: Report) -> tuple[Net, str]:
-    """A model at work, and where it runs: an exported one, or the net of a run or model file."""
-    if path.suffix == ".onnx":
-        exported = open_model(path, device)
-        if tile is not None and exported.io != "tiles":
-            raise UserError(f"{path} works on whole pictures; export one with --io tiles")
-        return at_work(exported, tile or SIDE, report), exported.device
-    if tile is not None:
-        exported = open_model(_for_tiles(path), device)
-        return at_work(exported, tile, report), exported.device
-    return _trained(path, device)
-
-
 def _changed(path: Path) -> int:
     """When a model, or a mask, was written last."""
     file = path / "model.pt" if (path / "model.pt").is_file() else path
     return file.stat().st_mtime_ns
-
-
-def _for_tiles(path: Path) -> bytes:
-    """The net of a run or model file, exported for tiles."""
-    from stylenet.checkpoint import load_model  # with torch, which exported models do without
-    from stylenet.export.onnx import to_onnx
-
-    return to_onnx(load_model(path), "tiles")
-
-
-def _trained(model: Path, device: str) -> tuple[Net, str]:
-    """The net of a run or model file, and where it runs."""
-    import torch  # exported models do without, and start sooner
-
-    from stylenet.checkpoint import load_model
-    from stylenet.tensors import apply_net
-
-    has_gpu = torch.cuda.is_available()
-    if device == "cuda" and not has_gpu:
-        raise UserError("--device cuda: no GPU found; use --device cpu")
-    if device == "auto":
-        device = "cuda" if has_gpu else "cpu"
-    net = load_model(model).net.to(device).to(memory_format=torch.channels_last)
-    return partial(apply_net, net), device
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -214,6 +181,13 @@ def _parser() -> argparse.ArgumentParser:
     add("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER", help=help)
     help = "a run, its model.pt, or an exported .onnx; more than one with a --mask for each"
     add("--model", required=True, type=Path, action="append", metavar="RUN_OR_FILE", help=help)
+    help = (
+        "a picture whose style a model of task=arbitrary takes; may be given several times, with"
+        " :SHARE, which are mixed"
+    )
+    add("--style", type=style, action="append", default=[], metavar="PICTURE", help=help)
+    help = "of --style, from 0, the photo's own look, to 1 (default: 1)"
+    add("--alpha", type=share, default=1.0, metavar="A", help=help)
     help = (
         "a picture file for one photo, a clip for a clip, or a folder, which mirrors those searched"
     )
@@ -271,6 +245,14 @@ def share(text: str) -> float:
     if not 0 <= float(text) <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return float(text)
+
+
+def style(text: str) -> tuple[Path, float]:
+    """``PICTURE`` or ``PICTURE:SHARE``, of the command line."""
+    name, share = split_share(text)
+    if not share > 0:
+        raise argparse.ArgumentTypeError(f"{text} has no share; give one above 0")
+    return Path(name), share
 
 
 def scale(text: str) -> float:

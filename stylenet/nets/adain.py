@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from stylenet.nets.arbitrary import ArbitraryNet, Features, mean_and_deviation, normalized
-from stylenet.nets.decoder import CHANNELS
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
@@ -16,7 +13,8 @@ LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 class AdaIN(ArbitraryNet):
     """Frozen VGG-19 to relu4_1, whose channels take the style's statistics; a decoder.
 
-    A code is (B, 1024): the means of relu4_1's channels, then their deviations.
+    A code is (B, 1024): the means of relu4_1's channels, then their deviations. The net is linear
+    in it up to the decoder, so the mean of codes, weighted, is a mixture of styles (equation 15).
 
     Args:
         width: factor on the decoder's channels.
@@ -24,7 +22,6 @@ class AdaIN(ArbitraryNet):
     """
 
     TRANSFERRED = ("relu4_1",)
-    code_shape = (2 * CHANNELS,)
     has_strength = True
 
     def __init__(self, width: float = 1.0, weights: str = "caffe") -> None:
@@ -39,12 +36,6 @@ class AdaIN(ArbitraryNet):
         photo = features["relu4_1"].float()  # (B, 512, h, w)
         styled = adain(photo, code)
         return styled if strength is None else photo.lerp(styled, strength.view(-1, 1, 1, 1))
-
-    @staticmethod
-    def mixed(codes: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
-        """The mean weighted by the shares; as AdaIN is linear in the code, this is equation 15."""
-        weighted = [share * code for share, code in zip(shares, codes, strict=True)]
-        return sum(weighted[1:], start=weighted[0])
 
 
 def adain(features: Tensor, code: Tensor) -> Tensor:

@@ -34,9 +34,6 @@ class ArbitraryNet(nn.Module, ABC):
     TRANSFERRED: ClassVar[tuple[str, ...]]
     """The layers that a style is transferred at."""
 
-    code_shape: ClassVar[tuple[int | str, ...]]
-    """Of a style's code, but for the batch axis; a name stands for any number."""
-
     has_strength: ClassVar[bool]
     """Whether an export takes the strength of the style."""
 
@@ -77,10 +74,28 @@ class ArbitraryNet(nn.Module, ABC):
     def transfer(self, features: Features, code: Tensor, strength: Tensor | None = None) -> Tensor:
         """The photo's features at `TRANSFERRED` in the style → (B, 512, h, w) for the decoder."""
 
-    @staticmethod
-    @abstractmethod
-    def mixed(codes: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
-        """One code of several styles, each with its share; shares add up to 1."""
+
+class Styled(nn.Module):
+    """A net with its style fixed: image → image, (B, 3, H, W) in [0, 1], like any other.
+
+    Args:
+        code: of the style, (1, …). strength: from 0 to 1.
+    """
+
+    def __init__(self, net: ArbitraryNet, code: Tensor, strength: float = 1.0) -> None:
+        super().__init__()
+        self.net = net
+        self.strength = strength
+        self.register_buffer("code", code)
+
+    def forward(self, photo: Tensor) -> Tensor:
+        """Stylise; the result has the same shape, unclamped."""
+        code = self.get_buffer("code")
+        codes = code.expand(len(photo), *code.shape[1:])
+        full = self.strength == 1  # and then needs no mixing
+        strength = None if full else photo.new_full((len(photo),), self.strength)
+        stylized: Tensor = self.net(photo, codes, strength)
+        return stylized
 
 
 def constant(module: nn.Module) -> nn.Module:

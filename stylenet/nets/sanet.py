@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import log
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention
@@ -46,14 +43,16 @@ class Attention(nn.Module):
         query = self.query(normalized(photo).flatten(2).mT)  # (B, h w, 512)
         key = self.key(normalized(style).mT)  # (B, T, 512)
         found = attended(query, key, self.value(style.mT), weight)
-        return photo + self.out(found).mT.unflatten(2, photo.shape[2:])
+        moved: Tensor = self.out(found).mT.unflatten(2, photo.shape[2:])
+        return photo + moved
 
 
 class SANet(ArbitraryNet):
     """Attention at relu4_1 and relu5_1, summed, and a decoder (section 3.2).
 
     A code is (B, 1025, T), a column for each place of relu4_1: its 512 channels, those of relu5_1
-    there, and a weight, 0 for a single style. Several styles are the places of all of them.
+    there, and a weight, 0 for a single style. Several styles are the places of all of them, each
+    with the logarithm of its share for a weight: softmax takes that as so many times the place.
 
     Args:
         width: factor on the decoder's channels.
@@ -61,7 +60,6 @@ class SANet(ArbitraryNet):
     """
 
     TRANSFERRED = ("relu4_1", "relu5_1")
-    code_shape = (2 * CHANNELS + 1, "T")
     has_strength = False  # it would cost attention of the photo to itself, each time
 
     def __init__(self, width: float = 1.0, weights: str = "caffe") -> None:
@@ -96,15 +94,6 @@ class SANet(ArbitraryNet):
         merged: Tensor = self.merge(fine + deep) * SCALE
         return merged.float()
 
-    @staticmethod
-    def mixed(codes: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
-        """The places of all styles side by side; each style's count by its share in all."""
-        weighted = []
-        for code, share in zip(codes, shares, strict=True):
-            weight = torch.full_like(code[:, -1:], log(share / code.shape[2]))
-            weighted.append(torch.cat([code[:, :-1], weight], 1))
-        return torch.cat(weighted, 2)
-
 
 def scaled(features: Features) -> tuple[Tensor, Tensor]:
     """relu4_1 and relu5_1 of (B, 512, …), in float32, of like magnitude."""
@@ -125,6 +114,6 @@ def attended(query: Tensor, key: Tensor, value: Tensor, weight: Tensor) -> Tenso
         return scaled_dot_product_attention(query, key, value, attn_mask=bias)
     blocks = [
         scaled_dot_product_attention(block, key, value, attn_mask=bias)
-        for block in query.split(QUERIES, 1)
+        for block in torch.split(query, QUERIES, 1)
     ]
     return torch.cat(blocks, 1)

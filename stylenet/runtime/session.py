@@ -27,7 +27,7 @@ class Session:
         device, threads: as in `open_model`.
 
     Raises:
-        UserError: as `open_model`, or a model for tiles.
+        UserError: as `open_model`, a model for tiles, or one that takes any style.
     """
 
     def __init__(
@@ -36,6 +36,8 @@ class Session:
         self.model = model if isinstance(model, Model) else open_model(model, device, threads)
         if self.model.io not in ("bytes", "float"):
             raise UserError(f"{self.model.name} works on {self.model.io}, not on whole pictures")
+        if self.model.takes_style and type(self) is Session:
+            raise UserError(f"{self.model.name} takes any style; give one, with --style PICTURE")
 
     def __call__(self, rgb: Bytes) -> Bytes:
         """Stylise one picture, uint8 (H, W, 3) → the same."""
@@ -78,8 +80,11 @@ class Session:
         options = onnxruntime.RunOptions()
         if image.size > 3 * _ARENA_PIXELS:
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        stylized: NDArray[Any] = self.model.session.run(None, {"image": image}, options)[0]
+        stylized: NDArray[Any] = self.model.session.run(None, self._inputs(image), options)[0]
         return stylized
+
+    def _inputs(self, image: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        return {"image": image}
 
 
 def check_pictures(rgb: Bytes) -> None:

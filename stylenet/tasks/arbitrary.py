@@ -14,13 +14,11 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from stylenet.data.styles import style_pictures
 from stylenet.losses.arbitrary import ArbitraryLoss
-from stylenet.nets.arbitrary import ArbitraryNet, Features, padded
+from stylenet.nets.arbitrary import ArbitraryNet, Features, Styled, padded
+from stylenet.runtime.codes import fitted
 from stylenet.styles import Style
 from stylenet.tasks.base import Task
 from stylenet.tensors import resize_shorter_side, to_tensor
-
-STYLE_SIDE = 256
-"""Shorter side of a style picture, in pixels, for its code."""
 
 UNSEEN_SIDE = 256
 
@@ -58,8 +56,8 @@ class ArbitraryTask(Task):
 
     def forward(self, photo: Tensor) -> Tensor:
         """Stylise as the previews show: (B, 3, H, W) in [0, 1] → the same shape, unclamped."""
-        code = self.net.code(self._preview().to(photo))
-        return self.net(photo, code.expand(len(photo), *code.shape[1:]))
+        stylized: Tensor = Styled(self.net, self.net.code(self._preview().to(photo)))(photo)
+        return stylized
 
     def terms(self, photo: Tensor, style: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms of each photo in the style beside it, each (B,).
@@ -73,7 +71,7 @@ class ArbitraryTask(Task):
         moved = self.net.transfer(source, self.net.code_of(target))
         stylized = self.net.decoder(moved)
         content = source if self.loss.normalize else {**source, "relu4_1": moved}
-        terms = self.loss(self.net.encode(stylized), content, target)
+        terms: dict[str, Tensor] = self.loss(self.net.encode(stylized), content, target)
         if self.loss.has_identity:
             own, same = self._identity(photo, source), self._identity(style, target)
             terms |= {name: own[name] + same[name] for name in own}
@@ -117,7 +115,7 @@ class ArbitraryTask(Task):
         return total.log().mean()
 
     def _preview(self) -> Tensor:
-        return to_tensor(resize_shorter_side(self.style, STYLE_SIDE))
+        return to_tensor(fitted(self.style))
 
     def _identity(self, image: Tensor, features: Features) -> dict[str, Tensor]:
         result = self.net.decoder(self.net.transfer(features, self.net.code_of(features)))
