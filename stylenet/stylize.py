@@ -7,8 +7,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -17,15 +15,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeR
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_picture
 from stylenet.memory import limit_memory
-from stylenet.runtime.clips import ClipNet, ClipStylizer, per_frame
-from stylenet.runtime.model import open_model
+from stylenet.opening import Mix, Opened, Wanted, open_to_stylize
+from stylenet.runtime.clips import ClipStylizer, per_frame
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.runtime.regions import FEATHER, Mask
-from stylenet.runtime.stylizer import Net, RegionalStylizer, Stylizer, at_work, clip_at_work
-from stylenet.runtime.tiles import SIDE, Report
+from stylenet.runtime.stylizer import RegionalStylizer, Stylizer
 from stylenet.runtime.video import SUFFIXES, stylize_clip
 from stylenet.runtime.webcam import stylize_webcam
+from stylenet.styles import split_share
 from stylenet.targets import plan_targets
 
 AnyStylizer = Stylizer | RegionalStylizer
@@ -103,6 +101,7 @@ def _run(options: argparse.Namespace) -> int:
     targets = {} if clip or options.webcam else plan_targets(options.photos, options.out)
     progress = _progress()
     masks = _masks(options)
+    mix = Mix(options.style, options.alpha)
     postprocess = Postprocess(
         bilateral=options.bilateral,
         stretch=options.stretch,
@@ -110,7 +109,8 @@ def _run(options: argparse.Namespace) -> int:
         preserve_color=options.preserve_color,
         strength=options.strength,
     )
-    models = [_open(path, options, _Tiles(progress)) for path in options.model]
+    wanted = Wanted(options.device, options.tile, options.direction, mix)
+    models = [open_to_stylize(path, wanted, _Tiles(progress)) for path in options.model]
     stylizers = [
         Stylizer(model.net, options.size, postprocess, options.stroke_scale) for model in models
     ]
@@ -154,7 +154,7 @@ def _masks(options: argparse.Namespace) -> list[Mask]:
     return masks
 
 
-def _frame_by_frame(stylizer: AnyStylizer, models: Sequence[_Opened]) -> ClipStylizer:
+def _frame_by_frame(stylizer: AnyStylizer, models: Sequence[Opened]) -> ClipStylizer:
     """A clip as so many photos, for what is done to photos alone.
 
     Raises:
@@ -177,8 +177,9 @@ def _stylize_frames(
     out = Path(options.out)
     if clip:
         job = {name: str(value) for name, value in vars(options).items() if name != "photos"}
-        changed = [_changed(path) for path in (*options.model, *options.mask, *options.keep)]
-        job["changed"] = str(changed)
+        styles = [path for path, _ in options.style]
+        files = (*options.model, *options.mask, *options.keep, *styles)
+        job["changed"] = str([_changed(path) for path in files])
         count = stylize_clip(clip, out, stylizer, job, report)
     else:
         count = stylize_webcam(options.webcam, out, stylizer, report)
@@ -187,60 +188,10 @@ def _stylize_frames(
     return 0
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """A model at work on photos, and on clips, and where it runs."""
-
-    net: Net
-    clip: ClipNet
-    device: str
-
-
-def _open(path: Path, options: argparse.Namespace, report: Report) -> _Opened:
-    """An exported model, or the net of a run or model file."""
-    device, tile, direction = options.device, options.tile, options.direction
-    is_exported = path.suffix == ".onnx"
-    if not is_exported and tile is None:
-        return _trained(path, direction, device)
-    if is_exported and direction != "forth":
-        raise UserError(f"{path} goes one way only; export the other with --direction")
-    exported = open_model(path if is_exported else _for_tiles(path, direction), device)
-    if tile is not None and exported.io != "tiles":
-        raise UserError(f"{path} works on whole pictures; export one with --io tiles")
-    net = at_work(exported, tile or SIDE, report)
-    clip = per_frame(net) if exported.io == "tiles" else clip_at_work(exported)
-    return _Opened(net, clip, exported.device)
-
-
 def _changed(path: Path) -> int:
     """When a model, or a mask, was written last."""
     file = path / "model.pt" if (path / "model.pt").is_file() else path
     return file.stat().st_mtime_ns
-
-
-def _for_tiles(path: Path, direction: str) -> bytes:
-    """The net of a run or model file, exported for tiles."""
-    # With torch, which exported models do without.
-    from stylenet.checkpoint import load_model, one_way
-    from stylenet.export.onnx import to_onnx
-
-    return to_onnx(one_way(load_model(path), direction), "tiles")
-
-
-def _trained(model: Path, direction: str, device: str) -> _Opened:
-    """The net of a run or model file."""
-    import torch  # exported models do without, and start sooner
-
-    from stylenet.checkpoint import load_model, one_way
-    from stylenet.tensors import apply_net, clip_net
-
-    has_gpu = torch.cuda.is_available()
-    if device == "cuda" and not has_gpu:
-        raise UserError("--device cuda: no GPU found; use --device cpu")
-    if device == "auto":
-        device = "cuda" if has_gpu else "cpu"
-    net = one_way(load_model(model), direction).net.to(device).to(memory_format=torch.channels_last)
-    return _Opened(partial(apply_net, net), clip_net(net), device)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -256,6 +207,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--webcam", metavar="CAMERA", help=help)
     help = "a run, its model.pt, or an exported .onnx; more than one with a --mask for each"
     add("--model", required=True, type=Path, action="append", metavar="RUN_OR_FILE", help=help)
+    help = (
+        "a picture whose style a model of task=arbitrary takes; may be given several times, with"
+        " :SHARE, which are mixed"
+    )
+    add("--style", type=style, action="append", default=[], metavar="PICTURE", help=help)
+    help = "of --style, from 0, the photo's own look, to 1 (default: 1)"
+    add("--alpha", type=share, default=1.0, metavar="A", help=help)
     help = (
         "a picture file for one photo, a clip for a clip, or a folder, which mirrors those searched"
     )
@@ -315,6 +273,14 @@ def share(text: str) -> float:
     if not 0 <= float(text) <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return float(text)
+
+
+def style(text: str) -> tuple[Path, float]:
+    """``PICTURE`` or ``PICTURE:SHARE``, of the command line."""
+    name, share = split_share(text)
+    if not share > 0:
+        raise argparse.ArgumentTypeError(f"{text} has no share; give one above 0")
+    return Path(name), share
 
 
 def scale(text: str) -> float:

@@ -34,6 +34,16 @@ class Model:
     metadata: dict[str, str]
     part: Callable[[str], Any]
 
+    @property
+    def inputs(self) -> list[str]:
+        """The names of all that it takes."""
+        return [each.name for each in self.session.get_inputs()]
+
+    @property
+    def takes_style(self) -> bool:
+        """Whether it takes the code of any style, beside the photo."""
+        return "code" in self.inputs
+
 
 def open_model(
     model: str | Path | bytes, device: str = "auto", threads: int | None = None

@@ -33,7 +33,7 @@ class Session:
         device, threads: as in `open_model`.
 
     Raises:
-        UserError: as `open_model`, or a model for tiles.
+        UserError: as `open_model`, a model for tiles, or one that takes any style.
     """
 
     def __init__(
@@ -42,6 +42,8 @@ class Session:
         self.model = model if isinstance(model, Model) else open_model(model, device, threads)
         if self.model.io not in PICTURES:
             raise UserError(f"{self.model.name} works on {self.model.io}, not on whole pictures")
+        if self.model.takes_style and type(self) is Session:
+            raise UserError(f"{self.model.name} takes any style; give one, with --style PICTURE")
 
     def __call__(self, rgb: Bytes) -> Bytes:
         """Stylise one picture, uint8 (H, W, 3) → the same."""
@@ -108,8 +110,13 @@ class Session:
         options = onnxruntime.RunOptions()
         if max(each.size for each in inputs.values()) > 3 * _ARENA_PIXELS:
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        stylized: NDArray[Any] = self.model.session.run(None, inputs, options)[0]
+        given = {**inputs, **self._style(len(next(iter(inputs.values()))))}
+        stylized: NDArray[Any] = self.model.session.run(None, given, options)[0]
         return stylized
+
+    def _style(self, count: int) -> dict[str, NDArray[Any]]:
+        """What a model of any style is told beside `count` pictures."""
+        return {}
 
 
 def check_pictures(rgb: Bytes) -> None:
