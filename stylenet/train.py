@@ -23,6 +23,7 @@ from stylenet.checkpoint import MODEL_FILE, save_model, start_from
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
 from stylenet.loggers import Wandb
+from stylenet.styles import StylePicture
 from stylenet.sweeps import write_result
 
 KEYS = {
@@ -44,7 +45,7 @@ def train(cfg: DictConfig) -> bool:
     run = Path(config["run"])
     with configs.errors_on_one_line():
         seed_everything(config["seed"], verbose=False)
-        style = instantiate(cfg.style).picture() if "_target_" in cfg.style else None
+        style = _style_picture(cfg)
         task = instantiate(cfg.task)(style=style.rgb) if style else instantiate(cfg.task)
         data = instantiate(cfg.data)
         callbacks = instantiate(cfg.callbacks)
@@ -71,6 +72,17 @@ def train(cfg: DictConfig) -> bool:
         if isinstance(logger, Wandb):
             logger.end(run / MODEL_FILE if finished else None)
     return finished
+
+
+def _style_picture(cfg: DictConfig) -> StylePicture | None:
+    """The picture that the task learns; None for tasks that learn from collections."""
+    has_one, needs_one = "_target_" in cfg.style, cfg.task.get("_partial_", False)
+    if has_one and not needs_one:
+        raise UserError("this task learns from collections, not from a picture; leave out style=")
+    if needs_one and not has_one:
+        raise UserError("style=none: this task learns from a picture; choose a style")
+    picture: StylePicture | None = instantiate(cfg.style).picture() if has_one else None
+    return picture
 
 
 def _checkpoint(config: dict[str, Any], run: Path) -> str | None:

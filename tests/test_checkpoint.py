@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from stylenet.checkpoint import EMBEDDED, load_model, save_model, start_from
+from stylenet.checkpoint import EMBEDDED, load_model, one_way, save_model, start_from
 from stylenet.errors import UserError
 from stylenet.nets.johnson import TransformerNet
+from stylenet.nets.twoway import TwoWay
 
 RECIPE = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.125, "blocks": 1}
 CONFIG = {"net": RECIPE, "style_picture": {"credit": "a drawing"}, "seed": 0}
@@ -122,3 +123,45 @@ def test_the_embedded_net_is_a_sound_one_and_starts_only_nets_of_its_shape():
     again = TransformerNet(**{k: v for k, v in model.config["net"].items() if k != "_target_"})
     assert "embedded" in start_from(again, model.config["net"], "embedded")
     assert same(again, model.net)
+
+
+@pytest.mark.parametrize("attention", [False, True])
+def test_weights_older_than_attention_start_a_net_with_it_where_they_left_off(
+    tmp_path: Path, attention: bool
+):
+    trained = make_net()
+    save_model(tmp_path / "model.pt", trained, CONFIG)
+    net = TransformerNet(width=0.125, blocks=1, attention=attention)
+    start_from(net, RECIPE | {"attention": attention}, str(tmp_path))
+    image = torch.rand(1, 3, 40, 40)
+    assert torch.equal(net.eval()(image), trained.eval()(image))
+
+
+def test_a_net_with_attention_does_not_start_one_without(tmp_path: Path):
+    net = TransformerNet(width=0.125, blocks=1, attention=True)
+    save_model(tmp_path / "model.pt", net, CONFIG | {"net": RECIPE | {"attention": True}})
+    with pytest.raises(UserError, match="another net"):
+        start_from(make_net(), RECIPE, str(tmp_path))
+
+
+def test_of_two_directions_the_one_asked_for_is_taken(tmp_path: Path):
+    recipe = {
+        "_target_": "stylenet.nets.twoway.TwoWay",
+        "forth": RECIPE,
+        "back": RECIPE | {"skips": False},
+    }
+    net = TwoWay(make_net(), TransformerNet(width=0.125, blocks=1, skips=False))
+    save_model(tmp_path / "model.pt", net, CONFIG | {"net": recipe})
+    for direction, part in (("forth", net.forth), ("back", net.back)):
+        model = one_way(load_model(tmp_path), direction)
+        assert same(model.net, part)
+        assert model.config["net"] == recipe[direction]
+        assert model.config["style_picture"] == CONFIG["style_picture"]
+
+
+def test_a_model_of_one_way_has_no_way_back(tmp_path: Path):
+    save_model(tmp_path / "model.pt", make_net(), CONFIG)
+    model = load_model(tmp_path)
+    assert one_way(model, "forth") is model
+    with pytest.raises(UserError, match="--direction back"):
+        one_way(model, "back")

@@ -40,7 +40,12 @@ def test_every_net_builds(choice: str):
 
 
 @pytest.mark.parametrize("choice", choices("loss"))
-def test_every_loss_builds_with_the_layers_it_names(choice: str):
+def test_every_loss_builds(choice: str):
+    assert instantiate(composed(f"loss={choice}").loss).weights
+
+
+@pytest.mark.parametrize("choice", ["default", "gatys", "johnson"])
+def test_perceptual_losses_have_the_layers_they_name(choice: str):
     cfg = composed(f"loss={choice}").loss
     loss = instantiate(cfg)
     assert isinstance(loss, PerceptualLoss)
@@ -54,6 +59,15 @@ def test_the_layer_sets_of_the_papers():
     assert (gatys.content_weight, gatys.style_weight) == (1e5, 1e10)
     assert list(johnson.content_layers) == ["relu2_2"]
     assert list(johnson.style_layers) == ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
+
+
+def test_wikiart_is_a_second_collection():
+    overrides = ["task=cyclegan", "+data/paintings=wikiart", "data.paintings.artist=claude-monet"]
+    config = configs.resolve(composed(*overrides, "trainer.accelerator=cpu"), KEYS)
+    assert config["style"]["name"] == "cyclegan"
+    assert config["data"]["paintings"] == config["task"]["paintings"]
+    paintings = instantiate(composed(*overrides).data).paintings
+    assert paintings.where == {"artist": ["claude-monet"]}
 
 
 @pytest.mark.parametrize("override", ["trainer.max_stepz=3", "stile=wave", "loss.content_wieght=2"])

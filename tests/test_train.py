@@ -43,8 +43,12 @@ def style(tmp_path: Path, picture: np.ndarray) -> str:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:
+    return command(monkeypatch, "style=custom", *SMALL, *overrides)
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:
     """The command line in this process; returns its exit code."""
-    monkeypatch.setattr(sys, "argv", ["stylenet.train", "style=custom", *SMALL, *overrides])
+    monkeypatch.setattr(sys, "argv", ["stylenet.train", *overrides])
     try:
         training.main()
     except SystemExit as end:
@@ -86,14 +90,24 @@ def test_a_run_leaves_everything_and_learns(
     assert (colours != 255).mean() > 0.3
 
 
+SMALL_TASKS = {
+    "cyclegan": [
+        *("trainer=cpu", "net.width=0.05", "task.critic.width=0.05", "data.size=32"),
+        *("data.paintings={folder}", "callbacks.previews.height=48"),
+    ]
+}
+"""Of experiments that are not on the main task: what makes them small."""
+
+
 @pytest.mark.parametrize("name", [path.stem for path in (FOLDER / "experiment").glob("*.yaml")])
 def test_every_experiment_runs(
     name: str, tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch
 ):
     folder = tmp_path / "run"
-    assert (
-        run(monkeypatch, f"experiment={name}", style, f"run={folder}", "trainer.max_steps=2") == 0
-    )
+    small = SMALL_TASKS.get(name, ["style=custom", style, *SMALL])
+    overrides = [override.format(folder=tmp_path) for override in small]
+    experiment = [f"experiment={name}", f"run={folder}", "trainer.max_steps=2"]
+    assert command(monkeypatch, *experiment, *overrides) == 0
     assert (folder / "model.pt").exists()
 
 
@@ -247,6 +261,8 @@ def test_a_damaged_or_lost_state_is_named_on_one_line(
         ("data.size=-3", "size"),
         ("net._target_=stylenet.nets.nothing", "stylenet.nets.nothing"),
         ("style=", "style"),
+        ("style=none", "choose a style"),
+        ("task=cyclegan", "style"),
         ("trainer=gpu", "use trainer=cpu"),
     ],
 )

@@ -49,7 +49,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 class LastCheckpoint(Callback):
     """Keep ``last.ckpt``: weights, optimiser, schedule, step and random state.
 
-    The photos of a step follow from the step alone, so the step is the sampler's whole state.
+    The photos of a step follow from the step alone, so the step is the sampler's whole state. The
+    random state is put back right before the first step, as loaders draw from it when they start.
 
     Args:
         path: the checkpoint file.
@@ -59,6 +60,17 @@ class LastCheckpoint(Callback):
     def __init__(self, path: str, every: int) -> None:
         self.path = Path(path)
         self.every = every
+        self.random_state: dict[str, Any] | None = None
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Put the random state of a resumed run back."""
+        if self.random_state is not None:
+            torch.set_rng_state(self.random_state["cpu"].cpu())
+            if len(self.random_state["cuda"]) == torch.cuda.device_count():
+                torch.cuda.set_rng_state_all([s.cpu() for s in self.random_state["cuda"]])
+            self.random_state = None
 
     def on_train_batch_end(
         self,
@@ -77,7 +89,5 @@ class LastCheckpoint(Callback):
         return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Put the random state back."""
-        torch.set_rng_state(state_dict["cpu"].cpu())
-        if len(state_dict["cuda"]) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all([state.cpu() for state in state_dict["cuda"]])
+        """Keep the random state for the first step."""
+        self.random_state = state_dict

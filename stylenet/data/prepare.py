@@ -23,6 +23,7 @@ from stylenet.data.cache import bad_list, build, cache_file, index_file, write_t
 from stylenet.data.duplicates import find_duplicates
 from stylenet.data.index import Index, append_duplicates, locked, read_index
 from stylenet.data.module import PhotoDataModule
+from stylenet.data.source import PhotoSource
 from stylenet.data.stream import HubStream
 from stylenet.errors import UserError, cannot_write, exit_on_user_error
 from stylenet.train import KEYS
@@ -49,9 +50,9 @@ def data_module(overrides: Sequence[str]) -> PhotoDataModule:
 
 
 def prepare(data: PhotoDataModule) -> None:
-    """Bring the cache of `data` to its end, leave duplicates out and print what is in it.
+    """Bring the caches of `data` to their end, leave duplicates out and print what is in it.
 
-    Beside the cache lie CSV files of the bad pictures, the duplicates and the classes, those of
+    Beside each cache lie CSV files of the bad pictures, the duplicates and the classes, those of
     them that there are.
 
     Raises:
@@ -59,15 +60,21 @@ def prepare(data: PhotoDataModule) -> None:
     """
     if isinstance(data.source, HubStream):
         raise UserError("data.streaming=true uses no cache; leave it out to prepare one")
+    _prepare(data.source, data.cache_side)
+    if data.paintings is not None:
+        _prepare(data.paintings, data.cache_side)
+
+
+def _prepare(source: PhotoSource, side: int) -> None:
     start = time.perf_counter()
-    decoded = build(data.source, data.cache_side)
+    decoded = build(source, side)
     seconds = time.perf_counter() - start
-    cache = cache_file(data.source, data.cache_side)
+    cache = cache_file(source, side)
     index = _without_duplicates(cache)
     good = sum(entry.shape is not None for entry in index.entries)
     print(
-        f"{data.source.title}: {good} of {len(index.entries)} pictures are in {cache}"
-        f" ({index.size / 1e9:.2f} GB, shorter side {data.cache_side})"
+        f"{source.title}: {good} of {len(index.entries)} pictures are in {cache}"
+        f" ({index.size / 1e9:.2f} GB, shorter side {side})"
     )
     if decoded:
         print(f"decoded {decoded} in {seconds:.1f} s, {decoded / seconds:.0f} images/s")

@@ -17,8 +17,8 @@ of all places would grow with its square."""
 class SelfAttention(nn.Module):
     """Every feature adds what it finds on a grid over the whole picture (Zhang et al. 2019, eq. 3).
 
-    The factor gamma in front starts at 0: the block is then the identity, and a net that learnt
-    without it goes on from where it was.
+    The factor gamma in front starts at 0: the block is then the identity, and a net learnt without
+    it goes on from where it was.
 
     Args:
         channels: of the features.

@@ -145,6 +145,8 @@ class Laboratory:
         return Result(stylized, content, style, run.seconds(), picture)
 
     def _picture(self, config: dict[str, Any]) -> StylePicture:
+        if "_target_" not in config["style"]:
+            raise UserError("it learnt from a collection; a report is for styles of one picture")
         key = json.dumps(config["style"], sort_keys=True)
         if key not in self._pictures:
             self._pictures[key] = instantiate(config["style"]).picture()

@@ -89,6 +89,26 @@ def test_the_stream_is_the_same_for_any_number_of_workers(photos, workers):
     assert torch.equal(batches(photos, 7), batches(photos, 7, workers=workers))
 
 
+def test_paintings_come_beside_photographs_in_a_stream_of_their_own(photos, tmp_path, draw):
+    for number in range(3):
+        draw(tmp_path / "paintings" / f"{number}.png", seed=10 + number)
+    both = batches(photos, 6, paintings=str(tmp_path / "paintings"))
+    assert both.shape == (6, 2, 3, 3, 32, 32)
+    assert torch.equal(both[:, 0], batches(photos, 6))
+    assert torch.equal(both, batches(photos, 6, paintings=str(tmp_path / "paintings"), workers=2))
+    drawn = module(tmp_path / "paintings", seed=8, jitter=0).train_dataloader()
+    assert torch.equal(both[:, 1], torch.stack(list(islice(drawn, 6))))
+
+
+def test_a_resumed_run_sees_the_same_pairs(photos, tmp_path, draw):
+    draw(tmp_path / "painting" / "only.png", seed=10)
+    data = module(photos, paintings=str(tmp_path / "painting"))
+    whole = list(islice(data.train_dataloader(), 5))
+    loader = data.train_dataloader()
+    loader._batches_done = lambda: 3
+    assert torch.equal(torch.stack(list(islice(loader, 2))), torch.stack(whole[3:]))
+
+
 def test_the_stream_depends_on_the_seed(photos):
     assert not torch.equal(batches(photos, 1), batches(photos, 1, seed=8))
 

@@ -7,6 +7,8 @@ from torch.nn.functional import conv2d
 
 from stylenet.errors import UserError
 from stylenet.nets.johnson import TransformerNet, binomial
+from stylenet.nets.twoway import TwoWay
+from stylenet.nets.unet import UNet
 from stylenet.nets.video import RecurrentNet, WindowNet
 
 NETS = {
@@ -15,7 +17,15 @@ NETS = {
     "published": lambda: TransformerNet(width=0.25, upsampling="nearest", skips=False),
     "recurrent": lambda: RecurrentNet(width=0.25),
     "window": lambda: WindowNet(width=0.25),
+    "attention": lambda: looking(TransformerNet(width=0.25, attention=True)),
+    "unet": lambda: UNet(width=0.125),
 }
+
+
+def looking(net: TransformerNet) -> TransformerNet:
+    """With attention that has learnt to matter."""
+    nn.init.constant_(net.attention.gamma, 0.5)
+    return net
 
 
 @pytest.fixture(params=NETS)
@@ -72,6 +82,42 @@ def test_instance_norm_forgets_the_photos_contrast_and_batch_norm_does_not():
     assert change("batch") > 0.3
 
 
+def test_the_unet_keeps_brightness_and_contrast():
+    net = UNet(width=0.125).eval()
+    image = torch.rand(1, 3, 48, 48)
+    with torch.no_grad():
+        for other in (image / 2, 0.5 + 0.25 * (image - 0.5)):
+            change = (net(image) - net(other)).norm() / (net(image) - net(image).mean()).norm()
+            assert change > 0.1
+
+
+def test_attention_begins_as_the_identity_and_then_sees_the_whole_picture():
+    torch.manual_seed(0)
+    plain = TransformerNet(width=0.25, blocks=1).eval()
+    torch.manual_seed(0)
+    net = TransformerNet(width=0.25, blocks=1, attention=True).eval()
+    image = torch.rand(1, 3, 256, 48)
+    with torch.no_grad():
+        assert torch.equal(net(image), plain(image))
+
+    def reach(net: TransformerNet) -> float:
+        """How much the top of the features depends on the bottom."""
+        x = torch.rand(1, 32, 64, 12, requires_grad=True)
+        net.attention(x)[:, :, 0].sum().backward()
+        assert x.grad is not None
+        return float(x.grad[:, :, -8:].abs().sum())
+
+    assert reach(net) == 0
+    assert reach(looking(net)) > 0
+
+
+def test_a_net_of_two_ways_goes_forth():
+    net = TwoWay(UNet(width=0.05), UNet(width=0.05)).eval()
+    image = torch.rand(1, 3, 32, 32)
+    assert torch.equal(net(image), net.forth(image))
+    assert not torch.equal(net(image), net.back(image))
+
+
 def test_the_size_of_the_published_net():
     """Johnson's net has 1 679 235 parameters; 1 600 biases go where a norm follows."""
     count = sum(parameter.numel() for parameter in TransformerNet(skips=False).parameters())
@@ -93,3 +139,5 @@ def test_mistakes_are_named():
         TransformerNet(norm="layer")
     with pytest.raises(UserError, match="width"):
         TransformerNet(width=0.001)
+    with pytest.raises(UserError, match="width"):
+        UNet(width=0.001)
