@@ -54,7 +54,7 @@ class Mix:
             raise UserError(f"{model} takes any style; give one with --style PICTURE")
         if takes_style and tile is not None:
             raise UserError(f"{model} takes any style, and whole pictures; leave out --tile")
-        if not takes_style and self != Mix():
+        if not takes_style and (self.styles or self.alpha != 1):
             raise UserError(f"{model} has learnt one style; leave out --style and --alpha")
 
 
