@@ -72,7 +72,8 @@ def test_a_photo_is_a_clip_that_stands_still(folder, kind, clip):
     session = Session(folder / f"{kind}.onnx")
     [first] = clip_at_work(session.model)(clip[:1])
     assert np.array_equal(session(clip[0]), first)
-    assert np.array_equal(session.batch(np.stack(clip[:2]))[0], first)
+    together = session.batch(np.stack(clip[:2]))[0]
+    assert np.abs(together.astype(int) - first).max() <= 1  # sums in another order
 
 
 @pytest.mark.parametrize(
