@@ -261,8 +261,6 @@ def test_a_damaged_or_lost_state_is_named_on_one_line(
         ("data.size=-3", "size"),
         ("net._target_=stylenet.nets.nothing", "stylenet.nets.nothing"),
         ("style=", "style"),
-        ("style=none", "choose a style"),
-        ("task=cyclegan", "style"),
         ("trainer=gpu", "use trainer=cpu"),
     ],
 )
@@ -282,6 +280,13 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert lines[0].startswith("error: ")
     assert named in lines[0]
     assert not (tmp_path / "run" / "model.pt").exists()
+
+
+def test_a_task_that_learns_a_picture_needs_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert command(monkeypatch, "style=none", "style.name=x", f"run={tmp_path}", "trainer=cpu") == 2
+    assert capsys.readouterr().err.startswith("error: style=none: this task learns from a picture")
 
 
 def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint_whole(tmp_path: Path, style: str):

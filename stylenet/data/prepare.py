@@ -50,7 +50,7 @@ def data_module(overrides: Sequence[str]) -> PhotoDataModule:
 
 
 def prepare(data: PhotoDataModule) -> None:
-    """Bring the caches of `data` to their end, leave duplicates out and print what is in it.
+    """Bring the caches of `data` to their end, leave duplicates out and print what is in them.
 
     Beside each cache lie CSV files of the bad pictures, the duplicates and the classes, those of
     them that there are.

@@ -13,7 +13,7 @@ import torch
 from hydra.utils import instantiate
 from torch import nn
 
-from stylenet.checkpoint import MODEL_FILE, load_model
+from stylenet.checkpoint import MODEL_FILE, load_model, one_way
 from stylenet.errors import UserError
 from stylenet.evaluation.adapter import PeerNet, read_adapter
 from stylenet.evaluation.inputs import Input, picture_file
@@ -80,7 +80,7 @@ def _is_peer(model: Path) -> bool:
 
 
 def _trained(path: Path) -> Subject:
-    model = load_model(path)
+    model = one_way(load_model(path), "forth")
     net = model.net.to(memory_format=torch.channels_last)
     file = path / MODEL_FILE if path.is_dir() else path
     style = partial(_own_style, path, model.config)

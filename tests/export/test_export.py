@@ -11,9 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from stylenet.checkpoint import load_model, save_model
+from stylenet.checkpoint import TrainedModel, load_model, save_model
+from stylenet.errors import UserError
 from stylenet.export import parity
 from stylenet.export.__main__ import main
+from stylenet.export.conformance import violations
 from stylenet.export.onnx import OPSET, to_onnx
 from stylenet.nets.johnson import TransformerNet
 from stylenet.runtime import Session
@@ -66,6 +68,20 @@ def test_floats_give_the_same_picture_as_bytes(run: Path, exported: Path, tmp_pa
     assert np.abs(floats[0].transpose(1, 2, 0) * 255 - rounded).max() <= 0.5001
     assert len(np.unique(floats)) > 256
     assert np.abs(Session(file)(picture).astype(int) - rounded).max() <= 1
+
+
+def test_attention_is_exported_for_whole_pictures_alone():
+    net = TransformerNet(width=0.1, blocks=1, attention=True).eval()
+    nn.init.constant_(net.attention.gamma, 0.5)
+    model = TrainedModel(net, CONFIG)
+    content = to_onnx(model, "bytes")
+    rng = np.random.default_rng(3)
+    shapes = [(2, 33, 47), (1, 130, 97)]
+    pictures = [rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in shapes]
+    assert all(found.tolerated("fp32") for found in parity.compare(content, net, pictures))
+    assert violations(onnx.load_from_string(content)) == []
+    with pytest.raises(UserError, match="attention"):
+        to_onnx(model, "tiles")
 
 
 def test_the_graph_keeps_the_contract(exported: Path):
