@@ -36,12 +36,23 @@ def to_onnx(
     Raises:
         UserError: onnx is not installed.
     """
+    return written(_graph(rewrite(model.net), io), metadata(model.config, io))
+
+
+def written(graph: Graph, facts: dict[str, str]) -> bytes:
+    """A graph as an ONNX file's bytes.
+
+    Args:
+        facts: its metadata, beside the graph's own.
+
+    Raises:
+        UserError: onnx is not installed.
+    """
     try:
         import onnx
         import onnxscript  # noqa: F401  # torch's exporter needs it
     except ImportError:
         raise UserError("exporting needs onnx; run pip install 'stylenet[deploy]'") from None
-    graph = _graph(rewrite(model.net), io)
     with torch.no_grad(), _quietly():
         program = torch.onnx.export(
             graph.module.eval(),
@@ -57,27 +68,31 @@ def to_onnx(
     written = {entry.domain: entry.version for entry in proto.opset_import}
     assert written[""] == OPSET, written  # the exporter has been known to write another
     _strip(proto)
-    for axis, size in enumerate(proto.graph.input[0].type.tensor_type.shape.dim):
-        if size.dim_param:
-            proto.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = size.dim_param
-    onnx.helper.set_model_props(proto, metadata(model.config, io) | graph.facts)
+    if graph.keeps_size:
+        _name_sizes(proto.graph.input[0], proto.graph.output[0])
+    onnx.helper.set_model_props(proto, facts | graph.facts)
     onnx.checker.check_model(proto, full_check=True)
     content: bytes = proto.SerializeToString()
     return content
 
 
 @dataclass(frozen=True)
-class _Graph:
-    """What the exporter is given: free maps every input to its free axes."""
+class Graph:
+    """What the exporter is given.
+
+    free: every input → its free axes. facts: metadata. keeps_size: whether the first output has
+    the first input's size.
+    """
 
     module: nn.Module
     examples: tuple[Tensor, ...]
     free: dict[str, dict[int, Any]]
     outputs: list[str]
     facts: dict[str, str]
+    keeps_size: bool = True
 
 
-def _graph(net: nn.Module, io: str) -> _Graph:
+def _graph(net: nn.Module, io: str) -> Graph:
     batch = torch.export.Dim("N")
     height, width = (torch.export.Dim(name, min=MIN_SIDE) for name in "HW")
     if io == "tiles":
@@ -86,19 +101,26 @@ def _graph(net: nn.Module, io: str) -> _Graph:
     outputs = ["stylized"]
     if io == "bytes":
         free = {"image": {0: batch, 1: height, 2: width}}
-        return _Graph(Bytes(net), (example,), free, outputs, {})
+        return Graph(Bytes(net), (example,), free, outputs, {})
     free = {"image": {0: batch, 2: height, 3: width}}
-    return _Graph(Floats(net), (to_floats(example),), free, outputs, {})
+    return Graph(Floats(net), (to_floats(example),), free, outputs, {})
 
 
-def _tiles(net: Tiled, free: dict[int, Any]) -> _Graph:
+def _tiles(net: Tiled, free: dict[int, Any]) -> Graph:
     image = torch.zeros(1, 64, 66, 3, dtype=torch.uint8)
     interior = torch.tensor([0, 0, 64, 66])
     statistics = torch.ones(2, sum(net.channels))
     outputs = ["stylized", *(f"statistics_{number}" for number in range(len(net.channels)))]
     facts = {"stylenet.halo": str(net.halo()), "stylenet.alignment": str(net.alignment)}
     inputs = {"image": free, "interior": {}, "statistics": {}}
-    return _Graph(Tiles(net), (image, interior, statistics), inputs, outputs, facts)
+    return Graph(Tiles(net), (image, interior, statistics), inputs, outputs, facts)
+
+
+def _name_sizes(given: Any, made: Any) -> None:
+    """Call the free axes of an output as those of the input are called."""
+    for axis, size in enumerate(given.type.tensor_type.shape.dim):
+        if size.dim_param:
+            made.type.tensor_type.shape.dim[axis].dim_param = size.dim_param
 
 
 def _strip(proto: Any) -> None:

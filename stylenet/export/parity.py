@@ -74,16 +74,19 @@ def compare(
         exported: a model for tiles is run on several.
         pictures: by default drawn ones of all `SHAPES`.
     """
+    batches = map(drawn, SHAPES) if pictures is None else pictures
     batch = _batch(open_model(exported, device="cpu"))
-    found = []
-    for rgb in map(_drawn, SHAPES) if pictures is None else pictures:
-        theirs = np.stack([apply_net(net, each) for each in rgb])
-        off = np.abs(batch(rgb).astype(float) - theirs)
-        square = float(np.square(off).mean())
-        psnr = 10 * math.log10(255**2 / square) if square else math.inf
-        count, height, width, _ = rgb.shape
-        found.append(Difference((count, height, width), int(off.max()), float(off.mean()), psnr))
-    return found
+    return [difference(batch, net, rgb) for rgb in batches]
+
+
+def difference(batch: Callable[[Bytes], Bytes], net: nn.Module, rgb: Bytes) -> Difference:
+    """How far `batch` is from `net` on pictures of one size, uint8 (N, H, W, 3)."""
+    theirs = np.stack([apply_net(net, each) for each in rgb])
+    off = np.abs(batch(rgb).astype(float) - theirs)
+    square = float(np.square(off).mean())
+    psnr = 10 * math.log10(255**2 / square) if square else math.inf
+    count, height, width, _ = rgb.shape
+    return Difference((count, height, width), int(off.max()), float(off.mean()), psnr)
 
 
 def times(models: Sequence[bytes], picture: Bytes) -> list[float]:
@@ -107,7 +110,7 @@ def _batch(model: Model) -> Callable[[Bytes], Bytes]:
     return lambda pictures: np.stack([tiled(rgb) for rgb in pictures])
 
 
-def _drawn(shape: tuple[int, int, int]) -> Bytes:
+def drawn(shape: tuple[int, int, int]) -> Bytes:
     """Shades, edges and noise: uint8 (N, H, W, 3), the same each time."""
     batch, height, width = shape
     draw = torch.Generator().manual_seed(0)
