@@ -76,15 +76,20 @@ def compare(
     """
     batch, ours = _batch(open_model(exported, device="cpu")), clip_net(net)
     found = []
-    for rgb in map(_drawn, SHAPES) if pictures is None else pictures:
+    for rgb in map(drawn, SHAPES) if pictures is None else pictures:
         frames, previous = _moving(rgb, ours.around)
-        theirs = np.stack([ours.run(*each) for each in zip(frames, previous, strict=True)])
-        off = np.abs(batch(frames, previous).astype(float) - theirs)
-        square = float(np.square(off).mean())
-        psnr = 10 * math.log10(255**2 / square) if square else math.inf
-        count, height, width, _ = rgb.shape
-        found.append(Difference((count, height, width), int(off.max()), float(off.mean()), psnr))
+        theirs = [ours.run(*each) for each in zip(frames, previous, strict=True)]
+        found.append(difference(batch(frames, previous), np.stack(theirs)))
     return found
+
+
+def difference(results: Bytes, expected: Bytes) -> Difference:
+    """How far results are from those expected, both uint8 (N, H, W, 3)."""
+    off = np.abs(results.astype(float) - expected)
+    square = float(np.square(off).mean())
+    psnr = 10 * math.log10(255**2 / square) if square else math.inf
+    count, height, width, _ = results.shape
+    return Difference((count, height, width), int(off.max()), float(off.mean()), psnr)
 
 
 def times(models: Sequence[bytes], picture: Bytes) -> list[float]:
@@ -118,7 +123,7 @@ def _moving(rgb: Bytes, around: int) -> tuple[Bytes, Bytes]:
     return np.stack(frames, 1), np.ascontiguousarray(255 - rgb[:, ::-1])
 
 
-def _drawn(shape: tuple[int, int, int]) -> Bytes:
+def drawn(shape: tuple[int, int, int]) -> Bytes:
     """Shades, edges and noise: uint8 (N, H, W, 3), the same each time."""
     batch, height, width = shape
     draw = torch.Generator().manual_seed(0)

@@ -63,7 +63,7 @@ def proven(model: TrainedModel, wanted: Export) -> bytes:
 def _floats(model: TrainedModel, wanted: Export) -> tuple[bytes, dict[str, str]]:
     net = Half(model.net).eval() if wanted.precision == "fp16" else model.net
     content = to_onnx(TrainedModel(net, model.config), wanted.io)
-    _hold(compare(content, model.net), wanted.precision)
+    hold(compare(content, model.net), wanted.precision)
     return content, {}
 
 
@@ -74,7 +74,7 @@ def _int8(model: TrainedModel, wanted: Export) -> tuple[bytes, dict[str, str]]:
     single = to_onnx(TrainedModel(net, model.config), wanted.io)
     content = quantised(single, squares, wanted.for_tensorrt)
     found = compare(content, model.net, [p[None] for s in PROOF_SIDES for p in chosen.squares(s)])
-    _hold(found, "int8")
+    hold(found, "int8")
     drift = _drift(model, content, chosen)
     facts: dict[str, str | float] = {
         "calibrator": f"{CALIBRATOR} of {len(squares)} photos at {SIDE}",
@@ -91,7 +91,12 @@ def _int8(model: TrainedModel, wanted: Export) -> tuple[bytes, dict[str, str]]:
     return content, {"int8": json.dumps(facts)}
 
 
-def _hold(found: list[Difference], precision: str) -> None:
+def hold(found: list[Difference], precision: str) -> None:
+    """Print what was compared, and refuse what its precision may not be.
+
+    Raises:
+        UserError: a difference beyond what is tolerated.
+    """
     print(f"{precision} in onnxruntime beside PyTorch:", *found, sep="\n")
     if all(difference.tolerated(precision) for difference in found):
         return

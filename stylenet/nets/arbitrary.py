@@ -54,8 +54,8 @@ class ArbitraryNet(nn.Module, ABC):
             (B, 3, H, W), unclamped.
         """
         features = self.encoder(padded(photo), self.TRANSFERRED)
-        image = self.decoder(self.transfer(features, code, strength))
-        return image.narrow(2, 0, photo.shape[2]).narrow(3, 0, photo.shape[3])  # type: ignore[no-any-return]
+        image: Tensor = self.decoder(self.transfer(features, code, strength))
+        return cropped(image, photo.shape[2], photo.shape[3])
 
     def code(self, style: Tensor) -> Tensor:
         """What the net has to know of a style picture, (B, 3, H, W) in [0, 1], H, W ≥ 32."""
@@ -112,8 +112,15 @@ def padded(image: Tensor) -> Tensor:
     for axis in (2, 3):
         size = image.shape[axis]
         last = size - 1
-        place = torch.arange(-(-size // STRIDE) * STRIDE, device=image.device)
+        place = torch.arange((size + STRIDE - 1) // STRIDE * STRIDE, device=image.device)
         image = image.index_select(axis, last - (last - place).abs())
+    return image
+
+
+def cropped(image: Tensor, height: int, width: int) -> Tensor:
+    """The first rows and columns of (B, C, H, W), by index: exporters guard slices with sizes."""
+    for axis, size in ((2, height), (3, width)):
+        image = image.index_select(axis, torch.arange(size, device=image.device))
     return image
 
 
