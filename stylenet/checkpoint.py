@@ -13,7 +13,9 @@ from torch import nn
 
 from stylenet.errors import UserError
 from stylenet.images import write_atomically
+from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.twoway import TwoWay
+from stylenet.nets.video import frame_recipe, grown
 
 MODEL_FILE = "model.pt"
 """The model's name in a run folder."""
@@ -88,8 +90,8 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
     Args:
         recipe: the config that built `net`.
         init: ``embedded``, which leaves a net of another shape as it is; a run folder or a model
-            file of the same recipe, but for attention that is new; or None, to start from random
-            weights.
+            file of the same recipe, but for attention that is new, or for a net for clips of the
+            per-frame net alike; or None, to start from random weights.
 
     Returns:
         What training starts from, for the record.
@@ -101,11 +103,15 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
         return "random weights"
     file = EMBEDDED if init == "embedded" else Path(init)
     model = load_model(file)
-    if not _goes_on(model.config["net"], recipe):
-        if init == "embedded":
+    trained, weights = model.config["net"], model.net.state_dict()
+    if not _goes_on(trained, recipe):
+        if isinstance(net, TransformerNet) and _goes_on(trained, frame_recipe(recipe)):
+            weights = grown(weights, net)
+        elif init == "embedded":
             return "random weights, as the embedded ones are for another net"
-        raise UserError(f"init={init} is another net ({model.config['net']}); use init=null")
-    net.load_state_dict(model.net.state_dict(), strict=False)  # new attention stays as it is
+        else:
+            raise UserError(f"init={init} is another net ({trained}); use init=null")
+    net.load_state_dict(weights, strict=False)  # new attention stays as it is
     return f"{init}, a net trained on {model.config['style_picture']['credit']}"
 
 

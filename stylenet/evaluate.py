@@ -6,7 +6,9 @@ import argparse
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,15 @@ from stylenet.cache import cache_dir
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.evaluation import cost
 from stylenet.evaluation.benchmark import Benchmark, Row, mean
+from stylenet.evaluation.camera import CAMERAS, Clip, film
+from stylenet.evaluation.footage import footage
 from stylenet.evaluation.gallery import SHOWN, Gallery
 from stylenet.evaluation.inputs import Input, Suite, coco_wikiart, samples
 from stylenet.evaluation.judge import Judge
 from stylenet.evaluation.manifest import LEFT_OUT, manifest
 from stylenet.evaluation.report import to_html, to_json, to_markdown, write
 from stylenet.evaluation.subjects import Subject, open_subject, with_adapters
+from stylenet.evaluation.video import VideoBenchmark, strip
 from stylenet.evaluation.yardstick import Curves
 
 
@@ -46,20 +51,24 @@ def run(options: argparse.Namespace) -> None:
         UserError: something given cannot be read, or the reports not be written.
     """
     start = time.perf_counter()
-    suite = _suite(options.suite, options.content, options.styles)
+    suite = _suite(options)
     files = with_adapters(options.models, options.adapter)
     subjects = [open_subject(*pair) for pair in files]
     styles = [suite.styles or [subject.style()] for subject in subjects]
     judge = Judge()
-    facts = manifest(suite, subjects, styles, judge)
+    facts = manifest(suite, subjects, styles, judge, options.clip)
     if options.out:  # now, as a place that cannot be written should not show after minutes
         write(options.out, {"manifest.json": to_json(facts)})
-    curves = Curves(cache_dir() / "lbfgs.json") if options.lbfgs else None
-    rows, gallery = judge_all(Benchmark(judge, curves), suite, subjects, styles)
+    if options.suite == "video":
+        models, gallery = _judged_on_clips(judge, suite, subjects, styles, options.clip)
+    else:
+        curves = Curves(cache_dir() / "lbfgs.json") if options.lbfgs else None
+        rows, gallery = judge_all(Benchmark(judge, curves), suite, subjects, styles)
+        models = [_figures(*pair) for pair in zip(subjects, rows, strict=True)]
     found = {
         "manifest": facts,
         "left_out": LEFT_OUT,
-        "models": [_figures(*pair) for pair in zip(subjects, rows, strict=True)],
+        "models": models,
         "timings": _timings(files, start),
     }
     markdown = to_markdown(found)
@@ -104,6 +113,55 @@ def judge_all(
     return rows, gallery
 
 
+def judge_clips(
+    benchmark: VideoBenchmark,
+    clips: Sequence[Callable[[], Clip]],
+    subjects: Sequence[Subject],
+    styles: Sequence[Sequence[Input]],
+    gallery: Gallery,
+) -> list[list[Row]]:
+    """Every subject on every clip, made when its turn comes; shown in `gallery`.
+
+    Returns:
+        The rows of each subject.
+
+    Raises:
+        UserError: a clip or style cannot be read.
+    """
+    rows: list[list[Row]] = [[] for _ in subjects]
+    with _progress() as progress:
+        task = progress.add_task("", total=len(clips) * len(subjects))
+        for make in clips:
+            clip = make()
+            pictures = [strip(clip, clip.frames)]
+            for subject, compared, found in zip(subjects, styles, rows, strict=True):
+                picture, judged = benchmark.judged(subject, clip, compared)
+                pictures.append(picture)
+                found += judged
+                progress.advance(task)
+            gallery.add_row(clip.name, pictures)
+    return rows
+
+
+def _judged_on_clips(
+    judge: Judge,
+    suite: Suite,
+    subjects: Sequence[Subject],
+    styles: Sequence[Sequence[Input]],
+    file: Path | None,
+) -> tuple[list[dict[str, Any]], Gallery]:
+    """The models' figures on photos under moving cameras, and beside them on a clip."""
+    gallery, benchmark = Gallery(), VideoBenchmark(judge)
+    filmed = [partial(film, photo, name) for photo in suite.photos for name in CAMERAS]
+    rows = judge_clips(benchmark, filmed, subjects, styles, gallery)
+    models = [_figures(*pair) for pair in zip(subjects, rows, strict=True)]
+    if file:
+        rows = judge_clips(benchmark, [partial(footage, file)], subjects, styles, gallery)
+        for model, [row] in zip(models, rows, strict=True):
+            model["clip"] = {"loss": row["loss"], "warp": row["warp"]}
+    return models, gallery
+
+
 def _figures(subject: Subject, rows: list[Row]) -> dict[str, Any]:
     net = subject.module
     return {
@@ -131,14 +189,18 @@ def _timings(files: Sequence[tuple[Path, Path | None]], start: float) -> dict[st
     }
 
 
-def _suite(name: str, content: Path | None, styles: Path | None) -> Suite:
-    if name == "samples":
-        if content or styles:
+def _suite(options: argparse.Namespace) -> Suite:
+    if options.clip and options.suite != "video":
+        raise UserError("--clip belongs to --suite video; add it")
+    if options.lbfgs and options.suite == "video":
+        raise UserError("--lbfgs is of photos; leave it out of --suite video")
+    if options.suite != "coco-wikiart":
+        if options.content or options.styles:
             raise UserError("--content and --styles belong to --suite coco-wikiart; add it")
-        return samples()
-    if content is None or styles is None:
+        return replace(samples(), name=options.suite)
+    if options.content is None or options.styles is None:
         raise UserError("--suite coco-wikiart needs --content FOLDER and --styles FOLDER")
-    return coco_wikiart(content, styles)
+    return coco_wikiart(options.content, options.styles)
 
 
 def _progress() -> Progress:
@@ -158,9 +220,11 @@ def _parser() -> argparse.ArgumentParser:
     add("models", nargs="+", type=Path, metavar="MODEL", help=help)
     help = (
         "samples: three embedded photos, each model with its own style; coco-wikiart: every photo "
-        "with every style (default: samples)"
+        "with every style; video: the embedded photos under moving cameras (default: samples)"
     )
-    add("--suite", choices=("samples", "coco-wikiart"), default="samples", help=help)
+    add("--suite", choices=("samples", "coco-wikiart", "video"), default="samples", help=help)
+    help = "also this clip, beside the suite video; its flow is estimated"
+    add("--clip", type=Path, metavar="CLIP", help=help)
     add("--content", type=Path, metavar="FOLDER", help="photos, such as MS-COCO's")
     add("--styles", type=Path, metavar="FOLDER", help="style pictures, such as WikiArt's")
     help = "YAML that describes a peer's net; one for all peers, or one each in their order"

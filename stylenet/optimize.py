@@ -25,6 +25,7 @@ from stylenet.images import READABLE, Bytes, Picture, file_format, read_picture,
 from stylenet.images import resize as resize_picture
 from stylenet.memory import limit_memory, out_of_memory_names
 from stylenet.runtime.postprocess import Postprocess
+from stylenet.styles import split_share
 from stylenet.stylize import count, pixels
 from stylenet.tasks.pixels import OPTIMIZERS, Iteration, noise
 from stylenet.tasks.pyramid import Painting, levels, paint
@@ -60,15 +61,13 @@ def wanted(text: str) -> Wanted:
     Raises:
         UserError: no such style or picture.
     """
-    name, _, share = text.rpartition(":")
-    if not name or not share.replace(".", "", 1).isdigit():
-        name, share = text, "1"
+    name, share = split_share(text)
     known = {path.stem for path in (configs.FOLDER / "style").glob("*.yaml")} - {"custom"}
     if name not in known and not Path(name).is_file():
         raise UserError(f"--style {name} is no picture, and none of {', '.join(sorted(known))}")
     style = composed(f"style={name}").style if name in known else None
     picture = instantiate(style).picture().rgb if style else read_picture(Path(name)).rgb
-    return Wanted(picture, float(share))
+    return Wanted(picture, share)
 
 
 def start_image(init: str, photo: Tensor, seed: int) -> Tensor:

@@ -33,6 +33,14 @@ _HOMAGE_SEED = 0
 _log = logging.getLogger(__name__)
 
 
+def split_share(text: str) -> tuple[str, float]:
+    """``NAME`` or ``NAME:SHARE``, of the command line → the name, and the share, 1 by default."""
+    name, _, share = text.rpartition(":")
+    if not name or not share.replace(".", "", 1).isdigit():
+        return text, 1.0
+    return name, float(share)
+
+
 @dataclass(frozen=True)
 class StylePicture:
     """The picture a run learns from.

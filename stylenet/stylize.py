@@ -1,4 +1,4 @@
-"""Stylise photos, or folders of them, with a trained model."""
+"""Stylise photos, or folders of them, a clip, or what a webcam sees, with a trained model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -16,13 +15,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeR
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_picture
 from stylenet.memory import limit_memory
-from stylenet.runtime.model import open_model
+from stylenet.opening import Mix, Opened, Wanted, open_to_stylize
+from stylenet.runtime.clips import ClipStylizer, per_frame
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.runtime.regions import FEATHER, Mask
-from stylenet.runtime.stylizer import Net, RegionalStylizer, Stylizer, at_work
-from stylenet.runtime.tiles import SIDE, Report
+from stylenet.runtime.stylizer import RegionalStylizer, Stylizer
 from stylenet.runtime.video import SUFFIXES, stylize_clip
+from stylenet.runtime.webcam import stylize_webcam
+from stylenet.styles import split_share
 from stylenet.targets import plan_targets
 
 AnyStylizer = Stylizer | RegionalStylizer
@@ -96,12 +97,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    clip = options.photos[0] if options.photos[0].suffix.lower() in SUFFIXES else None
-    if clip and len(options.photos) > 1:
-        raise UserError(f"{clip} is a clip; give clips one by one")
-    targets = {} if clip else plan_targets(options.photos, options.out)
+    clip = _clip(options)
+    targets = {} if clip or options.webcam else plan_targets(options.photos, options.out)
     progress = _progress()
     masks = _masks(options)
+    mix = Mix(options.style, options.alpha)
     postprocess = Postprocess(
         bilateral=options.bilateral,
         stretch=options.stretch,
@@ -109,17 +109,32 @@ def _run(options: argparse.Namespace) -> int:
         preserve_color=options.preserve_color,
         strength=options.strength,
     )
-    nets, devices = zip(
-        *(_open(path, options, _Tiles(progress)) for path in options.model),
-        strict=True,
-    )
-    stylizers = [Stylizer(net, options.size, postprocess, options.stroke_scale) for net in nets]
+    wanted = Wanted(options.device, options.tile, options.direction, mix)
+    models = [open_to_stylize(path, wanted, _Tiles(progress)) for path in options.model]
+    stylizers = [
+        Stylizer(model.net, options.size, postprocess, options.stroke_scale) for model in models
+    ]
     stylizer = RegionalStylizer(stylizers, masks, options.feather) if masks else stylizers[0]
-    with nullcontext() if "cuda" in devices else limit_memory(), progress:
-        if clip:
-            return _stylize_clip(stylizer, clip, options, progress)
+    on_cpu = all(model.device == "cpu" for model in models)
+    with limit_memory() if on_cpu else nullcontext(), progress:
+        if clip or options.webcam:
+            alone = ClipStylizer(models[0].clip, options.size, postprocess)
+            still = masks or options.stroke_scale != 1
+            frames = _frame_by_frame(stylizer, models) if still else alone
+            return _stylize_frames(frames, clip, options, progress)
         failed = stylize_all(stylizer, targets, options.out, progress)
     return (1 if len(targets) > 1 else 2) if failed else 0
+
+
+def _clip(options: argparse.Namespace) -> Path | None:
+    """The one clip, if it is one that is to be stylised."""
+    photos: list[Path] = options.photos
+    if bool(photos) == bool(options.webcam):
+        raise UserError("give photos, folders or a clip; or else --webcam")
+    clips = [path for path in photos[:1] if path.suffix.lower() in SUFFIXES]
+    if clips and len(photos) > 1:
+        raise UserError(f"{clips[0]} is a clip; give clips one by one")
+    return clips[0] if clips else None
 
 
 def _masks(options: argparse.Namespace) -> list[Mask]:
@@ -139,72 +154,44 @@ def _masks(options: argparse.Namespace) -> list[Mask]:
     return masks
 
 
-def _stylize_clip(
-    stylizer: AnyStylizer,
-    clip: Path,
-    options: argparse.Namespace,
-    progress: Progress,
+def _frame_by_frame(stylizer: AnyStylizer, models: Sequence[Opened]) -> ClipStylizer:
+    """A clip as so many photos, for what is done to photos alone.
+
+    Raises:
+        UserError: a net that looks beyond a frame.
+    """
+    if any(model.clip.recurrent or model.clip.around for model in models):
+        options = "--mask, --keep and --stroke-scale"
+        raise UserError(f"{options} on a clip are for per-frame nets; leave them out")
+    return ClipStylizer(per_frame(lambda rgb: stylizer(rgb).rgb), stylizer.size)
+
+
+def _stylize_frames(
+    stylizer: ClipStylizer, clip: Path | None, options: argparse.Namespace, progress: Progress
 ) -> int:
     start, task = time.perf_counter(), progress.add_task("")
-    job = {name: str(value) for name, value in vars(options).items() if name != "photos"}
-    job["changed"] = str(
-        [_changed(path) for path in (*options.model, *options.mask, *options.keep)]
-    )
 
-    def report(done: int, total: int) -> None:
+    def report(done: int, total: int = 0) -> None:
         progress.update(task, completed=done, total=total or None)
 
-    count = stylize_clip(clip, Path(options.out), lambda rgb: stylizer(rgb).rgb, job, report)
+    out = Path(options.out)
+    if clip:
+        job = {name: str(value) for name, value in vars(options).items() if name != "photos"}
+        styles = [path for path, _ in options.style]
+        files = (*options.model, *options.mask, *options.keep, *styles)
+        job["changed"] = str([_changed(path) for path in files])
+        count = stylize_clip(clip, out, stylizer, job, report)
+    else:
+        count = stylize_webcam(options.webcam, out, stylizer, report)
     seconds = time.perf_counter() - start
     print(f"{count} frames written to {options.out} in {seconds:.1f} s")
     return 0
-
-
-def _open(path: Path, options: argparse.Namespace, report: Report) -> tuple[Net, str]:
-    """A model at work, and where it runs: an exported one, or the net of a run or model file."""
-    device, tile = options.device, options.tile
-    if path.suffix == ".onnx":
-        if options.direction != "forth":
-            raise UserError(f"{path} goes one way only; export the other with --direction")
-        exported = open_model(path, device)
-        if tile is not None and exported.io != "tiles":
-            raise UserError(f"{path} works on whole pictures; export one with --io tiles")
-        return at_work(exported, tile or SIDE, report), exported.device
-    if tile is not None:
-        exported = open_model(_for_tiles(path, options.direction), device)
-        return at_work(exported, tile, report), exported.device
-    return _trained(path, options.direction, device)
 
 
 def _changed(path: Path) -> int:
     """When a model, or a mask, was written last."""
     file = path / "model.pt" if (path / "model.pt").is_file() else path
     return file.stat().st_mtime_ns
-
-
-def _for_tiles(path: Path, direction: str) -> bytes:
-    """The net of a run or model file, exported for tiles."""
-    # With torch, which exported models do without.
-    from stylenet.checkpoint import load_model, one_way
-    from stylenet.export.onnx import to_onnx
-
-    return to_onnx(one_way(load_model(path), direction), "tiles")
-
-
-def _trained(model: Path, direction: str, device: str) -> tuple[Net, str]:
-    """The net of a run or model file, and where it runs."""
-    import torch  # exported models do without, and start sooner
-
-    from stylenet.checkpoint import load_model, one_way
-    from stylenet.tensors import apply_net
-
-    has_gpu = torch.cuda.is_available()
-    if device == "cuda" and not has_gpu:
-        raise UserError("--device cuda: no GPU found; use --device cpu")
-    if device == "auto":
-        device = "cuda" if has_gpu else "cpu"
-    net = one_way(load_model(model), direction).net.to(device).to(memory_format=torch.channels_last)
-    return partial(apply_net, net), device
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -215,9 +202,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     help = "folders are searched; one clip, such as an .mp4, is stylised frame by frame"
-    add("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER", help=help)
+    add("photos", nargs="*", type=Path, metavar="PHOTO_OR_FOLDER", help=help)
+    help = "film instead, until Ctrl-C: a camera's number, or its device, such as /dev/video0"
+    add("--webcam", metavar="CAMERA", help=help)
     help = "a run, its model.pt, or an exported .onnx; more than one with a --mask for each"
     add("--model", required=True, type=Path, action="append", metavar="RUN_OR_FILE", help=help)
+    help = (
+        "a picture whose style a model of task=arbitrary takes; may be given several times, with"
+        " :SHARE, which are mixed"
+    )
+    add("--style", type=style, action="append", default=[], metavar="PICTURE", help=help)
+    help = "of --style, from 0, the photo's own look, to 1 (default: 1)"
+    add("--alpha", type=share, default=1.0, metavar="A", help=help)
     help = (
         "a picture file for one photo, a clip for a clip, or a folder, which mirrors those searched"
     )
@@ -248,7 +244,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--sharpen", type=amount, default=0.0, metavar="A", help=help)
     help = (
         "stylise a picture larger than memory allows in squares of N pixels, exactly as the whole;"
-        " some fifteen times slower"
+        " some six times slower"
     )
     add("--tile", type=pixels, metavar="N", help=help)
     help = "of a run that learnt both: photo to painting, or back (default: forth)"
@@ -277,6 +273,14 @@ def share(text: str) -> float:
     if not 0 <= float(text) <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return float(text)
+
+
+def style(text: str) -> tuple[Path, float]:
+    """``PICTURE`` or ``PICTURE:SHARE``, of the command line."""
+    name, share = split_share(text)
+    if not share > 0:
+        raise argparse.ArgumentTypeError(f"{text} has no share; give one above 0")
+    return Path(name), share
 
 
 def scale(text: str) -> float:

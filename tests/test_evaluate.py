@@ -143,6 +143,19 @@ def test_equal_inputs_give_equal_figures_and_curves_are_kept(folder, tmp_path, m
     assert 0 <= pair["lbfgs"] <= 3
 
 
+@pytest.mark.slow
+def test_the_suite_of_clips_reports_warp_errors(folder, tmp_path):
+    assert main([str(folder / "model.pt"), "--suite", "video", "-o", str(tmp_path)]) == 0
+    [model] = json.loads((tmp_path / "evaluation.json").read_text())["models"]
+    assert len(model["pairs"]) == 9
+    for condition in ("clean", "noisy"):
+        errors = [pair["warp"][condition]["gap 10"] for pair in model["pairs"]]
+        assert model["mean"]["warp"][condition]["gap 10"] == pytest.approx(
+            np.mean(errors), rel=1e-4
+        )
+    assert "warp clean gap 1" in (tmp_path / "evaluation.md").read_text()
+
+
 def test_each_model_has_its_own_style(folder):
     ours = open_subject(folder / "model.pt", None).style()
     peers = open_subject(folder / "peer.onnx", folder / "peer.yaml").style()
@@ -169,6 +182,9 @@ def test_a_style_that_was_not_trained_on_is_refused(folder, tmp_path, capsys):
         (["model.pt", "--adapter", "peer.yaml"], "--adapter peer.yaml: all models left are style"),
         (["peer.onnx", "--adapter", "bare.yaml"], "bare.yaml names no style picture; add style: "),
         (["bare.pt"], "bare.pt has no style picture of its own; use --suite coco-wikiart"),
+        (["model.pt", "--clip", "clip.mp4"], "--clip belongs to --suite video; add it"),
+        (["model.pt", "--suite", "video", "--lbfgs"], "--lbfgs is of photos; leave it out"),
+        (["model.pt", "--suite", "video", "--clip", "gone.mp4"], "cannot open gone.mp4"),
         (["model.pt", "-o", "peer.yaml/out"], "cannot write peer.yaml/out/manifest.json (Not a "),
     ],
 )

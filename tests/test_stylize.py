@@ -17,9 +17,11 @@ from PIL import Image
 from stylenet.checkpoint import load_model, save_model
 from stylenet.color import luma, to_floats
 from stylenet.images import read_picture
+from stylenet.nets import video
 from stylenet.nets.johnson import TransformerNet
+from stylenet.runtime.video import clip_frames
 from stylenet.stylize import main
-from stylenet.tensors import apply_net
+from stylenet.tensors import apply_net, clip_net
 
 WIDTH = 0.1
 Run = Callable[..., int]
@@ -358,3 +360,56 @@ def test_masks_that_do_not_fit_are_one_line(run, photo, tmp_path, capsys):
     mask = save(np.zeros((4, 4), "u1"), tmp_path / "mask.png")
     assert run(photo, "-o", tmp_path / "o.png", "--mask", mask, "--mask", mask) == 2
     assert "1 --model and 2 --mask" in capsys.readouterr().err
+
+
+def film(path: Path, count: int = 4) -> Path:
+    av = pytest.importorskip("av")
+    coarse = np.random.default_rng(0).integers(0, 256, (count, 3, 4, 3), dtype=np.uint8)
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=10, options={"crf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv444p"
+        for cells in coarse:
+            smooth = Image.fromarray(cells).resize((64, 48), Image.Resampling.BICUBIC)
+            out.mux(stream.encode(av.VideoFrame.from_image(smooth)))
+        out.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("kind", ["RecurrentNet", "WindowNet"])
+def test_a_net_for_clips_stylises_clips_and_photos(run, tmp_path, photo, capsys, kind):
+    torch.manual_seed(0)
+    net = getattr(video, kind)(width=WIDTH, blocks=1)
+    recipe = {"_target_": f"stylenet.nets.video.{kind}", "width": WIDTH, "blocks": 1}
+    save_model(tmp_path / "net.pt", net, {"net": recipe})
+    clip, out = film(tmp_path / "clip.mp4"), tmp_path / "out.mp4"
+    assert run(clip, "-o", out, "--model", tmp_path / "net.pt") == 0
+    assert "4 frames written" in capsys.readouterr().out
+    expected = list(clip_net(net.eval())(clip_frames(clip)))
+    for ours, theirs in zip(clip_frames(out), expected, strict=True):
+        assert np.abs(ours.astype(int) - theirs).mean() < 6  # x264 and its colours
+    assert run(photo, "-o", tmp_path / "styled.png", "--model", tmp_path / "net.pt") == 0
+    save(np.full((8, 8), 255, "u1"), tmp_path / "mask.png")
+    mask = ["--mask", tmp_path / "mask.png"]
+    capsys.readouterr()
+    assert run(clip, "-o", out, "--model", tmp_path / "net.pt", *mask) == 2
+    assert "per-frame nets" in one_error(capsys)
+
+
+def test_a_region_of_a_clip_is_stylised(run, tmp_path):
+    clip, out = film(tmp_path / "clip.mp4"), tmp_path / "out.mp4"
+    top = np.zeros((48, 64), "u1")
+    top[:16] = 255
+    mask = save(top, tmp_path / "mask.png")
+    assert run(clip, "-o", out, "--mask", mask, "--feather", "0") == 0
+    before, after = next(clip_frames(clip)).astype(int), next(clip_frames(out))
+    change = np.abs(before - after).mean((1, 2))
+    assert change[:14].mean() > 5 * change[18:].mean()
+
+
+def test_a_webcam_or_photos_but_not_both_and_not_neither(run, photo, tmp_path, capsys):
+    out = tmp_path / "out.mp4"
+    for given in ([], [photo, "--webcam", "97"]):
+        assert run(*given, "-o", out) == 2
+        assert "give photos, folders or a clip; or else --webcam" in one_error(capsys)
+    assert run("--webcam", "97", "-o", out) == 2
+    assert "cannot open the webcam /dev/video97" in one_error(capsys)

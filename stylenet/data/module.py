@@ -18,12 +18,14 @@ from stylenet.data.decode import shrink
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.source import PhotoSource
 from stylenet.data.stream import HubStream, StreamBatches
+from stylenet.data.styles import style_pictures
 from stylenet.errors import UserError
 from stylenet.images import Bytes
 
 _log = logging.getLogger(__name__)
 
 _ZOOM = 1.25  # cached side / crop side: some choice of scale, at 1.6 times the disk of none
+_STYLE_ZOOM = 2
 _PREVIEWS = 6  # validation photographs
 _PREVIEW_SIDE = 512  # pixels, the longer side
 
@@ -44,6 +46,9 @@ class PhotoDataModule(LightningDataModule):
     jitter: strength of the colour jitter, see `RandomCrop`.
     paintings: a second set, or the path of a folder of it, for tasks that learn from two: every
         batch of crops then has one of it beside, in its own colours.
+    styles: such a set of style pictures, as `style_pictures` takes them. They are cached at a
+        shorter side of twice `size`, so that strokes are seen at several scales, and jittered like
+        the photographs.
 
     Nothing is read or decoded before `prepare_data`.
 
@@ -62,6 +67,7 @@ class PhotoDataModule(LightningDataModule):
         workers: int = 0,
         jitter: float = 0.1,
         paintings: PhotoSource | str | None = None,
+        styles: PhotoSource | str | None = None,
     ) -> None:
         super().__init__()
         validation = as_source(validation)
@@ -74,6 +80,7 @@ class PhotoDataModule(LightningDataModule):
         self.batch_size = batch_size
         self.workers = workers
         self.crop = RandomCrop(size, jitter, seed)
+        self.styles = None if styles is None else style_pictures(styles)
         self._check()
 
     def prepare_data(self) -> None:
@@ -85,8 +92,8 @@ class PhotoDataModule(LightningDataModule):
             self.source.photos.rows()
         elif self.photos.skipped:
             _log.warning(self.photos.skipped_line())
-        if self.painting_cache and self.painting_cache.skipped:
-            _log.warning(self.painting_cache.skipped_line())
+        if self.beside and self.beside.skipped:
+            _log.warning(self.beside.skipped_line())
 
     @cached_property
     def photos(self) -> PhotoCache:
@@ -96,14 +103,17 @@ class PhotoDataModule(LightningDataModule):
         return open_cache(self.source, self.cache_side)
 
     @cached_property
-    def painting_cache(self) -> PhotoCache | None:
-        """The decoded paintings, where there are some."""
+    def beside(self) -> PhotoCache | None:
+        """The decoded paintings or style pictures, where there are some."""
+        if self.styles is not None:
+            return open_cache(self.styles, round(self.crop.size * _STYLE_ZOOM))
         return None if self.paintings is None else open_cache(self.paintings, self.cache_side)
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """Endless batches: float32 RGB in [0, 1], (batch_size, 3, size, size).
 
-        With paintings, (2, batch_size, 3, size, size): a batch of photographs, then one of them.
+        With paintings or style pictures, (2, batch_size, 3, size, size): a batch of photographs,
+        then one of them.
 
         They start where the trainer stands, so that a resumed run sees the batches that the
         interrupted one would have seen.
@@ -111,8 +121,8 @@ class PhotoDataModule(LightningDataModule):
         batches, workers = self._photo_batches(), self.workers
         if isinstance(self.source, HubStream):
             workers = min(workers, 1)
-        if self.painting_cache:
-            batches = PairedBatches(batches, self._painting_batches(self.painting_cache))
+        if self.beside:
+            batches = PairedBatches(batches, self._batches_beside(self.beside))
         return BatchLoader(batches, workers, self._batches_done)
 
     def _photo_batches(self) -> Batches:
@@ -121,9 +131,10 @@ class PhotoDataModule(LightningDataModule):
             return StreamBatches(self.source, self.crop, self.cache_side, size, *place)
         return CropBatches(self.photos, self.crop, size, *place)
 
-    def _painting_batches(self, paintings: PhotoCache) -> Batches:
-        crop = replace(self.crop, jitter=0.0, seed=self.crop.seed + 1)  # colours are style, too
-        return CropBatches(paintings, crop, self.batch_size, *self._place())
+    def _batches_beside(self, pictures: PhotoCache) -> Batches:
+        jitter = 0.0 if self.styles is None else self.crop.jitter  # a painter's colours are style
+        crop = replace(self.crop, jitter=jitter, seed=self.crop.seed + 1)  # an order of their own
+        return CropBatches(pictures, crop, self.batch_size, *self._place())
 
     def _place(self) -> tuple[int, int]:
         """The number of this process, and of how many."""

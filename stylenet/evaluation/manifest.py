@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from stylenet import __version__
@@ -29,11 +30,15 @@ _PACKAGES = ("torch", "numpy", "pillow", "scikit-image", "onnxruntime")
 
 
 def manifest(
-    suite: Suite, subjects: Sequence[Subject], styles: Sequence[Sequence[Input]], judge: Judge
+    suite: Suite,
+    subjects: Sequence[Subject],
+    styles: Sequence[Sequence[Input]],
+    judge: Judge,
+    clip: Path | None = None,
 ) -> dict[str, Any]:
     """Inputs, weights and versions.
 
-    styles: those that each subject is compared with.
+    styles: those that each subject is compared with. clip: a file judged beside the suite.
 
     Raises:
         UserError: a file of a subject cannot be read.
@@ -50,6 +55,7 @@ def manifest(
             "style_weight": STYLE_WEIGHT,
         },
         "photos": _sums(suite.photos),
+        "clip": clip and {"name": clip.name, "sha256": sha256_of(clip)},
         "models": [
             {
                 "name": subject.name,

@@ -23,7 +23,9 @@ ssim, ciede2000: to the photo; 1 and 0 are the photo itself. robustness: mean ch
 in grey levels for noise, ±25 levels of brightness and a shift by a pixel, and the deviation within
 a flat patch. nyquist: power at the highest frequency over that beside it; a ratio to the photo's
 far above 1 is a checkerboard. border: colour distance in a band along the border over that in the
-interior. lbfgs: the iteration of pixel optimisation that reaches the same total; 101 is beyond."""
+interior. lbfgs: the iteration of pixel optimisation that reaches the same total; 101 is beyond.
+warp: RMSE, of 1, between stylised frames so far apart, the earlier warped to the later, where the
+flow holds; noisy: of frames under noise. The losses of a clip are of its first, middle and last."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,9 @@ def _tables(found: Mapping[str, Any]) -> Iterator[_Table]:
     models = found["models"]
     names = [model["name"] for model in models]
     yield _by_model("Means", names, [model["mean"] for model in models])
+    if found["manifest"]["clip"]:
+        title = f"Clip {found['manifest']['clip']['name']}"
+        yield _by_model(title, names, [model["clip"] for model in models])
     yield _by_model("Cost", names, [model["cost"] for model in models])
     timings = found["timings"]
     where = f"{timings['platform']}, {timings['threads']} threads"
@@ -124,7 +129,7 @@ def _by_model(title: str, names: Sequence[str], figures: Sequence[Mapping[str, A
 
 
 def _pairs(model: Mapping[str, Any]) -> _Table:
-    keys = [key for key in ("loss", "lbfgs", "ssim", "ciede2000") if key in model["mean"]]
+    keys = [key for key in ("loss", "lbfgs", "ssim", "ciede2000", "warp") if key in model["mean"]]
     head = [key for key, _ in _flat({key: model["mean"][key] for key in keys})]
     rows = []
     for pair in model["pairs"]:

@@ -17,10 +17,11 @@ from stylenet.checkpoint import MODEL_FILE, load_model, one_way
 from stylenet.errors import UserError
 from stylenet.evaluation.adapter import PeerNet, read_adapter
 from stylenet.evaluation.inputs import Input, picture_file
+from stylenet.runtime.clips import ClipNet, per_frame
 from stylenet.runtime.model import CONTRACT_KEY, open_model, open_onnx
-from stylenet.runtime.stylizer import Net, at_work
+from stylenet.runtime.stylizer import Net, at_work, clip_at_work
 from stylenet.styles import StylePicture
-from stylenet.tensors import apply_net
+from stylenet.tensors import apply_net, clip_net
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,14 @@ class Subject:
     """A model to evaluate.
 
     name: as it was given. files: all it is read from, the model first. net: uint8 (H, W, 3) →
-    the same. module: the torch net, where there is one. style: its own style picture; raises
-    UserError where it has none, or not the one it was trained on.
+    the same. clip: the net at work on clips. module: the torch net, where there is one. style: its
+    own style picture; raises UserError where it has none, or not the one it was trained on.
     """
 
     name: str
     files: list[Path]
     net: Net
+    clip: ClipNet
     module: nn.Module | None
     style: Callable[[], Input]
 
@@ -82,13 +84,14 @@ def _trained(path: Path) -> Subject:
     net = model.net.to(memory_format=torch.channels_last)
     file = path / MODEL_FILE if path.is_dir() else path
     style = partial(_own_style, path, model.config)
-    return Subject(str(path), [file], partial(apply_net, net), net, style)
+    return Subject(str(path), [file], partial(apply_net, net), clip_net(net), net, style)
 
 
 def _exported(path: Path, threads: int | None) -> Subject:
     model = open_model(path, "cpu", threads)
     config = json.loads(model.metadata.get("stylenet.config", "{}"))
-    return Subject(str(path), [path], at_work(model), None, partial(_own_style, path, config))
+    style = partial(_own_style, path, config)
+    return Subject(str(path), [path], at_work(model), clip_at_work(model), None, style)
 
 
 def _peer(path: Path, file: Path, threads: int | None) -> Subject:
@@ -99,7 +102,8 @@ def _peer(path: Path, file: Path, threads: int | None) -> Subject:
             raise UserError(f"{file} names no style picture; add style: PICTURE to it")
         return picture_file(adapter.style, adapter.style.stem)
 
-    return Subject(str(path), [path, file], PeerNet(path, adapter, threads), None, style)
+    net = PeerNet(path, adapter, threads)
+    return Subject(str(path), [path, file], net, per_frame(net), None, style)
 
 
 def _own_style(model: Path, config: Mapping[str, Any]) -> Input:

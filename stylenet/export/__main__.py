@@ -8,8 +8,10 @@ from pathlib import Path
 
 from stylenet.checkpoint import load_model, one_way
 from stylenet.errors import exit_on_user_error
+from stylenet.export.pair import write_pair
 from stylenet.export.precision import Export, proven
 from stylenet.export.targets import write_engine, write_onnx, write_repository
+from stylenet.nets.arbitrary import ArbitraryNet
 
 TARGETS = {"onnx": write_onnx, "tensorrt": write_engine, "triton": write_repository}
 
@@ -26,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         wanted.check()
         model = one_way(load_model(options.model), options.direction)
+        if isinstance(model.net, ArbitraryNet):
+            write_pair(options.out, model, wanted, options.target)
+            return
         TARGETS[options.target](options.out, wanted, lambda: proven(model, wanted))
 
 
@@ -33,7 +38,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stylenet.export", description=__doc__)
     add = parser.add_argument
     add("model", type=Path, metavar="RUN_OR_FILE", help="a run, or its model.pt")
-    help = "the .onnx file to write, or a folder for --target tensorrt and triton"
+    help = (
+        "the .onnx file to write, beside a .style.onnx for a model that takes any style; or a "
+        "folder for --target tensorrt and triton"
+    )
     add("-o", "--out", required=True, type=Path, metavar="OUT", help=help)
     help = (
         "bytes: uint8 (N, H, W, 3); float: float32 (N, 3, H, W) in [0, 1]; tiles: for pictures "

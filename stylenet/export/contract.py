@@ -31,6 +31,31 @@ class Bytes(nn.Module):
         return to_bytes(self.net(to_floats(image)))
 
 
+class Recurrent(nn.Module):
+    """A net that sees the result before, with its pre- and post-processing."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor, previous: Tensor) -> Tensor:
+        """Stylise frames; image, previous and result are uint8 (N, H, W, 3)."""
+        return to_bytes(self.net(to_floats(image), to_floats(previous)))
+
+
+class Window(nn.Module):
+    """A net that sees the frames around, with its pre- and post-processing."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Stylise the middle ones of frames, uint8 (N, T, H, W, 3) → (N, H, W, 3)."""
+        images = frames.float().permute(0, 1, 4, 2, 3) / 255
+        return to_bytes(self.net(images))
+
+
 class Floats(nn.Module):
     """A net with its result clamped: float32 (N, 3, H, W) in [0, 1] in and out."""
 
@@ -72,7 +97,7 @@ def metadata(config: dict[str, Any], io: str) -> dict[str, str]:
 
     Args:
         config: the resolved config of the training.
-        io: ``bytes``, ``float`` or ``tiles``.
+        io: ``bytes``, ``float`` or ``tiles``; ``recurrent`` or ``window`` of nets for clips.
     """
     text = json.dumps(config, sort_keys=True)
     picture = config.get("style_picture", {})

@@ -6,7 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,18 @@ from torch import Tensor, nn
 
 from stylenet.checkpoint import TrainedModel
 from stylenet.errors import UserError
-from stylenet.export.contract import Bytes, Floats, Tiles, metadata, to_floats
+from stylenet.export.contract import (
+    Bytes,
+    Floats,
+    Recurrent,
+    Tiles,
+    Window,
+    metadata,
+    to_floats,
+)
 from stylenet.export.rewrites import rewritten
 from stylenet.export.tiles import Tiled
+from stylenet.nets.video import RecurrentNet, WindowNet
 from stylenet.runtime.preprocess import MIN_SIDE
 
 OPSET = 18
@@ -31,7 +40,21 @@ def to_onnx(
 
     Args:
         io: ``bytes``, ``float``, or ``tiles``, as of the same names in `stylenet.export.contract`.
+            Of a net for clips, ``bytes`` has the inputs that it needs, and the file says so.
         rewrite: makes the copy of the net that is exported.
+
+    Raises:
+        UserError: onnx is not installed, or a net for clips with another `io`.
+    """
+    io = clip_io(model.net, io)
+    return written(_graph(rewrite(model.net), io), metadata(model.config, io))
+
+
+def written(graph: Graph, facts: dict[str, str]) -> bytes:
+    """A graph as an ONNX file's bytes.
+
+    Args:
+        facts: its metadata, beside the graph's own.
 
     Raises:
         UserError: onnx is not installed.
@@ -41,7 +64,6 @@ def to_onnx(
         import onnxscript  # noqa: F401  # torch's exporter needs it
     except ImportError:
         raise UserError("exporting needs onnx; run pip install 'stylenet[deploy]'") from None
-    graph = _graph(rewrite(model.net), io)
     with torch.no_grad(), _quietly():
         program = torch.onnx.export(
             graph.module.eval(),
@@ -57,27 +79,45 @@ def to_onnx(
     written = {entry.domain: entry.version for entry in proto.opset_import}
     assert written[""] == OPSET, written  # the exporter has been known to write another
     _strip(proto)
-    for axis, size in enumerate(proto.graph.input[0].type.tensor_type.shape.dim):
-        if size.dim_param:
-            proto.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = size.dim_param
-    onnx.helper.set_model_props(proto, metadata(model.config, io) | graph.facts)
+    if graph.result_axes:
+        _name_sizes(proto.graph.input[0], proto.graph.output[0], graph.result_axes)
+    onnx.helper.set_model_props(proto, facts | graph.facts)
     onnx.checker.check_model(proto, full_check=True)
     content: bytes = proto.SerializeToString()
     return content
 
 
+def clip_io(net: nn.Module, io: str) -> str:
+    """The contract's kind: `io`, but of a net for clips ``recurrent`` or ``window``.
+
+    Raises:
+        UserError: a net for clips with another `io` than ``bytes``.
+    """
+    kind = io
+    if isinstance(net, RecurrentNet | WindowNet):
+        kind = "recurrent" if isinstance(net, RecurrentNet) else "window"
+    if kind != io != "bytes":
+        raise UserError(f"--io {io} is for per-frame nets; a {kind} net takes --io bytes")
+    return kind
+
+
 @dataclass(frozen=True)
-class _Graph:
-    """What the exporter is given: free maps every input to its free axes."""
+class Graph:
+    """What the exporter is given.
+
+    free: every input's free axes. facts: metadata. result_axes: those of the result that are the
+    first input's; none where it has another size.
+    """
 
     module: nn.Module
     examples: tuple[Tensor, ...]
     free: dict[str, dict[int, Any]]
     outputs: list[str]
     facts: dict[str, str]
+    result_axes: tuple[int, ...] = (0, 1, 2)
 
 
-def _graph(net: nn.Module, io: str) -> _Graph:
+def _graph(net: nn.Module, io: str) -> Graph:
     batch = torch.export.Dim("N")
     height, width = (torch.export.Dim(name, min=MIN_SIDE) for name in "HW")
     if io == "tiles":
@@ -86,19 +126,34 @@ def _graph(net: nn.Module, io: str) -> _Graph:
     outputs = ["stylized"]
     if io == "bytes":
         free = {"image": {0: batch, 1: height, 2: width}}
-        return _Graph(Bytes(net), (example,), free, outputs, {})
+        return Graph(Bytes(net), (example,), free, outputs, {})
+    if io == "recurrent":
+        free = {name: {0: batch, 1: height, 2: width} for name in ("image", "previous")}
+        return Graph(Recurrent(net), (example, example.clone()), free, outputs, {})
+    if io == "window":
+        around = WindowNet.around
+        frames = example[:, None].repeat(1, 2 * around + 1, 1, 1, 1)
+        free = {"frames": {0: batch, 2: height, 3: width}}
+        return Graph(Window(net), (frames,), free, outputs, {"stylenet.around": str(around)})
     free = {"image": {0: batch, 2: height, 3: width}}
-    return _Graph(Floats(net), (to_floats(example),), free, outputs, {})
+    return Graph(Floats(net), (to_floats(example),), free, outputs, {}, (0, 2, 3))
 
 
-def _tiles(net: Tiled, free: dict[int, Any]) -> _Graph:
+def _tiles(net: Tiled, free: dict[int, Any]) -> Graph:
     image = torch.zeros(1, 64, 66, 3, dtype=torch.uint8)
     interior = torch.tensor([0, 0, 64, 66])
     statistics = torch.ones(2, sum(net.channels))
     outputs = ["stylized", *(f"statistics_{number}" for number in range(len(net.channels)))]
     facts = {"stylenet.halo": str(net.halo()), "stylenet.alignment": str(net.alignment)}
     inputs = {"image": free, "interior": {}, "statistics": {}}
-    return _Graph(Tiles(net), (image, interior, statistics), inputs, outputs, facts)
+    return Graph(Tiles(net), (image, interior, statistics), inputs, outputs, facts, (1, 2))
+
+
+def _name_sizes(given: Any, made: Any, axes: Sequence[int]) -> None:
+    """Call the free axes of an output as those of the input are called."""
+    sizes = [size for size in given.type.tensor_type.shape.dim if size.dim_param]
+    for axis, size in zip(axes, sizes, strict=True):
+        made.type.tensor_type.shape.dim[axis].dim_param = size.dim_param
 
 
 def _strip(proto: Any) -> None:

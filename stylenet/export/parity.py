@@ -16,7 +16,7 @@ from stylenet.images import Bytes
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.session import Session
 from stylenet.runtime.tiles import TiledSession
-from stylenet.tensors import apply_net
+from stylenet.tensors import clip_net
 
 SHAPES = (
     *((1, 32, 32), (1, 33, 47), (3, 64, 64), (2, 97, 130), (1, 255, 258)),
@@ -74,16 +74,22 @@ def compare(
         exported: a model for tiles is run on several.
         pictures: by default drawn ones of all `SHAPES`.
     """
-    batch = _batch(open_model(exported, device="cpu"))
+    batch, ours = _batch(open_model(exported, device="cpu")), clip_net(net)
     found = []
-    for rgb in map(_drawn, SHAPES) if pictures is None else pictures:
-        theirs = np.stack([apply_net(net, each) for each in rgb])
-        off = np.abs(batch(rgb).astype(float) - theirs)
-        square = float(np.square(off).mean())
-        psnr = 10 * math.log10(255**2 / square) if square else math.inf
-        count, height, width, _ = rgb.shape
-        found.append(Difference((count, height, width), int(off.max()), float(off.mean()), psnr))
+    for rgb in map(drawn, SHAPES) if pictures is None else pictures:
+        frames, previous = _moving(rgb, ours.around)
+        theirs = [ours.run(*each) for each in zip(frames, previous, strict=True)]
+        found.append(difference(batch(frames, previous), np.stack(theirs)))
     return found
+
+
+def difference(results: Bytes, expected: Bytes) -> Difference:
+    """How far results are from those expected, both uint8 (N, H, W, 3)."""
+    off = np.abs(results.astype(float) - expected)
+    square = float(np.square(off).mean())
+    psnr = 10 * math.log10(255**2 / square) if square else math.inf
+    count, height, width, _ = results.shape
+    return Difference((count, height, width), int(off.max()), float(off.mean()), psnr)
 
 
 def times(models: Sequence[bytes], picture: Bytes) -> list[float]:
@@ -100,14 +106,24 @@ def times(models: Sequence[bytes], picture: Bytes) -> list[float]:
     return [statistics.median(own) for own in taken]
 
 
-def _batch(model: Model) -> Callable[[Bytes], Bytes]:
+def _batch(model: Model) -> Callable[[Bytes, Bytes], Bytes]:
+    """Batches of frames with those around, (N, T, H, W, 3), and of the results before."""
+    if model.io in ("recurrent", "window"):
+        return Session(model).frame
     if model.io != "tiles":
-        return Session(model).batch
+        session = Session(model)
+        return lambda frames, _: session.batch(frames[:, 0])
     tiled = TiledSession(model, TILE)
-    return lambda pictures: np.stack([tiled(rgb) for rgb in pictures])
+    return lambda frames, _: np.stack([tiled(rgb) for rgb in frames[:, 0]])
 
 
-def _drawn(shape: tuple[int, int, int]) -> Bytes:
+def _moving(rgb: Bytes, around: int) -> tuple[Bytes, Bytes]:
+    """Pictures with others before and behind them, for nets that see these, and before them."""
+    frames = [np.roll(rgb, 3 * time, axis=2) for time in range(-around, around + 1)]
+    return np.stack(frames, 1), np.ascontiguousarray(255 - rgb[:, ::-1])
+
+
+def drawn(shape: tuple[int, int, int]) -> Bytes:
     """Shades, edges and noise: uint8 (N, H, W, 3), the same each time."""
     batch, height, width = shape
     draw = torch.Generator().manual_seed(0)

@@ -13,7 +13,7 @@ from stylenet.export.drift import MOST, loss_drift
 from stylenet.export.equalise import equalised
 from stylenet.export.half import Half
 from stylenet.export.int8 import CALIBRATOR, FLOAT_CONVS, quantised
-from stylenet.export.onnx import to_onnx
+from stylenet.export.onnx import clip_io, to_onnx
 from stylenet.export.parity import LARGE, LEAST_PSNR, TOLERANCE, Difference, compare, times
 from stylenet.export.photos import SIDE, Photos, photos, square
 from stylenet.runtime.session import Session
@@ -49,8 +49,12 @@ def proven(model: TrainedModel, wanted: Export) -> bytes:
     """The ONNX file's bytes; what was compared is printed.
 
     Raises:
-        UserError: it differs from the net by more than its precision may.
+        UserError: it differs from the net by more than its precision may, or a net for clips is
+            wanted in a form that only per-frame nets have.
     """
+    kind = clip_io(model.net, wanted.io)
+    if kind != wanted.io and (wanted.precision != "fp32" or wanted.for_tensorrt):
+        raise UserError(f"a {kind} net is exported as plain fp32; leave out --precision and --for")
     content, facts = (_int8 if wanted.precision == "int8" else _floats)(model, wanted)
     known = {"precision": wanted.precision, "weights_sha256": weights_sha256(model.net)}
     return add_metadata(content, known | facts)
@@ -59,7 +63,7 @@ def proven(model: TrainedModel, wanted: Export) -> bytes:
 def _floats(model: TrainedModel, wanted: Export) -> tuple[bytes, dict[str, str]]:
     net = Half(model.net).eval() if wanted.precision == "fp16" else model.net
     content = to_onnx(TrainedModel(net, model.config), wanted.io)
-    _hold(compare(content, model.net), wanted.precision)
+    hold(compare(content, model.net), wanted.precision)
     return content, {}
 
 
@@ -70,7 +74,7 @@ def _int8(model: TrainedModel, wanted: Export) -> tuple[bytes, dict[str, str]]:
     single = to_onnx(TrainedModel(net, model.config), wanted.io)
     content = quantised(single, squares, wanted.for_tensorrt)
     found = compare(content, model.net, [p[None] for s in PROOF_SIDES for p in chosen.squares(s)])
-    _hold(found, "int8")
+    hold(found, "int8")
     drift = _drift(model, content, chosen)
     facts: dict[str, str | float] = {
         "calibrator": f"{CALIBRATOR} of {len(squares)} photos at {SIDE}",
@@ -87,7 +91,12 @@ def _int8(model: TrainedModel, wanted: Export) -> tuple[bytes, dict[str, str]]:
     return content, {"int8": json.dumps(facts)}
 
 
-def _hold(found: list[Difference], precision: str) -> None:
+def hold(found: list[Difference], precision: str) -> None:
+    """Print what was compared, and refuse what its precision may not be.
+
+    Raises:
+        UserError: a difference beyond what is tolerated.
+    """
     print(f"{precision} in onnxruntime beside PyTorch:", *found, sep="\n")
     if all(difference.tolerated(precision) for difference in found):
         return

@@ -21,12 +21,21 @@ def write_onnx(out: Path, wanted: Export, make: Make) -> None:
     Raises:
         UserError: another suffix, a place that cannot be written, or a graph against the rules.
     """
-    if out.suffix != ".onnx":
-        raise UserError(f"{out} is no .onnx file; give a name such as {out}.onnx")
+    check_file(out)
     content = make()
     if wanted.for_tensorrt:
         _check(content)
-    _write(out, content)
+    write(out, content)
+
+
+def check_file(out: Path) -> None:
+    """Refuse a name that is no ``.onnx`` file's.
+
+    Raises:
+        UserError: another suffix.
+    """
+    if out.suffix != ".onnx":
+        raise UserError(f"{out} is no .onnx file; give a name such as {out}.onnx")
 
 
 def write_engine(out: Path, wanted: Export, make: Make) -> None:
@@ -40,11 +49,11 @@ def write_engine(out: Path, wanted: Export, make: Make) -> None:
     content = make()
     _check(content)
     profile = tensorrt.Profile()
-    _write(out / "model.onnx", content)
-    _write(out / "build.sh", tensorrt.build_script(profile, wanted.io).encode())
+    write(out / "model.onnx", content)
+    write(out / "build.sh", tensorrt.build_script(profile, wanted.io).encode())
     (out / "build.sh").chmod(0o755)
     plan = tensorrt.build(content, wanted.io, profile, out / "timing.cache")
-    _write(out / "model.plan", plan)
+    write(out / "model.plan", plan)
     least, best, _ = profile.shapes(wanted.io)
     for shape in (least, best):
         print(f"{shape}: {tensorrt.latency(plan, shape, wanted.io)}")
@@ -54,7 +63,7 @@ def write_repository(out: Path, wanted: Export, make: Make) -> None:
     """A folder for ``tritonserver --model-repository``; for TensorRT, with the script to build.
 
     Raises:
-        UserError: a model for tiles, or a graph against TensorRT's rules.
+        UserError: a model for tiles or for clips, or a graph against TensorRT's rules.
     """
     _check_folder(out)
     if wanted.io == "tiles":
@@ -63,16 +72,18 @@ def write_repository(out: Path, wanted: Export, make: Make) -> None:
     import onnx
 
     properties = onnx.load_from_string(content).metadata_props
-    style = next(entry.value for entry in properties if entry.key == "stylenet.style")
-    served = Served(f"stylenet_{style}", wanted.io, engine=wanted.for_tensorrt)
+    facts = {entry.key.removeprefix("stylenet."): entry.value for entry in properties}
+    if facts["io"] != wanted.io:
+        raise UserError(f"Triton gets per-frame nets; export a {facts['io']} net as a file")
+    served = Served(f"stylenet_{facts['style']}", wanted.io, engine=wanted.for_tensorrt)
     folder = out / served.name
     if wanted.for_tensorrt:
         _check(content)
         script = tensorrt.build_script(tensorrt.Profile(), wanted.io)
-        _write(folder / "1" / "build.sh", script.encode())
+        write(folder / "1" / "build.sh", script.encode())
         (folder / "1" / "build.sh").chmod(0o755)
-    _write(folder / "1" / "model.onnx", content)
-    _write(folder / "config.pbtxt", served.config().encode())
+    write(folder / "1" / "model.onnx", content)
+    write(folder / "config.pbtxt", served.config().encode())
     if wanted.for_tensorrt:
         print(f"run {folder}/1/build.sh on the server's kind of GPU to make {served.file}")
 
@@ -93,6 +104,11 @@ def _check_folder(out: Path) -> None:
         raise UserError(f"{out} is a file; this target writes a folder, give the name of one")
 
 
-def _write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
+    """Write a file, and say so.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     write_atomically(path, lambda file: file.write(content))
     print(f"{path}: {len(content) / 1e6:.2f} MB")

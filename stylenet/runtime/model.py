@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 class Model:
     """An open model.
 
-    session: onnxruntime's. name: for messages. io: ``bytes``, ``float`` or ``tiles``. device:
-    ``cpu`` or ``cuda``. metadata: all that the file says of itself.
+    session: onnxruntime's. name: for messages. io: ``bytes``, ``float`` or ``tiles``; ``recurrent``
+    or ``window`` of nets for clips. device: ``cpu`` or ``cuda``. metadata: all that the file says
+    of itself. part: a session for one of its outputs alone.
     """
 
     session: Any
@@ -30,6 +32,17 @@ class Model:
     io: str
     device: str
     metadata: dict[str, str]
+    part: Callable[[str], Any]
+
+    @property
+    def inputs(self) -> list[str]:
+        """The names of all that it takes."""
+        return [each.name for each in self.session.get_inputs()]
+
+    @property
+    def takes_style(self) -> bool:
+        """Whether it takes the code of any style, beside the photo."""
+        return "code" in self.inputs
 
 
 def open_model(
@@ -50,9 +63,12 @@ def open_model(
     _check_contract(name, metadata.get(CONTRACT_KEY))
     on_gpu = _PROVIDERS["cuda"] in session.get_providers()
     io = metadata.get("stylenet.io", "bytes")
-    if io == "tiles":  # a plan for each size of tile would keep as much memory again
-        session = _open(model, name, _providers(device), threads, plans=False)
-    return Model(session, name, io, "cuda" if on_gpu else "cpu", metadata)
+
+    def part(output: str) -> Any:
+        # without plans: one for each size of tile would keep as much memory again
+        return _open(_cut(model, output), name, _providers(device), threads, plans=False)
+
+    return Model(session, name, io, "cuda" if on_gpu else "cpu", metadata, part)
 
 
 def open_onnx(model: Path, threads: int | None = None) -> Any:
@@ -84,6 +100,22 @@ def _open(
         return onnxruntime.InferenceSession(content, options, providers)
     except Exception:  # onnxruntime has a class of its own for every kind of damage
         raise UserError(f"{name} is no ONNX model, or is damaged; export it again") from None
+
+
+def _cut(model: str | Path | bytes, output: str) -> str | Path | bytes:
+    """The graph as far as `output` needs it; the whole one without the package that can cut it.
+
+    onnxruntime itself runs every node, whichever output it is asked for.
+    """
+    try:
+        import onnx
+        from onnx.utils import Extractor
+    except ImportError:
+        return model
+    whole = onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(str(model))
+    inputs = [value.name for value in whole.graph.input]
+    content: bytes = Extractor(whole).extract_model(inputs, [output]).SerializeToString()
+    return content
 
 
 def _providers(device: str) -> list[str]:

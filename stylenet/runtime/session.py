@@ -19,23 +19,31 @@ from stylenet.runtime.preprocess import MIN_SIDE
 _ARENA_PIXELS = 2_000_000  # beyond, onnxruntime gives memory back after the run: peaks are rare
 
 
+PICTURES = ("bytes", "float", "recurrent", "window")
+"""Kinds of models that work on whole pictures."""
+
+
 class Session:
     """An exported model: uint8 RGB in and out, any batch and any size from 32 up.
+
+    A model for clips takes a picture for one that stands still.
 
     Args:
         model: as `open_model` takes it, or what it returned.
         device, threads: as in `open_model`.
 
     Raises:
-        UserError: as `open_model`, or a model for tiles.
+        UserError: as `open_model`, a model for tiles, or one that takes any style.
     """
 
     def __init__(
         self, model: Model | str | Path | bytes, device: str = "auto", threads: int | None = None
     ) -> None:
         self.model = model if isinstance(model, Model) else open_model(model, device, threads)
-        if self.model.io not in ("bytes", "float"):
+        if self.model.io not in PICTURES:
             raise UserError(f"{self.model.name} works on {self.model.io}, not on whole pictures")
+        if self.model.takes_style and type(self) is Session:
+            raise UserError(f"{self.model.name} takes any style; give one, with --style PICTURE")
 
     def __call__(self, rgb: Bytes) -> Bytes:
         """Stylise one picture, uint8 (H, W, 3) → the same."""
@@ -49,10 +57,34 @@ class Session:
             UserError: another type or shape, or a side below 32 pixels.
         """
         check_pictures(rgb)
-        if self.model.io == "bytes":
-            return self._run(rgb)
-        image = np.ascontiguousarray(to_floats(rgb).transpose(0, 3, 1, 2))
-        return to_bytes(self._run(image).transpose(0, 2, 3, 1))
+        if self.model.io == "float":
+            image = np.ascontiguousarray(to_floats(rgb).transpose(0, 3, 1, 2))
+            return to_bytes(self._run(image=image).transpose(0, 2, 3, 1))
+        count, *shape = rgb.shape
+        still = np.broadcast_to(rgb[:, None], (count, 2 * self.around + 1, *shape))
+        return self.frame(still, rgb)
+
+    @property
+    def around(self) -> int:
+        """Frames before, and behind, the one to stylise that the model sees."""
+        return int(self.model.metadata.get("stylenet.around", 0))
+
+    def frame(self, frames: Bytes, previous: Bytes) -> Bytes:
+        """Stylise frames of clips, as all models of bytes can.
+
+        Args:
+            frames: uint8 (N, 2·around + 1, H, W, 3), those about the ones to stylise.
+            previous: the results for the frames before, (N, H, W, 3); for first frames themselves.
+
+        Returns:
+            uint8 (N, H, W, 3).
+        """
+        if self.model.io == "window":
+            return self._run(frames=np.ascontiguousarray(frames))
+        image = frames[:, self.around]
+        if self.model.io == "recurrent":
+            return self._run(image=image, previous=previous)
+        return self._run(image=image)
 
     def mixed(self, pictures: Sequence[Bytes]) -> list[Bytes]:
         """Stylise pictures of many sizes, those of one size together as far as memory is spared.
@@ -72,14 +104,19 @@ class Session:
                 results.update(zip(some, stylized, strict=True))
         return [results[number] for number in range(len(pictures))]
 
-    def _run(self, image: NDArray[Any]) -> NDArray[Any]:
+    def _run(self, **inputs: NDArray[Any]) -> NDArray[Any]:
         import onnxruntime
 
         options = onnxruntime.RunOptions()
-        if image.size > 3 * _ARENA_PIXELS:
+        if max(each.size for each in inputs.values()) > 3 * _ARENA_PIXELS:
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        stylized: NDArray[Any] = self.model.session.run(None, {"image": image}, options)[0]
+        given = {**inputs, **self._style(len(next(iter(inputs.values()))))}
+        stylized: NDArray[Any] = self.model.session.run(None, given, options)[0]
         return stylized
+
+    def _style(self, count: int) -> dict[str, NDArray[Any]]:
+        """What a model of any style is told beside `count` pictures."""
+        return {}
 
 
 def check_pictures(rgb: Bytes) -> None:

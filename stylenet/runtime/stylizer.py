@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from stylenet.images import Bytes, Picture
 from stylenet.memory import out_of_memory_names
+from stylenet.runtime.clips import ClipNet, per_frame
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import Photo, name_of, prepare
@@ -86,3 +89,17 @@ class RegionalStylizer:
 def at_work(model: Model, tile: int = SIDE, report: Report = lambda done, total: None) -> Net:
     """A model on whole pictures, or, if it was exported for them, on tiles of a side of `tile`."""
     return TiledSession(model, tile, report) if model.io == "tiles" else Session(model)
+
+
+def clip_at_work(model: Model) -> ClipNet:
+    """A model on clips; one for photos takes every frame for one."""
+    if model.io not in ("recurrent", "window"):
+        return per_frame(at_work(model))
+    session = Session(model)
+
+    def run(window: Sequence[Bytes], previous: Bytes | None) -> Bytes:
+        before = window[session.around] if previous is None else previous
+        stylized: Bytes = session.frame(np.stack(window)[None], before[None])[0]
+        return stylized
+
+    return ClipNet(run, session.around, model.io == "recurrent")

@@ -93,21 +93,23 @@ class TiledSession:
         total = (len(self._channels) + 1) * len(parts)
         done = 0
 
-        def run(part: Part, output: str) -> NDArray[Any]:
+        def run(session: Any, part: Part, output: str) -> NDArray[Any]:
             nonlocal done
-            found = self._run(rgb, part, statistics, output)
+            found = _run(session, rgb, part, statistics, output)
             self.report(done := done + 1, total)
             return found
 
         statistics = np.zeros((2, sum(self._channels)), np.float32)
         start = 0
         for number, channels in enumerate(self._channels):
-            found = [run(part, f"statistics_{number}") for part in parts]
+            output = f"statistics_{number}"
+            session = self.model.part(output)
+            found = [run(session, part, output) for part in parts]
             statistics[:, start : start + channels] = merged(np.stack(found))
             start += channels
-        stylized = np.empty_like(rgb)
+        session, stylized = self.model.part("stylized"), np.empty_like(rgb)
         for part in parts:
-            stylized[part.place] = run(part, "stylized")[0][part.inner]
+            stylized[part.place] = run(session, part, "stylized")[0][part.inner]
         return stylized
 
     def parts(self, height: int, width: int) -> Iterator[Part]:
@@ -125,17 +127,15 @@ class TiledSession:
             found.append((slice(first, last), slice(start - first, stop - first)))
         return found
 
-    def _run(
-        self, rgb: Bytes, part: Part, statistics: NDArray[np.float32], output: str
-    ) -> NDArray[Any]:
-        import onnxruntime
 
-        options = onnxruntime.RunOptions()
-        options.only_execute_path_to_fetches = True
-        tile = np.ascontiguousarray(rgb[part.outer])[None]
-        given = {"image": tile, "interior": part.interior, "statistics": statistics}
-        found: NDArray[Any] = self.model.session.run([output], given, options)[0]
-        return found
+def _run(
+    session: Any, rgb: Bytes, part: Part, statistics: NDArray[np.float32], output: str
+) -> NDArray[Any]:
+    """`output` on a tile."""
+    tile = np.ascontiguousarray(rgb[part.outer])[None]
+    given = {"image": tile, "interior": part.interior, "statistics": statistics}
+    found: NDArray[Any] = session.run([output], given)[0]
+    return found
 
 
 def merged(found: NDArray[np.float32]) -> NDArray[np.float64]:

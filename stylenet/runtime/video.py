@@ -1,12 +1,12 @@
-"""Clips, frame by frame: sound, rate and size are kept, and what is done is not done again."""
+"""Clips: sound, rate and size are kept, and what is done is not done again."""
 
 from __future__ import annotations
 
 import heapq
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from stylenet.errors import UserError
-from stylenet.images import Bytes, write_atomically
+from stylenet.images import Bytes, Picture, read_picture, write_atomically, write_picture
+from stylenet.runtime.clips import ClipStylizer, windows
 
 SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".m4v", ".avi", ".webm"})
 """Of the clips that are read."""
@@ -35,17 +36,16 @@ Frame = tuple[int, Bytes]
 def stylize_clip(
     clip: Path,
     target: Path,
-    frame: Callable[[Bytes], Bytes],
+    stylizer: ClipStylizer,
     job: dict[str, Any],
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
     """Stylise every frame of `clip` into `target`; memory does not grow with its length.
 
     Finished parts lie in a folder beside `target` until the whole is done; the same job goes on
-    behind them.
+    behind them, a recurrent net from the very result that it had come to.
 
     Args:
-        frame: uint8 (H, W, 3) → the same.
         job: what makes one job the same as another, besides the clip.
         report: told the frames done and their number, 0 if that is unknown.
 
@@ -55,16 +55,19 @@ def stylize_clip(
     Raises:
         UserError: no clip, no picture in it, a damaged one, or a target that cannot be written.
     """
-    if target.suffix.lower() not in WRITTEN:
-        raise UserError(f"{target} is no clip stylenet can write; use .mp4, .mov or .mkv")
+    check_target(target)
     folder = target.with_name(f".{target.name}.parts")
     done = _begin(folder, {**job, "clip": str(clip.resolve()), "bytes": _size(clip)})
-    with _opened(clip) as source:
+    if done and stylizer.net.recurrent:
+        stylizer.previous = read_picture(_state(folder, len(done) - 1)).rgb
+    with opened(clip) as source:
         stream = _pictures(clip, source)
         total, count = stream.frames, PART * len(done)
-        frames = islice(_upright(clip, source, stream), count, None)
+        fitted = ((time, stylizer.fitted(rgb)) for time, rgb in upright(clip, source, stream))
+        frames = islice(windows(fitted, stylizer.net.around), count, None)
         while part := list(islice(frames, PART)):
-            _write_part(folder, len(done), stream, _stylized(part, frame, report, count, total))
+            results = _stylized(part, stylizer, report, count, total)
+            _write_part(folder, len(done), stream, stylizer, results)
             done = _parts(folder)
             count += len(part)
     if not count:
@@ -74,19 +77,41 @@ def stylize_clip(
     return count
 
 
+def clip_frames(clip: Path) -> Iterator[Bytes]:
+    """The frames of a clip as a player shows them, uint8 (H, W, 3).
+
+    Raises:
+        UserError: no clip, no picture in it, or a damaged one.
+    """
+    with opened(clip) as source:
+        for _, rgb in upright(clip, source, _pictures(clip, source)):
+            yield rgb
+
+
+def check_target(target: Path) -> None:
+    """Hold the name of a clip to write against what can be written.
+
+    Raises:
+        UserError: another suffix.
+    """
+    if target.suffix.lower() not in WRITTEN:
+        raise UserError(f"{target} is no clip stylenet can write; use .mp4, .mov or .mkv")
+
+
 def _stylized(
-    part: list[Frame],
-    frame: Callable[[Bytes], Bytes],
+    part: list[Sequence[Frame]],
+    stylizer: ClipStylizer,
     report: Callable[[int, int], None],
     before: int,
     total: int,
 ) -> Iterator[Frame]:
-    for number, (time, rgb) in enumerate(part, before + 1):
-        yield time, frame(rgb)
+    for number, window in enumerate(part, before + 1):
+        time, _ = window[stylizer.net.around]
+        yield time, stylizer([rgb for _, rgb in window])
         report(number, total)
 
 
-def _av() -> Any:
+def open_av() -> Any:
     try:
         import av
     except ImportError:
@@ -94,8 +119,13 @@ def _av() -> Any:
     return av
 
 
-def _opened(clip: Path) -> Any:
-    av = _av()
+def opened(clip: Path) -> Any:
+    """PyAV's container of a clip.
+
+    Raises:
+        UserError: PyAV is missing, or it is no clip.
+    """
+    av = open_av()
     try:
         return av.open(str(clip))
     except (OSError, ValueError) as error:  # PyAV's errors are of both kinds
@@ -118,9 +148,13 @@ def _pictures(clip: Path, source: Any) -> Any:
     return stream
 
 
-def _upright(clip: Path, source: Any, stream: Any) -> Iterator[Frame]:
-    """The frames as a player shows them: turned as the clip says."""
-    av = _av()
+def upright(clip: Path, source: Any, stream: Any) -> Iterator[Frame]:
+    """The frames as a player shows them: turned as the clip says.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    av = open_av()
     try:
         for frame in source.decode(stream):
             turns = round(frame.rotation / 90) % 4
@@ -143,43 +177,68 @@ def _parts(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9]*.mp4"))
 
 
-def _write_part(folder: Path, number: int, like: Any, frames: Iterator[Frame]) -> None:
+def _state(folder: Path, number: int) -> Path:
+    """Where a recurrent net's last result of a part is kept."""
+    return folder / f"{number:06d}.png"
+
+
+def _write_part(
+    folder: Path, number: int, like: Any, stylizer: ClipStylizer, frames: Iterator[Frame]
+) -> None:
     """Encode frames into a file that appears when it is whole; its name tells when it starts."""
-    av = _av()
     first, rgb = next(frames)
-    height, width = rgb.shape[:2]
     unfinished = folder / "unfinished.mp4"
+    with encoder(unfinished, rgb, like.average_rate or 25, like.time_base) as encode:
+        encode(0, rgb)
+        for time, picture in frames:
+            encode(time - first, picture)
+    if stylizer.net.recurrent and stylizer.previous is not None:
+        write_picture(Picture(stylizer.previous), _state(folder, number))
+    unfinished.rename(folder / f"{number:06d}_{first}.mp4")
+
+
+@contextmanager
+def encoder(
+    path: Path, like: Bytes, rate: Fraction | int, unit: Fraction
+) -> Iterator[Callable[[int, Bytes], None]]:
+    """Write a clip: what it gives takes a time, in `unit` of a second, and uint8 (H, W, 3).
+
+    Args:
+        like: a frame of its size.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    av = open_av()
+    height, width = like.shape[:2]
     try:
-        with closing(av.open(str(unfinished), "w")) as out:
-            stream = out.add_stream("libx264", rate=like.average_rate or 25, options=_QUALITY)
+        with closing(av.open(str(path), "w")) as out:
+            stream = out.add_stream("libx264", rate=rate, options=_QUALITY)
             stream.width, stream.height = width, height
             even = height % 2 == 0 and width % 2 == 0
             stream.pix_fmt = "yuv420p" if even else "yuv444p"  # half the colours need even sides
-            stream.codec_context.time_base = stream.time_base = like.time_base
-            for time, picture in _chain((first, rgb), frames):
-                encoded = av.VideoFrame.from_ndarray(picture, format="rgb24")
-                encoded.pts, encoded.time_base = time - first, like.time_base
-                out.mux(stream.encode(encoded))
+            stream.codec_context.time_base = stream.time_base = unit
+
+            def encode(time: int, rgb: Bytes) -> None:
+                frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+                frame.pts, frame.time_base = time, unit
+                out.mux(stream.encode(frame))
+
+            yield encode
             out.mux(stream.encode())
-        unfinished.rename(folder / f"{number:06d}_{first}.mp4")
     except OSError as error:
         detail = error.strerror or error
         mend = "free space or choose another place"
-        raise UserError(f"cannot write {unfinished} ({detail}); {mend}") from None
-
-
-def _chain(first: Frame, rest: Iterator[Frame]) -> Iterator[Frame]:
-    yield first
-    yield from rest
+        raise UserError(f"cannot write {path} ({detail}); {mend}") from None
 
 
 def _join(clip: Path, parts: list[Path], target: Path) -> None:
     """Copy the packets of all parts, and the sound of the clip, into one file."""
-    av = _av()
+    av = open_av()
     unfinished = parts[0].parent / f"whole{target.suffix.lower()}"
     with ExitStack() as stack:
-        source = stack.enter_context(_opened(clip))
-        first = stack.enter_context(_opened(parts[0]))
+        source = stack.enter_context(opened(clip))
+        first = stack.enter_context(opened(parts[0]))
         out = stack.enter_context(closing(av.open(str(unfinished), "w")))
         unit = source.streams.video[0].time_base
         pictures = out.add_stream_from_template(first.streams.video[0])
@@ -201,7 +260,7 @@ Timed = tuple[float, int, Any]
 def _packets_of_parts(parts: list[Path], unit: Fraction, stream: Any) -> Iterator[Timed]:
     for path in parts:
         start = int(path.stem.split("_")[1]) * unit
-        with _opened(path) as part:
+        with opened(path) as part:
             for packet in part.demux(video=0):
                 if packet.pts is None:
                     continue

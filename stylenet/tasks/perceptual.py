@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from numpy import uint8
@@ -65,11 +65,18 @@ class PerceptualTask(Task):
 
     def terms(self, photo: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms of stylising `photo` (B, 3, H, W), each (B,)."""
-        stylized = self.net(photo)
+        return self.perceptual_terms(photo, self.net(photo))
+
+    def perceptual_terms(self, photo: Tensor, stylized: Tensor) -> dict[str, Tensor]:
+        """The unweighted terms of one result for `photo`, both (B, 3, H, W), each (B,)."""
         with torch.no_grad():
             content = self.vgg(photo, self.loss.content_layers)
         terms: dict[str, Tensor] = self.loss(stylized, self.vgg(stylized), content)
         return terms
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """The weighted sum of the terms, (B,)."""
+        return self.loss.total(terms)
 
     @torch.no_grad()
     def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
@@ -95,7 +102,7 @@ class PerceptualTask(Task):
     def training_step(self, photo: Tensor, _: int) -> Tensor:
         """One batch of photos (B, 3, H, W) → the scalar objective; logs every term."""
         terms = self.terms(photo)
-        total = self.loss.total(terms)
+        total = self.total(terms)
         means = {name: term.detach().mean() for name, term in {**terms, "total": total}.items()}
         self.log_dict({f"loss/{name}": mean for name, mean in means.items()})
         return total.log().mean()

@@ -9,11 +9,14 @@ from stylenet.errors import UserError
 from stylenet.nets.johnson import TransformerNet, binomial
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.unet import UNet
+from stylenet.nets.video import RecurrentNet, WindowNet
 
 NETS = {
     "instance": lambda: TransformerNet(width=0.25),
     "batch": lambda: TransformerNet(width=0.25, norm="batch"),
     "published": lambda: TransformerNet(width=0.25, upsampling="nearest", skips=False),
+    "recurrent": lambda: RecurrentNet(width=0.25),
+    "window": lambda: WindowNet(width=0.25),
     "attention": lambda: looking(TransformerNet(width=0.25, attention=True)),
     "unet": lambda: UNet(width=0.125),
 }

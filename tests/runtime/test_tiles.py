@@ -1,8 +1,10 @@
 """Tile by tile gives what the whole picture gives."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -16,6 +18,7 @@ from stylenet.export.tiles import Tiled
 from stylenet.images import read_picture
 from stylenet.nets.johnson import TransformerNet
 from stylenet.runtime import Session, TiledSession
+from stylenet.runtime.model import _cut
 from stylenet.runtime.tiles import merged
 from stylenet.stylize import main
 from stylenet.tensors import apply_net
@@ -127,3 +130,19 @@ def test_models_for_tiles_and_for_whole_pictures_are_not_confused(model: Path, t
         Session(tiled)
     with pytest.raises(UserError, match="export one with --io tiles"):
         TiledSession(to_onnx(loaded, "bytes"))
+
+
+def test_each_sweep_runs_the_net_no_further_than_its_norm(tiled: bytes):
+    convolutions = []
+    for number in range(5):
+        graph = onnx.load_from_string(_cut(tiled, f"statistics_{number}")).graph
+        convolutions.append(sum(node.op_type == "Conv" for node in graph.node))
+    assert convolutions == [1, 2, 3, 4, 5]
+
+
+def test_without_the_package_that_cuts_graphs_the_pixels_are_the_same(
+    tiled: bytes, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    cut = TiledSession(tiled, 64)(picture)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert (TiledSession(tiled, 64)(picture) == cut).all()

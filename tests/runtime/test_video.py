@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from stylenet.errors import UserError
+from stylenet.runtime.clips import ClipNet, ClipStylizer, per_frame
 from stylenet.runtime.video import PART, stylize_clip
+from stylenet.runtime.webcam import record, stylize_webcam
 
 av = pytest.importorskip("av")
 
@@ -44,14 +46,41 @@ def sound(path: Path) -> list[bytes]:
         return [bytes(packet) for packet in clip.demux(audio=0) if packet.size]
 
 
-def darker(rgb: np.ndarray) -> np.ndarray:
+def darken(rgb: np.ndarray) -> np.ndarray:
     return rgb - 15
+
+
+def darker() -> ClipStylizer:
+    return ClipStylizer(per_frame(darken))
+
+
+def unchanged() -> ClipStylizer:
+    return ClipStylizer(per_frame(lambda rgb: rgb))
+
+
+def trailing(stop: int | None = None) -> ClipStylizer:
+    """A recurrent net that keeps half of what it painted before; stops after `stop` frames."""
+    calls = 0
+
+    def run(window, previous):
+        nonlocal calls
+        calls += 1
+        if calls == stop:
+            raise KeyboardInterrupt
+        return window[0] if previous is None else (window[0] // 2 + previous // 2)
+
+    return ClipStylizer(ClipNet(run, recurrent=True))
+
+
+def ahead() -> ClipStylizer:
+    """A net that shows the frame two behind."""
+    return ClipStylizer(ClipNet(lambda window, _: window[4], around=2))
 
 
 @pytest.mark.parametrize("size", [(64, 48), (65, 47)])
 def test_size_times_sound_and_every_frame_are_kept(tmp_path: Path, size: tuple[int, int]):
     clip = draw(tmp_path / "clip.mp4", size)
-    assert stylize_clip(clip, tmp_path / "out.mp4", darker, {}) == FRAMES
+    assert stylize_clip(clip, tmp_path / "out.mp4", darker(), {}) == FRAMES
     before, when = frames(clip)
     after, then = frames(tmp_path / "out.mp4")
     assert then == when
@@ -71,17 +100,16 @@ def test_a_clip_cut_short_goes_on_behind_its_last_part(tmp_path: Path):
         calls += 1
         if calls == PART + 5:
             raise KeyboardInterrupt
-        return darker(rgb)
+        return darken(rgb)
 
     with pytest.raises(KeyboardInterrupt):
-        stylize_clip(clip, tmp_path / "out.mp4", fails, {"model": 1})
+        stylize_clip(clip, tmp_path / "out.mp4", ClipStylizer(per_frame(fails)), {"model": 1})
     assert not (tmp_path / "out.mp4").exists()
     done = []
-    stylize_clip(
-        clip, tmp_path / "out.mp4", lambda rgb: done.append(1) or darker(rgb), {"model": 1}
-    )
+    counts = ClipStylizer(per_frame(lambda rgb: done.append(1) or darken(rgb)))
+    stylize_clip(clip, tmp_path / "out.mp4", counts, {"model": 1})
     assert len(done) == FRAMES - PART
-    stylize_clip(clip, tmp_path / "whole.mp4", darker, {})
+    stylize_clip(clip, tmp_path / "whole.mp4", darker(), {})
     (resumed, then), (whole, when) = frames(tmp_path / "out.mp4"), frames(tmp_path / "whole.mp4")
     assert then == when
     assert all(np.array_equal(a, b) for a, b in zip(resumed, whole, strict=True))
@@ -96,9 +124,10 @@ def test_another_job_starts_anew(tmp_path: Path):
         return rgb
 
     with pytest.raises(KeyboardInterrupt):
-        stylize_clip(clip, tmp_path / "out.mp4", stops, {"model": 1})
+        stylize_clip(clip, tmp_path / "out.mp4", ClipStylizer(per_frame(stops)), {"model": 1})
     done = []
-    stylize_clip(clip, tmp_path / "out.mp4", lambda rgb: done.append(1) or rgb, {"model": 2})
+    counts = ClipStylizer(per_frame(lambda rgb: done.append(1) or rgb))
+    stylize_clip(clip, tmp_path / "out.mp4", counts, {"model": 2})
     assert len(done) == FRAMES
 
 
@@ -108,10 +137,52 @@ def test_what_is_no_clip_is_named(tmp_path: Path, content: bytes | None):
     if content is not None:
         clip.write_bytes(content)
     with pytest.raises(UserError, match=r"clip\.mp4"):
-        stylize_clip(clip, tmp_path / "out.mp4", darker, {})
+        stylize_clip(clip, tmp_path / "out.mp4", darker(), {})
     assert not (tmp_path / "out.mp4").exists()
 
 
 def test_an_output_that_is_no_clip_is_named(tmp_path: Path):
     with pytest.raises(UserError, match=r"out\.png"):
-        stylize_clip(draw(tmp_path / "clip.mp4"), tmp_path / "out.png", darker, {})
+        stylize_clip(draw(tmp_path / "clip.mp4"), tmp_path / "out.png", darker(), {})
+
+
+def test_a_recurrent_net_goes_on_from_the_very_result_it_had_come_to(tmp_path: Path):
+    clip = draw(tmp_path / "clip.mp4")
+    with pytest.raises(KeyboardInterrupt):
+        stylize_clip(clip, tmp_path / "out.mp4", trailing(stop=PART + 5), {})
+    stylize_clip(clip, tmp_path / "out.mp4", trailing(), {})
+    stylize_clip(clip, tmp_path / "whole.mp4", trailing(), {})
+    (resumed, _), (whole, _) = frames(tmp_path / "out.mp4"), frames(tmp_path / "whole.mp4")
+    assert all(np.array_equal(a, b) for a, b in zip(resumed, whole, strict=True))
+    before, _ = frames(clip)
+    assert before[PART].mean() - whole[PART].mean() > 1.5  # it does trail behind a lighter clip
+
+
+def test_a_net_that_sees_ahead_keeps_every_frames_time(tmp_path: Path):
+    clip = draw(tmp_path / "clip.mp4")
+    assert stylize_clip(clip, tmp_path / "out.mp4", ahead(), {}) == FRAMES
+    (before, when), (after, then) = frames(clip), frames(tmp_path / "out.mp4")
+    assert then == when
+    shown = [*before[2:], before[-1], before[-1]]
+    assert max(abs(a.mean() - b.mean()) for a, b in zip(after, shown, strict=True)) < 1.5
+
+
+def test_filming_ends_with_ctrl_c_and_keeps_every_frame(tmp_path: Path):
+    def film():
+        for number in range(12):
+            yield 5000 + 100 * number, np.full((48, 64, 3), 20 * number, np.uint8)
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out.mp4"
+    shown: list[int] = []
+    assert record(film(), Fraction(1, 1000), out, unchanged(), shown.append) == 12
+    assert shown == list(range(1, 13))
+    pictures, times = frames(out)
+    assert [float(time) for time in times] == pytest.approx([0.1 * n for n in range(12)], abs=2e-3)
+    assert [picture.mean() for picture in pictures] == pytest.approx(range(0, 240, 20), abs=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_a_webcam_that_is_not_there_is_named(tmp_path: Path):
+    with pytest.raises(UserError, match=r"cannot open the webcam /dev/video97 .*; see ls"):
+        stylize_webcam("97", tmp_path / "out.mp4", darker(), lambda done: None)

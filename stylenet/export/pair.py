@@ -1,0 +1,124 @@
+"""A model for any style as two graphs: a style picture → its code, a photo and a code → picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stylenet.checkpoint import TrainedModel
+from stylenet.errors import UserError
+from stylenet.export.contract import add_metadata, metadata, to_bytes, to_floats, weights_sha256
+from stylenet.export.onnx import Graph, written
+from stylenet.export.parity import SHAPES, Difference, difference, drawn
+from stylenet.export.precision import Export, hold
+from stylenet.export.targets import check_file, write
+from stylenet.nets.arbitrary import ArbitraryNet
+from stylenet.opening import styled
+from stylenet.runtime.model import open_model
+from stylenet.runtime.pair import STYLE_SUFFIX, Pair
+from stylenet.runtime.preprocess import MIN_SIDE
+from stylenet.tensors import apply_net
+
+STYLES = ((1, 97, 130), (1, 64, 64))
+"""Shapes of the style pictures that the pair is proven with."""
+
+
+class StyleGraph(nn.Module):
+    """uint8 (N, H, W, 3) → codes."""
+
+    def __init__(self, net: ArbitraryNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The code of each style picture."""
+        return self.net.code(to_floats(image))
+
+
+class PhotoGraph(nn.Module):
+    """uint8 (N, H, W, 3), a code and a strength for each → the same."""
+
+    def __init__(self, net: ArbitraryNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor, code: Tensor, strength: Tensor | None = None) -> Tensor:
+        """Stylise a batch of RGB pictures; the result has the same shape and type."""
+        return to_bytes(self.net(to_floats(image), code, strength))
+
+
+def write_pair(out: Path, model: TrainedModel, wanted: Export, target: str) -> None:
+    """Write ``NAME.onnx`` and ``NAME.style.onnx``, once they are proven.
+
+    Raises:
+        UserError: something else than two ONNX files in float32 is wanted, the pair differs from
+            the net, or it cannot be written.
+    """
+    if target != "onnx" or wanted != Export():
+        raise UserError(
+            "a model for any style is exported in fp32 for whole pictures in bytes; leave out --io,"
+            " --precision, --for, --target and --photos"
+        )
+    check_file(out)
+    photo, style = proven_pair(model)
+    write(out, photo)
+    write(out.with_suffix(STYLE_SUFFIX), style)
+
+
+def proven_pair(model: TrainedModel) -> tuple[bytes, bytes]:
+    """The two files' bytes, the one that stylises first; what was compared is printed.
+
+    Raises:
+        UserError: they differ from the net by more than 1 of 255.
+    """
+    net = model.net
+    assert isinstance(net, ArbitraryNet)
+    facts = {"precision": "fp32", "weights_sha256": weights_sha256(net)}
+    about = metadata(model.config, "bytes")
+    photo, style = (
+        add_metadata(written(graph, about), facts)
+        for graph in (_photo_graph(net), _style_graph(net))
+    )
+    hold(list(_compared(photo, style, net)), "fp32")
+    return photo, style
+
+
+def _compared(photo: bytes, style: bytes, net: ArbitraryNet) -> Iterator[Difference]:
+    pair = Pair(open_model(photo, device="cpu"), open_model(style, device="cpu"))
+    strengths = (1.0, 0.5) if net.has_strength else (1.0,)
+    pictures = [drawn(shape)[0] for shape in STYLES]
+    for strength in strengths:
+        shares = [1.0, 2.0]
+        session = pair.styled(pictures, shares, strength)
+        theirs = styled(net, pictures, shares, strength)
+        for rgb in map(drawn, SHAPES):
+            expected = np.stack([apply_net(theirs, each) for each in rgb])
+            yield difference(session.batch(rgb), expected)
+
+
+def _style_graph(net: ArbitraryNet) -> Graph:
+    image, free = _pictures()
+    return Graph(StyleGraph(net), (image,), {"image": free}, ["code"], {}, result_axes=())
+
+
+def _photo_graph(net: ArbitraryNet) -> Graph:
+    image, free = _pictures()
+    with torch.no_grad():
+        code = net.code(to_floats(image))
+    places = {2: torch.export.Dim("T")} if code.ndim == 3 else {}
+    examples: tuple[Tensor, ...] = (image, code)
+    inputs = {"image": free, "code": {0: free[0]} | places}
+    if net.has_strength:
+        examples += (torch.ones(len(image)),)
+        inputs["strength"] = {0: free[0]}
+    return Graph(PhotoGraph(net), examples, inputs, ["stylized"], {})
+
+
+def _pictures() -> tuple[Tensor, dict[int, torch.export.Dim]]:
+    height, width = (torch.export.Dim(name, min=MIN_SIDE) for name in "HW")
+    axes = {0: torch.export.Dim("N"), 1: height, 2: width}
+    return torch.zeros(2, 64, 66, 3, dtype=torch.uint8), axes

@@ -1,0 +1,133 @@
+"""The loss of nets for any style: content, statistics of the style, and identity; per image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor, nn
+
+from stylenet.errors import UserError
+from stylenet.losses.functional import energy, mean_std, squared_error
+
+Features = Mapping[str, Tensor]
+
+EPS = 1e-5
+"""Added to variances, lest a channel that is zero all over have an infinite gradient."""
+
+
+def statistics_error(features: Tensor, style: Tensor) -> Tensor:
+    """How far means and deviations are from the style's (Huang & Belongie 2017, equation 13).
+
+    Relative to the style's own: 1 is as far off as a blank.
+
+    Args:
+        features: (B, C, h, w). style: (B, C, …), of any size.
+
+    Returns:
+        (B,).
+    """
+    return relative_error(mean_std(features, EPS), mean_std(style, EPS))
+
+
+def relative_error(value: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference over the target's mean square: (B, …) twice → (B,)."""
+    return squared_error(value, target) / energy(target)
+
+
+def normalized(features: Tensor) -> Tensor:
+    """(B, C, h, w) with mean 0 and deviation 1 in each channel, in float32."""
+    mean, deviation = mean_std(features, EPS)[..., None, None].unbind(1)
+    return (features.float() - mean) / deviation
+
+
+class ArbitraryLoss(nn.Module):
+    """Content + style, and identity where it is asked for, all relative as in `PerceptualLoss`.
+
+    Args:
+        content_layers: VGG layer → weight within the content term.
+        style_layers: VGG layer → weight within the style term.
+        normalize: compare content as normalised features with the photo's (Park & Lee 2019,
+            equation 8), not with those that the net gave to its decoder (Huang & Belongie 2017,
+            equation 12).
+        content_weight, style_weight: factors of the two terms in the total.
+        pixel_weight, feature_weight: factors of the identity terms: a picture in its own style
+            should stay as it is, in its pixels and its features (Park & Lee 2019, equation 11).
+
+    Raises:
+        UserError: a negative weight.
+    """
+
+    def __init__(
+        self,
+        content_layers: Mapping[str, float],
+        style_layers: Mapping[str, float],
+        normalize: bool,
+        content_weight: float,
+        style_weight: float,
+        pixel_weight: float = 0.0,
+        feature_weight: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.content_layers = dict(content_layers)
+        self.style_layers = dict(style_layers)
+        self.normalize = normalize
+        self.weights = {
+            "content": content_weight,
+            "style": style_weight,
+            "identity_pixels": pixel_weight,
+            "identity_features": feature_weight,
+        }
+        every = {**self.weights, **self.content_layers, **self.style_layers}
+        negative = [f"{name}={weight}" for name, weight in every.items() if not weight >= 0]
+        if negative:
+            raise UserError(f"loss weight {negative[0]} must be a number of at least 0")
+
+    @property
+    def has_identity(self) -> bool:
+        """Whether the identity terms count."""
+        return self.weights["identity_pixels"] > 0 or self.weights["identity_features"] > 0
+
+    def forward(self, features: Features, content: Features, style: Features) -> dict[str, Tensor]:
+        """The unweighted terms ``content`` and ``style``, each (B,).
+
+        Args:
+            features: of the result. content, style: of what it should equal in each; all (B, C,
+                h, w) by layer.
+        """
+        prepare = normalized if self.normalize else Tensor.float
+        return {
+            "content": _weighted(
+                self.content_layers,
+                lambda layer: relative_error(prepare(features[layer]), prepare(content[layer])),
+            ),
+            "style": _weighted(
+                self.style_layers,
+                lambda layer: statistics_error(features[layer], style[layer]),
+            ),
+        }
+
+    def identity(
+        self, result: Tensor, image: Tensor, features: Features, wanted: Features
+    ) -> dict[str, Tensor]:
+        """The unweighted identity terms of a picture in its own style, each (B,).
+
+        Args:
+            result, image: (B, 3, H, W). features, wanted: theirs.
+        """
+        layers = dict.fromkeys(self.style_layers, 1 / len(self.style_layers))
+        return {
+            "identity_pixels": relative_error(result, image),
+            "identity_features": _weighted(
+                layers, lambda layer: relative_error(features[layer], wanted[layer])
+            ),
+        }
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """The weighted sum of the terms, (B,)."""
+        weighted = [self.weights[name] * term for name, term in terms.items()]
+        return sum(weighted[1:], start=weighted[0])
+
+
+def _weighted(layers: Mapping[str, float], error: Callable[[str], Tensor]) -> Tensor:
+    errors = [weight * error(layer) for layer, weight in layers.items()]
+    return sum(errors[1:], start=errors[0])

@@ -1,0 +1,138 @@
+"""What nets for any style have in common: a frozen encoder, a code of the style, a decoder."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from stylenet.nets.decoder import STRIDE, Decoder
+from stylenet.vgg import VGG
+
+Features = Mapping[str, Tensor]
+
+EPS = 1e-5
+"""Added to variances: channels that are zero all over a picture are common in relu4_1."""
+
+
+class ArbitraryNet(nn.Module, ABC):
+    """Photo and style picture → stylised photo; what is learnt is not the encoder.
+
+    Args:
+        layers: of the encoder, those that losses compare among them.
+        width: factor on the decoder's channels.
+        weights: of the encoder, as of `VGG`. They are constants: no checkpoint holds them, and
+            the net is rebuilt with them.
+
+    Raises:
+        UserError: as of `VGG` and `Decoder`.
+    """
+
+    TRANSFERRED: ClassVar[tuple[str, ...]]
+    """The layers that a style is transferred at."""
+
+    has_strength: ClassVar[bool]
+    """Whether an export takes the strength of the style."""
+
+    def __init__(self, layers: Sequence[str], width: float, weights: str) -> None:
+        super().__init__()
+        self.encoder = constant(VGG(layers, weights))
+        self.decoder = Decoder(width)
+
+    def forward(self, photo: Tensor, code: Tensor, strength: Tensor | None = None) -> Tensor:
+        """Stylise.
+
+        Args:
+            photo: (B, 3, H, W) in [0, 1], any H, W ≥ 32.
+            code: of a style for each photo, as `code` gives it.
+            strength: (B,), from 0, the photo's own features, to 1 (None), the style's.
+
+        Returns:
+            (B, 3, H, W), unclamped.
+        """
+        features = self.encoder(padded(photo), self.TRANSFERRED)
+        image: Tensor = self.decoder(self.transfer(features, code, strength))
+        return cropped(image, photo.shape[2], photo.shape[3])
+
+    def code(self, style: Tensor) -> Tensor:
+        """What the net has to know of a style picture, (B, 3, H, W) in [0, 1], H, W ≥ 32."""
+        return self.code_of(self.encoder(padded(style), self.TRANSFERRED))
+
+    def encode(self, image: Tensor) -> dict[str, Tensor]:
+        """All features of (B, 3, H, W)."""
+        features: dict[str, Tensor] = self.encoder(image)
+        return features
+
+    @abstractmethod
+    def code_of(self, features: Features) -> Tensor:
+        """A style's code from its features at `TRANSFERRED`."""
+
+    @abstractmethod
+    def transfer(self, features: Features, code: Tensor, strength: Tensor | None = None) -> Tensor:
+        """The photo's features at `TRANSFERRED` in the style → (B, 512, h, w) for the decoder."""
+
+
+class Styled(nn.Module):
+    """A net with its style fixed: image → image, (B, 3, H, W) in [0, 1], like any other.
+
+    Args:
+        code: of the style, (1, …). strength: from 0 to 1.
+    """
+
+    def __init__(self, net: ArbitraryNet, code: Tensor, strength: float = 1.0) -> None:
+        super().__init__()
+        self.net = net
+        self.strength = strength
+        self.register_buffer("code", code)
+
+    def forward(self, photo: Tensor) -> Tensor:
+        """Stylise; the result has the same shape, unclamped."""
+        code = self.get_buffer("code")
+        codes = code.expand(len(photo), *code.shape[1:])
+        full = self.strength == 1  # and then needs no mixing
+        strength = None if full else photo.new_full((len(photo),), self.strength)
+        stylized: Tensor = self.net(photo, codes, strength)
+        return stylized
+
+
+def constant(module: nn.Module) -> nn.Module:
+    """`module` with buffers for parameters: no optimiser sees them and no checkpoint keeps them."""
+    for part in module.modules():
+        for name, parameter in list(part.named_parameters(recurse=False)):
+            delattr(part, name)
+            part.register_buffer(name, parameter.detach(), persistent=False)
+    return module
+
+
+def padded(image: Tensor) -> Tensor:
+    """(B, C, H, W), mirrored at the far ends to sides that are multiples of `STRIDE`."""
+    for axis in (2, 3):
+        size = image.shape[axis]
+        last = size - 1
+        place = torch.arange((size + STRIDE - 1) // STRIDE * STRIDE, device=image.device)
+        image = image.index_select(axis, last - (last - place).abs())
+    return image
+
+
+def cropped(image: Tensor, height: int, width: int) -> Tensor:
+    """The first rows and columns of (B, C, H, W), by index: exporters guard slices with sizes."""
+    for axis, size in ((2, height), (3, width)):
+        image = image.index_select(axis, torch.arange(size, device=image.device))
+    return image
+
+
+def mean_and_deviation(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each channel of (B, C, …), in float32: (B, C, 1 …) each."""
+    axes = tuple(range(2, features.ndim))
+    mean = features.float().mean(axes, keepdim=True)
+    variance = (features.float() - mean).square().mean(axes, keepdim=True)
+    return mean, (variance + EPS).sqrt()
+
+
+def normalized(features: Tensor) -> Tensor:
+    """(B, C, …) with mean 0 and deviation 1 in each channel, in float32."""
+    mean, deviation = mean_and_deviation(features)
+    return (features.float() - mean) / deviation

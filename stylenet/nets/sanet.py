@@ -1,0 +1,119 @@
+"""Style-attentional network (Park & Lee 2019): each place looks for its like in the style."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, scaled_dot_product_attention
+
+from stylenet.nets.arbitrary import ArbitraryNet, Features, normalized
+from stylenet.nets.blocks import Conv
+from stylenet.nets.decoder import CHANNELS, SCALE
+
+LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+QUERIES = 1024
+"""Places of the photo that look at the style at once: memory is these times the style's places."""
+
+DEEP = 8.0
+"""By how much relu4_1's features are larger than relu5_1's, as measured."""
+
+
+class Attention(nn.Module):
+    """A photo's places, each with what it finds in the style, 1x1 convolutions before and after.
+
+    Queries and keys are normalised features, values plain ones (section 3.1, equation 1); products
+    are divided by the root of the channels, as is common, which the paper leaves out.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key, self.value = (nn.Linear(CHANNELS, CHANNELS) for _ in range(3))
+        self.out = nn.Linear(CHANNELS, CHANNELS)
+
+    def forward(self, photo: Tensor, style: Tensor, weight: Tensor) -> Tensor:
+        """The photo's features plus what was found.
+
+        Args:
+            photo: (B, 512, h, w). style: (B, 512, T). weight: (B, T), added to the products.
+
+        Returns:
+            (B, 512, h, w).
+        """
+        query = self.query(normalized(photo).flatten(2).mT)  # (B, h w, 512)
+        key = self.key(normalized(style).mT)  # (B, T, 512)
+        found = attended(query, key, self.value(style.mT), weight)
+        moved: Tensor = self.out(found).mT.unflatten(2, photo.shape[2:])
+        return photo + moved
+
+
+class SANet(ArbitraryNet):
+    """Attention at relu4_1 and relu5_1, summed, and a decoder (section 3.2).
+
+    A code is (B, 1025, T), a column for each place of relu4_1: its 512 channels, those of relu5_1
+    there, and a weight, 0 for a single style. Several styles are the places of all of them, each
+    with the logarithm of its share for a weight: softmax takes that as so many times the place.
+
+    Args:
+        width: factor on the decoder's channels.
+        weights: of the encoder, as of `VGG`.
+    """
+
+    TRANSFERRED = ("relu4_1", "relu5_1")
+    has_strength = False  # it would cost attention of the photo to itself, each time
+
+    def __init__(self, width: float = 1.0, weights: str = "caffe") -> None:
+        super().__init__(LAYERS, width, weights)
+        self.attention = nn.ModuleList([Attention(), Attention()])
+        self.merge = Conv(CHANNELS, CHANNELS, 3, bias=True)
+
+    def code_of(self, features: Features) -> Tensor:
+        """(B, 1025, T)."""
+        fine, deep = scaled(features)
+        deep = interpolate(deep, size=fine.shape[2:], mode="nearest")
+        code = torch.cat([fine, deep, torch.zeros_like(fine[:, :1])], 1)
+        return code.flatten(2)
+
+    def transfer(self, features: Features, code: Tensor, strength: Tensor | None = None) -> Tensor:
+        """The style's, mixed by `strength` with the photo's attention to itself (section 4.4)."""
+        styled = self._attend(features, code)
+        if strength is None:
+            return styled
+        own = self._attend(features, self.code_of(features))
+        return own.lerp(styled, strength.view(-1, 1, 1, 1))
+
+    def _attend(self, features: Features, code: Tensor) -> Tensor:
+        styles = code[:, :CHANNELS], code[:, CHANNELS:-1]  # (B, 512, T) each
+        fine, deep = (
+            attention(photo, style, code[:, -1])
+            for attention, photo, style in zip(
+                self.attention, scaled(features), styles, strict=True
+            )
+        )
+        deep = interpolate(deep, size=fine.shape[2:], mode="nearest")
+        merged: Tensor = self.merge(fine + deep) * SCALE
+        return merged.float()
+
+
+def scaled(features: Features) -> tuple[Tensor, Tensor]:
+    """relu4_1 and relu5_1 of (B, 512, …), in float32, of like magnitude."""
+    return features["relu4_1"].float() / SCALE, features["relu5_1"].float() * (DEEP / SCALE)
+
+
+def attended(query: Tensor, key: Tensor, value: Tensor, weight: Tensor) -> Tensor:
+    """softmax(Q Kᵀ / √C + weight) V, a block of queries at a time.
+
+    Args:
+        query: (B, P, C). key, value: (B, T, C). weight: (B, T).
+
+    Returns:
+        (B, P, C).
+    """
+    bias = weight[:, None].to(query.dtype)  # (B, 1, T)
+    if torch.onnx.is_in_onnx_export():
+        return scaled_dot_product_attention(query, key, value, attn_mask=bias)
+    blocks = [
+        scaled_dot_product_attention(block, key, value, attn_mask=bias)
+        for block in torch.split(query, QUERIES, 1)
+    ]
+    return torch.cat(blocks, 1)

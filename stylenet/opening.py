@@ -1,0 +1,152 @@
+"""Opening a model to stylise with: exported or trained, of one style or of any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stylenet.errors import UserError
+from stylenet.images import Bytes, read_picture
+from stylenet.runtime.clips import ClipNet, per_frame
+from stylenet.runtime.codes import MIN_SIDE, fitted, mixed
+from stylenet.runtime.model import Model, open_model
+from stylenet.runtime.pair import Pair
+from stylenet.runtime.stylizer import Net, at_work, clip_at_work
+from stylenet.runtime.tiles import SIDE, Report
+
+if TYPE_CHECKING:  # torch is for trained models; exported ones do without, and start sooner
+    from stylenet.nets.arbitrary import ArbitraryNet, Styled
+
+
+@dataclass(frozen=True)
+class Mix:
+    """The style of a model that takes any.
+
+    styles: picture files, each with its share. alpha: from 0, the photo, to 1, all of the style.
+    """
+
+    styles: Sequence[tuple[Path, float]] = ()
+    alpha: float = 1.0
+
+    @property
+    def shares(self) -> list[float]:
+        """Of each picture; of any sum."""
+        return [share for _, share in self.styles]
+
+    def pictures(self) -> list[Bytes]:
+        """Each uint8 (H, W, 3).
+
+        Raises:
+            UserError: one cannot be read, or is smaller than 64x64.
+        """
+        return [read_picture(path, min_side=MIN_SIDE).rgb for path, _ in self.styles]
+
+    def check(self, model: Path, takes_style: bool, tile: int | None) -> None:
+        """Hold what was asked for against what the model is.
+
+        Raises:
+            UserError: a style for a model of one, none for a model of any, or tiles for that.
+        """
+        if takes_style and not self.styles:
+            raise UserError(f"{model} takes any style; give one with --style PICTURE")
+        if takes_style and tile is not None:
+            raise UserError(f"{model} takes any style, and whole pictures; leave out --tile")
+        if not takes_style and (self.styles or self.alpha != 1):
+            raise UserError(f"{model} has learnt one style; leave out --style and --alpha")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How a model is to be opened.
+
+    device: ``auto``, ``cpu`` or ``cuda``. tile: side in pixels, or None for whole pictures.
+    direction: ``forth`` or ``back``, of a model that learnt both. mix: of one that takes any style.
+    """
+
+    device: str = "auto"
+    tile: int | None = None
+    direction: str = "forth"
+    mix: Mix = Mix()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model at work on photos, and on clips, and where it runs."""
+
+    net: Net
+    clip: ClipNet
+    device: str
+
+
+def open_to_stylize(path: Path, wanted: Wanted, report: Report) -> Opened:
+    """An exported model, or the net of a run or model file.
+
+    Args:
+        report: told of tiles done.
+
+    Raises:
+        UserError: the model cannot be opened, or is not for what is asked.
+    """
+    return _exported(path, wanted, report) if path.suffix == ".onnx" else _run(path, wanted, report)
+
+
+def _exported(path: Path, wanted: Wanted, report: Report) -> Opened:
+    if wanted.direction != "forth":
+        raise UserError(f"{path} goes one way only; export the other with --direction")
+    model = open_model(path, wanted.device)
+    wanted.mix.check(path, model.takes_style, wanted.tile)
+    if model.takes_style:
+        mix = wanted.mix
+        net = Pair(model).styled(mix.pictures(), mix.shares, mix.alpha)
+        return Opened(net, per_frame(net), model.device)
+    if wanted.tile is not None and model.io != "tiles":
+        raise UserError(f"{path} works on whole pictures; export one with --io tiles")
+    return _at_work(model, wanted.tile, report)
+
+
+def _at_work(model: Model, tile: int | None, report: Report) -> Opened:
+    net = at_work(model, tile or SIDE, report)
+    clip = per_frame(net) if model.io == "tiles" else clip_at_work(model)
+    return Opened(net, clip, model.device)
+
+
+def _run(path: Path, wanted: Wanted, report: Report) -> Opened:
+    import torch
+
+    from stylenet.checkpoint import load_model, one_way
+    from stylenet.nets.arbitrary import ArbitraryNet
+    from stylenet.tensors import apply_net, clip_net
+
+    trained = one_way(load_model(path), wanted.direction)
+    net, mix, device = trained.net, wanted.mix, wanted.device
+    mix.check(path, isinstance(net, ArbitraryNet), wanted.tile)
+    if wanted.tile is not None:
+        from stylenet.export.onnx import to_onnx
+
+        return _at_work(open_model(to_onnx(trained, "tiles"), device), wanted.tile, report)
+    has_gpu = torch.cuda.is_available()
+    if device == "cuda" and not has_gpu:
+        raise UserError("--device cuda: no GPU found; use --device cpu")
+    if device == "auto":
+        device = "cuda" if has_gpu else "cpu"
+    if isinstance(net, ArbitraryNet):
+        net = styled(net, mix.pictures(), mix.shares, mix.alpha)
+    net = net.to(device).to(memory_format=torch.channels_last)
+    return Opened(partial(apply_net, net), clip_net(net), device)
+
+
+def styled(
+    net: ArbitraryNet, styles: Sequence[Bytes], shares: Sequence[float], alpha: float = 1.0
+) -> Styled:
+    """A net for any style with a mixture of style pictures, uint8 (H, W, 3) each, of any size."""
+    import torch
+
+    from stylenet.nets.arbitrary import Styled
+    from stylenet.tensors import to_tensor
+
+    with torch.inference_mode():
+        codes = [net.code(to_tensor(fitted(style))).numpy() for style in styles]
+    return Styled(net, torch.from_numpy(mixed(codes, shares)), alpha)

@@ -1,0 +1,47 @@
+"""Codes of style pictures for models that take any style: what they are made of, how they mix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylenet.images import Bytes, Picture, resize
+
+Code = NDArray[np.float32]
+"""(1, 1024), statistics, or (1, 1025, T), T places, the last row their weights."""
+
+SIDE = 256
+"""Shorter side of a style picture, in pixels: the size of strokes."""
+
+MIN_SIDE = 64
+"""Shorter side below which a picture has no strokes to show."""
+
+
+def fitted(style: Bytes) -> Bytes:
+    """A style picture, uint8 (H, W, 3), with a shorter side of `SIDE` pixels."""
+    height, width = style.shape[:2]
+    longer = round(SIDE * max(height, width) / min(height, width))
+    return resize(Picture(style), longer).rgb
+
+
+def mixed(codes: Sequence[Code], shares: Sequence[float]) -> Code:
+    """One code of several styles.
+
+    Statistics mix as means (Huang & Belongie 2017, equation 15). Places are put side by side, with
+    weights that make a style's count by its share, however many they are.
+
+    Args:
+        codes: of one model. shares: above 0, of any sum.
+    """
+    whole = sum(shares)
+    if len(codes) == 1:
+        return codes[0]
+    if codes[0].ndim == 2:
+        weighted = [share / whole * code for share, code in zip(shares, codes, strict=True)]
+        return np.asarray(np.sum(weighted, axis=0), dtype=np.float32)
+    places = [code.copy() for code in codes]
+    for place, share in zip(places, shares, strict=True):
+        place[:, -1] += np.log(share / whole / place.shape[2])
+    return np.concatenate(places, axis=2)

@@ -1,0 +1,88 @@
+"""An exported pair at work: one graph reads style pictures, the other stylises photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylenet.errors import UserError
+from stylenet.images import Bytes
+from stylenet.runtime.codes import Code, fitted, mixed
+from stylenet.runtime.model import Model, open_model
+from stylenet.runtime.session import Session
+
+STYLE_SUFFIX = ".style.onnx"
+"""Of the graph that reads style pictures, in the place of the other's ``.onnx``."""
+
+_WEIGHTS = "stylenet.weights_sha256"
+
+
+class StyledSession(Session):
+    """The pair's second graph with a style fixed: uint8 RGB in and out, as any `Session`.
+
+    Args:
+        model: that takes a code. code: (1, …). strength: from 0, the photo, to 1.
+
+    Raises:
+        UserError: the model takes no strength, and it is not 1.
+    """
+
+    def __init__(self, model: Model, code: Code, strength: float = 1.0) -> None:
+        super().__init__(model)
+        if strength != 1 and "strength" not in model.inputs:
+            raise UserError(f"{model.name} has no --alpha; use --strength, or the run itself")
+        self.code = code
+        self.strength = strength
+
+    def _style(self, count: int) -> dict[str, NDArray[Any]]:
+        style = {"code": np.repeat(self.code, count, axis=0)}
+        if "strength" in self.model.inputs:
+            style["strength"] = np.full(count, self.strength, np.float32)
+        return style
+
+
+class Pair:
+    """An exported pair.
+
+    Args:
+        model: the graph that stylises. encoder: the one that reads styles; by default the file
+            beside it.
+
+    Raises:
+        UserError: there is no such file, or it is another model's.
+    """
+
+    def __init__(self, model: Model, encoder: Model | None = None) -> None:
+        self.model = model
+        self.encoder = encoder or _beside(model)
+        if self.encoder.metadata.get(_WEIGHTS) != model.metadata.get(_WEIGHTS):
+            raise UserError(
+                f"{self.encoder.name} is not of {model.name}; export both anew, or copy both"
+            )
+
+    def code(self, style: Bytes) -> Code:
+        """The code of a style picture, uint8 (H, W, 3), at its own size."""
+        code: Code = self.encoder.session.run(None, {"image": style[None]})[0]
+        return code
+
+    def styled(
+        self, styles: Sequence[Bytes], shares: Sequence[float], strength: float = 1.0
+    ) -> StyledSession:
+        """The model at work in a mixture of styles, uint8 (H, W, 3) each, of any size.
+
+        Raises:
+            UserError: as `StyledSession`.
+        """
+        codes = [self.code(fitted(style)) for style in styles]
+        return StyledSession(self.model, mixed(codes, shares), strength)
+
+
+def _beside(model: Model) -> Model:
+    path = Path(model.name).with_suffix(STYLE_SUFFIX)
+    if not path.is_file():
+        raise UserError(f"{path} is missing; it belongs beside {model.name}, which needs it")
+    return open_model(path, model.device)

@@ -1,0 +1,120 @@
+"""Style transfer for any picture: a net learns from photos beside style pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+
+import torch
+from numpy import uint8
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from stylenet.data.styles import style_pictures
+from stylenet.losses.arbitrary import ArbitraryLoss
+from stylenet.nets.arbitrary import ArbitraryNet, Features, Styled, padded
+from stylenet.runtime.codes import fitted
+from stylenet.styles import Style
+from stylenet.tasks.base import Task
+from stylenet.tensors import resize_shorter_side, to_tensor
+
+UNSEEN_SIDE = 256
+
+
+class ArbitraryTask(Task):
+    """Fit the decoder of `net`, so that any photo takes the style of any picture.
+
+    The objective is the mean over pairs of the logarithm of the total loss, as in
+    `PerceptualTask`.
+
+    Args:
+        net: photo and style picture → image.
+        loss: content, style and identity terms with their weights, at layers of the net's encoder.
+        preview: the style of preview sheets.
+        styles: the style pictures of the data, for the record.
+        optimizer: makes the optimiser for the net's parameters.
+        schedule: makes the per-step schedule, called with ``(optimizer, steps=…)``.
+    """
+
+    net: ArbitraryNet
+
+    def __init__(
+        self,
+        net: ArbitraryNet,
+        loss: ArbitraryLoss,
+        preview: Style,
+        styles: str,
+        optimizer: Callable[..., Optimizer],
+        schedule: Callable[..., LRScheduler],
+    ) -> None:
+        net = net.to(memory_format=torch.channels_last)
+        super().__init__(net, preview.picture().rgb, optimizer, schedule)
+        self.loss = loss
+        self.styles = style_pictures(styles)
+
+    def forward(self, photo: Tensor) -> Tensor:
+        """Stylise as the previews show: (B, 3, H, W) in [0, 1] → the same shape, unclamped."""
+        stylized: Tensor = Styled(self.net, self.net.code(self._preview().to(photo)))(photo)
+        return stylized
+
+    def terms(self, photo: Tensor, style: Tensor) -> dict[str, Tensor]:
+        """The unweighted loss terms of each photo in the style beside it, each (B,).
+
+        Args:
+            photo, style: (B, 3, H, W) in [0, 1].
+        """
+        photo, style = padded(photo), padded(style)
+        with torch.no_grad():
+            source, target = self.net.encode(photo), self.net.encode(style)
+        moved = self.net.transfer(source, self.net.code_of(target))
+        stylized = self.net.decoder(moved)
+        content = source if self.loss.normalize else {**source, "relu4_1": moved}
+        terms: dict[str, Tensor] = self.loss(self.net.encode(stylized), content, target)
+        if self.loss.has_identity:
+            own, same = self._identity(photo, source), self._identity(style, target)
+            terms |= {name: own[name] + same[name] for name in own}
+        return terms
+
+    @torch.no_grad()
+    def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
+        """The mean unweighted terms, and the total, of photos in the style of the previews.
+
+        Args:
+            photos: names and pictures, uint8 (H, W, 3); shrunk to a shorter side of
+                `UNSEEN_SIDE` pixels.
+        """
+        self.net.eval()
+        style = self._preview().to(self.device)
+        rows = []
+        for _, rgb in photos:
+            photo = to_tensor(resize_shorter_side(rgb, UNSEEN_SIDE)).to(self.device)
+            terms = self.terms(photo, style)
+            rows.append({**terms, "total": self.loss.total(terms)})
+        return {name: sum(row[name].item() for row in rows) / len(rows) for name in rows[0]}
+
+    def style_note(self) -> dict[str, str]:
+        """The collection of style pictures; its sum is of their names, sizes and dates."""
+        return {
+            "name": "arbitrary",
+            "origin": "collection",
+            "sha256": hashlib.sha256(self.styles.key().encode()).hexdigest(),
+            "credit": self.styles.title,
+        }
+
+    def training_step(self, pairs: Tensor, _: int) -> Tensor:
+        """A batch of photos and styles, (2, B, 3, H, W) → the objective; logs every term."""
+        photo, style = (image.contiguous(memory_format=torch.channels_last) for image in pairs)
+        terms = self.terms(photo, style)
+        total = self.loss.total(terms)
+        means = {name: term.detach().mean() for name, term in {**terms, "total": total}.items()}
+        self.log_dict({f"loss/{name}": mean for name, mean in means.items()})
+        return total.log().mean()
+
+    def _preview(self) -> Tensor:
+        return to_tensor(fitted(self.style))
+
+    def _identity(self, image: Tensor, features: Features) -> dict[str, Tensor]:
+        result = self.net.decoder(self.net.transfer(features, self.net.code_of(features)))
+        return self.loss.identity(result, image, self.net.encode(result), features)

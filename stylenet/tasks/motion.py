@@ -1,0 +1,122 @@
+"""Photos set in motion by known flows: what a net for clips learns from without clips."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from stylenet.errors import UserError
+from stylenet.losses.temporal import inside, warp
+
+_SMALLEST = 1 / 4
+"""Pixels of the smallest reach: a camera that is hardly moved."""
+
+_BEND = 4
+"""Cells across a picture in which the smooth displacement is drawn."""
+
+
+@dataclass(frozen=True)
+class Moving:
+    """A photo in motion: its frame at time 0 is the photo, and at `t` it has moved t times `flow`.
+
+    photo: (B, 3, H, W) in [0, 1]. flow: (B, 2, H, W), as in `stylenet.losses.temporal`.
+    hidden: (B, 1, H, W), 1 where something else comes in front of it behind time 0.
+    noise, brightness: standard deviations of each frame's own. seed: of these.
+    """
+
+    photo: Tensor
+    flow: Tensor
+    hidden: Tensor
+    noise: float
+    brightness: float
+    seed: int
+    _frames: dict[int, Tensor] = field(default_factory=dict)
+
+    def frame(self, time: int) -> Tensor:
+        """The frame at `time`, (B, 3, H, W) in [0, 1]."""
+        if time not in self._frames:
+            self._frames[time] = self._filmed(time)
+        return self._frames[time]
+
+    def _filmed(self, time: int) -> Tensor:
+        photo, hidden = self.photo, self.hidden * (time > 0)
+        moved = warp(photo, self.flow * time) if time else photo
+        moved = torch.lerp(moved, photo.flip(-1), hidden)
+        draw = np.random.default_rng([self.seed, time % 2**32])
+        noise = draw.standard_normal(photo.shape, np.float32)
+        light = draw.standard_normal((len(photo), 1, 1, 1), np.float32)
+        noisy = moved + self.noise * torch.from_numpy(noise).to(photo.device)
+        return noisy.mul(1 + self.brightness * torch.from_numpy(light).to(photo.device)).clamp(0, 1)
+
+    def window(self, time: int, around: int) -> Tensor:
+        """The frames about `time`: (B, 2·around + 1, 3, H, W)."""
+        return torch.stack([self.frame(time + k) for k in range(-around, around + 1)], 1)
+
+    def shown(self, time: int) -> Tensor:
+        """Where the frame at `time` shows what the photo shows: (B, 1, H, W), 0 or 1."""
+        return inside(self.flow * time) * (1 - self.hidden)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Draws how photos move: shift, zoom, turn and a smooth bend at once.
+
+    reach: about the most that a pixel moves from one frame to the next, as a share of the picture's
+        side; how far each does is drawn log-uniformly, so that slow motions are as likely.
+    noise: standard deviation of each frame's noise, of [0, 1].
+    brightness: standard deviation of each frame's factor on brightness.
+    seed: motions are a pure function of it and of the step.
+
+    Raises:
+        UserError: a number is out of range.
+    """
+
+    reach: float
+    noise: float
+    brightness: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.reach <= 0.5:
+            raise UserError(f"task.motion.reach={self.reach} is not in (0, 0.5]; use 0.08")
+        for name in ("noise", "brightness"):
+            if not 0 <= getattr(self, name) < 1:
+                value = getattr(self, name)
+                raise UserError(f"task.motion.{name}={value} is not in [0, 1); use 0.03")
+
+    def __call__(self, photo: Tensor, step: int) -> Moving:
+        """Set `photo` (B, 3, H, W) in motion."""
+        draw = np.random.default_rng([self.seed, step])
+        batch, _, height, width = photo.shape
+        flow = torch.cat([self._flow(draw, height, width) for _ in range(batch)]).to(photo.device)
+        hidden = torch.cat([_rectangle(draw, height, width) for _ in range(batch)])
+        seed = int(draw.integers(2**32))
+        return Moving(photo, flow, hidden.to(photo.device), self.noise, self.brightness, seed)
+
+    def _flow(self, draw: np.random.Generator, height: int, width: int) -> Tensor:
+        most = self.reach * min(height, width)
+        reach = math.exp(draw.uniform(math.log(min(_SMALLEST, most)), math.log(most)))
+        y = torch.linspace(-1, 1, height)[:, None].expand(height, width)
+        x = torch.linspace(-1, 1, width).expand(height, width)
+        turn, zoom = draw.uniform(-1, 1, 2)
+        angle = draw.uniform(0, 2 * math.pi)
+        shift = torch.tensor([math.cos(angle), math.sin(angle)])[:, None, None]
+        affine = torch.stack([zoom * x - turn * y, turn * x + zoom * y])
+        cells = torch.from_numpy(draw.uniform(-1, 1, (1, 2, _BEND, _BEND)).astype(np.float32))
+        bend = interpolate(cells, (height, width), mode="bicubic", align_corners=True)
+        return (reach * (shift + affine + bend) / 3).float()
+
+
+def _rectangle(draw: np.random.Generator, height: int, width: int) -> Tensor:
+    """(1, 1, H, W): half of the time none, else up to half the height and half the width."""
+    mask = torch.zeros(1, 1, height, width)
+    down, across = draw.integers(1, [height // 2 + 1, width // 2 + 1])
+    top, left = draw.integers(0, [height - down + 1, width - across + 1])
+    if draw.random() < 0.5:
+        mask[..., top : top + down, left : left + across] = 1
+    return mask
