@@ -78,7 +78,8 @@ def proven_pair(model: TrainedModel) -> tuple[bytes, bytes]:
     facts = {"precision": "fp32", "weights_sha256": weights_sha256(net)}
     about = metadata(model.config, "bytes")
     photo, style = (
-        add_metadata(written(graph, about), facts) for graph in (_photo_graph(net), _style_graph(net))
+        add_metadata(written(graph, about), facts)
+        for graph in (_photo_graph(net), _style_graph(net))
     )
     hold(list(_compared(photo, style, net)), "fp32")
     return photo, style
@@ -86,14 +87,13 @@ def proven_pair(model: TrainedModel) -> tuple[bytes, bytes]:
 
 def _compared(photo: bytes, style: bytes, net: ArbitraryNet) -> Iterator[Difference]:
     pair = Pair(open_model(photo, device="cpu"), open_model(style, device="cpu"))
-    strengths = (1.0, 0.5) if net.has_strength else (1.0,)
-    pictures = [drawn(shape)[0] for shape in STYLES]
-    for strength in strengths:
-        shares = [1.0, 2.0]
-        session = pair.styled(pictures, shares, strength)
-        theirs = styled(net, pictures, shares, strength)
-        for shape in SHAPES:
-            yield difference(session.batch, theirs, drawn(shape))
+    styles, shares = [drawn(shape)[0] for shape in STYLES], [1.0, 2.0]
+    full = pair.styled(styles, shares), styled(net, styles, shares)
+    for shape in SHAPES:
+        yield difference(full[0].batch, full[1], drawn(shape))
+    if net.has_strength:
+        half = pair.styled(styles, shares, 0.5), styled(net, styles, shares, 0.5)
+        yield difference(half[0].batch, half[1], drawn(SHAPES[0]))
 
 
 def _style_graph(net: ArbitraryNet) -> Graph:
