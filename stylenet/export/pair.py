@@ -89,13 +89,12 @@ def proven_pair(model: TrainedModel) -> tuple[bytes, bytes]:
 
 def _compared(photo: bytes, style: bytes, net: ArbitraryNet) -> Iterator[Difference]:
     pair = Pair(open_model(photo, device="cpu"), open_model(style, device="cpu"))
-    strengths = (1.0, 0.5) if net.has_strength else (1.0,)
-    pictures = [drawn(shape)[0] for shape in STYLES]
-    for strength in strengths:
-        shares = [1.0, 2.0]
-        session = pair.styled(pictures, shares, strength)
-        theirs = styled(net, pictures, shares, strength)
-        for rgb in map(drawn, SHAPES):
+    styles, shares = [drawn(shape)[0] for shape in STYLES], [1.0, 2.0]
+    halfway = {0.5: SHAPES[:1]} if net.has_strength else {}
+    for strength, shapes in ({1.0: SHAPES} | halfway).items():
+        session = pair.styled(styles, shares, strength)
+        theirs = styled(net, styles, shares, strength)
+        for rgb in map(drawn, shapes):
             expected = np.stack([apply_net(theirs, each) for each in rgb])
             yield difference(session.batch(rgb), expected)
 

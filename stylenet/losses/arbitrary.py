@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor, nn
 
 from stylenet.errors import UserError
-from stylenet.losses.functional import energy, mean_std, squared_error
+from stylenet.losses.functional import energy, gram_matrix, mean_std, squared_error
 
 Features = Mapping[str, Tensor]
 
@@ -29,6 +29,11 @@ def statistics_error(features: Tensor, style: Tensor) -> Tensor:
     return relative_error(mean_std(features, EPS), mean_std(style, EPS))
 
 
+def gram_error(features: Tensor, style: Tensor) -> Tensor:
+    """How far Gram matrices are from the style's, relative to them; as `statistics_error`."""
+    return relative_error(gram_matrix(features), gram_matrix(style))
+
+
 def relative_error(value: Tensor, target: Tensor) -> Tensor:
     """Mean squared difference over the target's mean square: (B, …) twice → (B,)."""
     return squared_error(value, target) / energy(target)
@@ -40,6 +45,9 @@ def normalized(features: Tensor) -> Tensor:
     return (features.float() - mean) / deviation
 
 
+STATISTICS = {"mean_std": statistics_error, "gram": gram_error}
+
+
 class ArbitraryLoss(nn.Module):
     """Content + style, and identity where it is asked for, all relative as in `PerceptualLoss`.
 
@@ -49,12 +57,14 @@ class ArbitraryLoss(nn.Module):
         normalize: compare content as normalised features with the photo's (Park & Lee 2019,
             equation 8), not with those that the net gave to its decoder (Huang & Belongie 2017,
             equation 12).
+        statistics: of the style: ``mean_std`` (Huang & Belongie 2017, equation 13) or ``gram``,
+            Gram matrices, which they found to do as well.
         content_weight, style_weight: factors of the two terms in the total.
         pixel_weight, feature_weight: factors of the identity terms: a picture in its own style
             should stay as it is, in its pixels and its features (Park & Lee 2019, equation 11).
 
     Raises:
-        UserError: a negative weight.
+        UserError: a negative weight, or unknown statistics.
     """
 
     def __init__(
@@ -62,12 +72,18 @@ class ArbitraryLoss(nn.Module):
         content_layers: Mapping[str, float],
         style_layers: Mapping[str, float],
         normalize: bool,
+        statistics: str,
         content_weight: float,
         style_weight: float,
         pixel_weight: float = 0.0,
         feature_weight: float = 0.0,
     ) -> None:
         super().__init__()
+        if statistics not in STATISTICS:
+            raise UserError(
+                f"loss.statistics={statistics} is unknown; use {' or '.join(STATISTICS)}"
+            )
+        self.style_error = STATISTICS[statistics]
         self.content_layers = dict(content_layers)
         self.style_layers = dict(style_layers)
         self.normalize = normalize
@@ -102,7 +118,7 @@ class ArbitraryLoss(nn.Module):
             ),
             "style": _weighted(
                 self.style_layers,
-                lambda layer: statistics_error(features[layer], style[layer]),
+                lambda layer: self.style_error(features[layer], style[layer]),
             ),
         }
 

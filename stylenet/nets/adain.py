@@ -1,4 +1,4 @@
-"""Adaptive instance normalisation (Huang & Belongie 2017): a style is 512 means and deviations."""
+"""Adaptive instance normalisation (Huang & Belongie 2017): a style is means and deviations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from stylenet.nets.arbitrary import ArbitraryNet, Features, mean_and_deviation, normalized
+from stylenet.nets.decoder import CHANNELS, LEVELS, Decoder
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
@@ -13,29 +14,42 @@ LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 class AdaIN(ArbitraryNet):
     """Frozen VGG-19 to relu4_1, whose channels take the style's statistics; a decoder.
 
-    A code is (B, 1024): the means of relu4_1's channels, then their deviations. The net is linear
-    in it up to the decoder, so the mean of codes, weighted, is a mixture of styles (equation 15).
+    With skips, relu3_1, relu2_1 and relu1_1 take theirs, too, and reach the decoder: from relu4_1
+    alone, colours and outlines have to be learnt anew, which takes far longer.
+
+    A code is (B, 1920), the means and the deviations of relu4_1's channels, then those of relu3_1,
+    relu2_1 and relu1_1; without skips (B, 1024), those of relu4_1. The net is linear in it up to
+    the decoder, so the mean of codes, weighted, is a mixture of styles (equation 15).
 
     Args:
         width: factor on the decoder's channels.
+        skips: False as published.
         weights: of the encoder, as of `VGG`.
     """
 
-    TRANSFERRED = ("relu4_1",)
     has_strength = True
 
-    def __init__(self, width: float = 1.0, weights: str = "caffe") -> None:
-        super().__init__(LAYERS, width, weights)
+    def __init__(self, width: float = 1.0, skips: bool = True, weights: str = "caffe") -> None:
+        super().__init__(LAYERS, Decoder(width, skips), weights)
+        self.transferred = LEVELS if skips else LEVELS[:1]
 
     def code_of(self, features: Features) -> Tensor:
-        """(B, 1024)."""
-        return torch.cat(mean_and_deviation(features["relu4_1"]), 1).flatten(1)
+        """(B, 1920) or (B, 1024)."""
+        statistics = [mean_and_deviation(features[level]) for level in self.transferred]
+        return torch.cat([part for pair in statistics for part in pair], 1).flatten(1)
 
-    def transfer(self, features: Features, code: Tensor, strength: Tensor | None = None) -> Tensor:
+    def transfer(
+        self, features: Features, code: Tensor, strength: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """AdaIN (equation 8), towards which the photo's features go by `strength` (equation 14)."""
-        photo = features["relu4_1"].float()  # (B, 512, h, w)
-        styled = adain(photo, code)
-        return styled if strength is None else photo.lerp(styled, strength.view(-1, 1, 1, 1))
+        parts = code.split([2 * CHANNELS[level] for level in self.transferred], 1)  # type: ignore[no-untyped-call]
+        styled = {}
+        for level, part in zip(self.transferred, parts, strict=True):
+            photo = features[level].float()  # (B, C, h, w)
+            moved = adain(photo, part)
+            mix = None if strength is None else strength.view(-1, 1, 1, 1)
+            styled[level] = moved if mix is None else photo.lerp(moved, mix)
+        return styled
 
 
 def adain(features: Tensor, code: Tensor) -> Tensor:

@@ -23,24 +23,24 @@ class ArbitraryNet(nn.Module, ABC):
 
     Args:
         layers: of the encoder, those that losses compare among them.
-        width: factor on the decoder's channels.
+        decoder: of the features that a style was transferred to.
         weights: of the encoder, as of `VGG`. They are constants: no checkpoint holds them, and
             the net is rebuilt with them.
 
     Raises:
-        UserError: as of `VGG` and `Decoder`.
+        UserError: as of `VGG`.
     """
 
-    TRANSFERRED: ClassVar[tuple[str, ...]]
+    transferred: tuple[str, ...]
     """The layers that a style is transferred at."""
 
     has_strength: ClassVar[bool]
     """Whether an export takes the strength of the style."""
 
-    def __init__(self, layers: Sequence[str], width: float, weights: str) -> None:
+    def __init__(self, layers: Sequence[str], decoder: Decoder, weights: str) -> None:
         super().__init__()
         self.encoder = constant(VGG(layers, weights))
-        self.decoder = Decoder(width)
+        self.decoder = decoder
 
     def forward(self, photo: Tensor, code: Tensor, strength: Tensor | None = None) -> Tensor:
         """Stylise.
@@ -53,13 +53,13 @@ class ArbitraryNet(nn.Module, ABC):
         Returns:
             (B, 3, H, W), unclamped.
         """
-        features = self.encoder(padded(photo), self.TRANSFERRED)
+        features = self.encoder(padded(photo), self.transferred)
         image: Tensor = self.decoder(self.transfer(features, code, strength))
         return cropped(image, photo.shape[2], photo.shape[3])
 
     def code(self, style: Tensor) -> Tensor:
         """What the net has to know of a style picture, (B, 3, H, W) in [0, 1], H, W ≥ 32."""
-        return self.code_of(self.encoder(padded(style), self.TRANSFERRED))
+        return self.code_of(self.encoder(padded(style), self.transferred))
 
     def encode(self, image: Tensor) -> dict[str, Tensor]:
         """All features of (B, 3, H, W)."""
@@ -68,11 +68,13 @@ class ArbitraryNet(nn.Module, ABC):
 
     @abstractmethod
     def code_of(self, features: Features) -> Tensor:
-        """A style's code from its features at `TRANSFERRED`."""
+        """A style's code from its features at `transferred`."""
 
     @abstractmethod
-    def transfer(self, features: Features, code: Tensor, strength: Tensor | None = None) -> Tensor:
-        """The photo's features at `TRANSFERRED` in the style → (B, 512, h, w) for the decoder."""
+    def transfer(
+        self, features: Features, code: Tensor, strength: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """The photo's features at `transferred` in the style → those that the decoder reads."""
 
 
 class Styled(nn.Module):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -12,18 +15,20 @@ from stylenet.nets.johnson import CENTRE, CONTRAST, binomial
 STRIDE = 8
 """Pixels of a side to one of relu4_1."""
 
-CHANNELS = 512
-"""Of relu4_1."""
+LEVELS = ("relu4_1", "relu3_1", "relu2_1", "relu1_1")
+"""The features of each stage's size, from small to large."""
 
-SCALE = 32.0
-"""relu4_1's deviation on pictures, as measured: the decoder works on features divided by it."""
+CHANNELS = {"relu4_1": 512, "relu3_1": 256, "relu2_1": 128, "relu1_1": 64}
+
+SCALE = {"relu4_1": 32.0, "relu3_1": 10.0, "relu2_1": 6.0, "relu1_1": 1.0}
+"""The deviations of features, as measured: the decoder works on features divided by them."""
 
 STAGES = ((256,), (256, 256, 256, 128), (128, 64), (64,))
 """Channels of the convolutions between the doublings (Huang & Belongie 2017, section 6.1)."""
 
 
 class Decoder(nn.Module):
-    """relu4_1 → image: 3x3 convolutions and ReLUs under reflection padding, three doublings.
+    """Features → image: 3x3 convolutions and ReLUs under reflection padding, three doublings.
 
     There are no norms, which would take away the very statistics that a style is here; so weights
     start at a scale that keeps variance through ReLUs (He et al. 2015, equation 10). Doubling is
@@ -32,18 +37,22 @@ class Decoder(nn.Module):
 
     Args:
         width: factor on the channels; the encoder keeps all of its own.
+        skips: read relu3_1, relu2_1 and relu1_1 beside the doubled features; False as published,
+            from relu4_1 alone.
 
     Raises:
         UserError: a width that leaves no channel.
     """
 
-    def __init__(self, width: float = 1.0) -> None:
+    def __init__(self, width: float = 1.0, skips: bool = False) -> None:
         super().__init__()
         if round(width * STAGES[-1][-1]) < 1:
             raise UserError(f"net.width={width} leaves no net; use more")
-        channels = CHANNELS
+        self.skips = skips
+        channels = 0
         self.stages = nn.ModuleList()
-        for stage in STAGES:
+        for level, stage in zip(LEVELS, STAGES, strict=True):
+            channels += CHANNELS[level] if skips or not channels else 0
             layers: list[nn.Module] = []
             for wide in stage:
                 layers += [Conv(channels, round(width * wide), 3, bias=True), nn.ReLU(inplace=True)]
@@ -55,11 +64,22 @@ class Decoder(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 nn.init.zeros_(module.bias)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, 512, h, w) → (B, 3, 8 h, 8 w), unclamped; h and w at least 4."""
-        x = self.stages[0](features / SCALE)  # (B, 256, h, w)
-        for number, stage in enumerate(self.stages[1:], 1):
-            smooth = binomial(x) if number < len(STAGES) - 1 else x
-            x = stage(interpolate(smooth, scale_factor=2.0, mode="bilinear"))
+    def forward(self, features: Mapping[str, Tensor]) -> Tensor:
+        """Decode.
+
+        Args:
+            features: relu4_1, (B, 512, h, w), h and w at least 4, and with skips those of the other
+                `LEVELS`, each twice as large as the one before.
+
+        Returns:
+            (B, 3, 8 h, 8 w), unclamped.
+        """
+        x = self.stages[0](features[LEVELS[0]] / SCALE[LEVELS[0]])  # (B, 256, h, w)
+        for number, level in enumerate(LEVELS[1:], 1):
+            smooth = binomial(x) if number < len(LEVELS) - 1 else x
+            x = interpolate(smooth, scale_factor=2.0, mode="bilinear")
+            if self.skips:
+                x = torch.cat([x, features[level] / SCALE[level]], 1)
+            x = self.stages[number](x)
         image: Tensor = self.head(x) * CONTRAST + CENTRE
         return image

@@ -8,9 +8,12 @@ from torch.nn.functional import interpolate, scaled_dot_product_attention
 
 from stylenet.nets.arbitrary import ArbitraryNet, Features, normalized
 from stylenet.nets.blocks import Conv
-from stylenet.nets.decoder import CHANNELS, SCALE
+from stylenet.nets.decoder import SCALE, Decoder
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+CHANNELS = 512
+"""Of relu4_1 and of relu5_1."""
 
 QUERIES = 1024
 """Places of the photo that look at the style at once: memory is these times the style's places."""
@@ -59,11 +62,11 @@ class SANet(ArbitraryNet):
         weights: of the encoder, as of `VGG`.
     """
 
-    TRANSFERRED = ("relu4_1", "relu5_1")
+    transferred = ("relu4_1", "relu5_1")
     has_strength = False  # it would cost attention of the photo to itself, each time
 
     def __init__(self, width: float = 1.0, weights: str = "caffe") -> None:
-        super().__init__(LAYERS, width, weights)
+        super().__init__(LAYERS, Decoder(width), weights)
         self.attention = nn.ModuleList([Attention(), Attention()])
         self.merge = Conv(CHANNELS, CHANNELS, 3, bias=True)
 
@@ -74,13 +77,15 @@ class SANet(ArbitraryNet):
         code = torch.cat([fine, deep, torch.zeros_like(fine[:, :1])], 1)
         return code.flatten(2)
 
-    def transfer(self, features: Features, code: Tensor, strength: Tensor | None = None) -> Tensor:
+    def transfer(
+        self, features: Features, code: Tensor, strength: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """The style's, mixed by `strength` with the photo's attention to itself (section 4.4)."""
         styled = self._attend(features, code)
         if strength is None:
-            return styled
+            return {"relu4_1": styled}
         own = self._attend(features, self.code_of(features))
-        return own.lerp(styled, strength.view(-1, 1, 1, 1))
+        return {"relu4_1": own.lerp(styled, strength.view(-1, 1, 1, 1))}
 
     def _attend(self, features: Features, code: Tensor) -> Tensor:
         styles = code[:, :CHANNELS], code[:, CHANNELS:-1]  # (B, 512, T) each
@@ -91,13 +96,14 @@ class SANet(ArbitraryNet):
             )
         )
         deep = interpolate(deep, size=fine.shape[2:], mode="nearest")
-        merged: Tensor = self.merge(fine + deep) * SCALE
+        merged: Tensor = self.merge(fine + deep) * SCALE["relu4_1"]
         return merged.float()
 
 
 def scaled(features: Features) -> tuple[Tensor, Tensor]:
     """relu4_1 and relu5_1 of (B, 512, …), in float32, of like magnitude."""
-    return features["relu4_1"].float() / SCALE, features["relu5_1"].float() * (DEEP / SCALE)
+    fine, deep = features["relu4_1"].float(), features["relu5_1"].float()
+    return fine / SCALE["relu4_1"], deep * (DEEP / SCALE["relu4_1"])
 
 
 def attended(query: Tensor, key: Tensor, value: Tensor, weight: Tensor) -> Tensor:
@@ -109,11 +115,12 @@ def attended(query: Tensor, key: Tensor, value: Tensor, weight: Tensor) -> Tenso
     Returns:
         (B, P, C).
     """
-    bias = weight[:, None].to(query.dtype)  # (B, 1, T)
+    query, key, value = (each[:, None] for each in (query, key, value))  # one head
+    bias = weight[:, None, None].to(query.dtype)  # (B, 1, 1, T)
     if torch.onnx.is_in_onnx_export():
-        return scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        return scaled_dot_product_attention(query, key, value, attn_mask=bias)[:, 0]
     blocks = [
         scaled_dot_product_attention(block, key, value, attn_mask=bias)
-        for block in torch.split(query, QUERIES, 1)
+        for block in torch.split(query, QUERIES, 2)
     ]
-    return torch.cat(blocks, 1)
+    return torch.cat(blocks, 2)[:, 0]

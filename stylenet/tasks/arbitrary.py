@@ -70,7 +70,7 @@ class ArbitraryTask(Task):
             source, target = self.net.encode(photo), self.net.encode(style)
         moved = self.net.transfer(source, self.net.code_of(target))
         stylized = self.net.decoder(moved)
-        content = source if self.loss.normalize else {**source, "relu4_1": moved}
+        content = source if self.loss.normalize else {**source, **moved}
         terms: dict[str, Tensor] = self.loss(self.net.encode(stylized), content, target)
         if self.loss.has_identity:
             own, same = self._identity(photo, source), self._identity(style, target)

@@ -1,0 +1,93 @@
+#!/usr/bin/env python
+"""How well does a net for any style take on styles that it never saw? On photos that it never saw.
+
+For each style picture: the style loss of the results over that of the photos as they are, in per
+cent, and the content loss, both as `stylenet.evaluate` judges (Gram matrices at relu1_1 … relu4_1 and
+features at relu3_1, relative). With --sheet a picture of all pairs.
+
+    python scripts/benchmark_styles.py RUN [RUN …] --photos FOLDER --styles FOLDER --sheet OUT.png
+"""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from stylenet.checkpoint import load_model
+from stylenet.data.folder import FolderPhotos
+from stylenet.errors import UserError, exit_on_user_error
+from stylenet.evaluation.inputs import Input, picture_file
+from stylenet.evaluation.judge import Judge, total
+from stylenet.images import Bytes, Picture, write_picture
+from stylenet.nets.arbitrary import ArbitraryNet
+from stylenet.opening import styled
+from stylenet.tensors import apply_net
+
+TILE = 192
+
+
+def inputs(folder: Path) -> list[Input]:
+    """The pictures of a folder."""
+    return [picture_file(file, file.stem) for file in FolderPhotos(str(folder)).files()]
+
+
+def terms(judge: Judge, result: Bytes, photo: Bytes, style: Bytes) -> tuple[float, float]:
+    """Style and content loss of a result, uint8 (H, W, 3)."""
+    features = judge.features(result)
+    gram = judge.style(features, judge.target(style))["gram"]
+    found = total(judge.content(features, judge.features(photo)), gram)
+    return found["style"], found["content"]
+
+
+def sheet(rows: list[list[Bytes]]) -> Bytes:
+    """Squares of all pictures in rows, uint8 (H, W, 3)."""
+    fit = partial(ImageOps.fit, size=(TILE, TILE), method=Image.Resampling.LANCZOS)
+    tiles = [[np.asarray(fit(Image.fromarray(rgb))) for rgb in row] for row in rows]
+    return np.concatenate([np.concatenate(row, axis=1) for row in tiles])
+
+
+def main() -> None:
+    """Print a Markdown table for each model."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="+", type=Path, help="run folders or model files")
+    parser.add_argument("--photos", type=Path, required=True, help="folder of unseen photos")
+    parser.add_argument("--styles", type=Path, required=True, help="folder of unseen styles")
+    parser.add_argument("--sheet", type=Path, help="a .png to write, of the last model")
+    args = parser.parse_args()
+    photos = [each.fitted() for each in inputs(args.photos)]
+    styles, judge = inputs(args.styles), Judge()
+    for path in args.models:
+        net = load_model(path).net
+        if not isinstance(net, ArbitraryNet):
+            raise UserError(f"{path} has learnt one style; use scripts/benchmark_quality.py")
+        print(f"{path}\n\n| style | photos | results | left | content |\n|---|---|---|---|---|")
+        shown = [[np.full_like(photos[0], 255), *photos]]
+        found = []
+        for style in styles:
+            picture = style.fitted()
+            results = [apply_net(styled(net, [picture], [1.0]), photo) for photo in photos]
+            pairs = list(zip(results, photos, strict=True))
+            before = [terms(judge, photo, photo, picture)[0] for photo in photos]
+            after, content = zip(*(terms(judge, *pair, picture) for pair in pairs), strict=True)
+            row = [float(np.mean(before)), float(np.mean(after)), float(np.mean(content))]
+            found.append(row)
+            print(line(style.name, *row), flush=True)
+            shown.append([picture, *results])
+        print(line("mean", *(float(x) for x in np.mean(found, axis=0))), "\n", flush=True)
+        if args.sheet:
+            write_picture(Picture(sheet(shown)), args.sheet)
+
+
+def line(name: str, before: float, after: float, content: float) -> str:
+    """A row of the table."""
+    return f"| {name} | {before:.3f} | {after:.3f} | {after / before:.0%} | {content:.3f} |"
+
+
+if __name__ == "__main__":
+    with exit_on_user_error(), torch.inference_mode():
+        main()
