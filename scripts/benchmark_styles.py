@@ -2,8 +2,8 @@
 """How well does a net for any style take on styles that it never saw? On photos that it never saw.
 
 For each style picture: the style loss of the results over that of the photos as they are, in per
-cent, and the content loss, both as `stylenet.evaluate` judges (Gram matrices at relu1_1 … relu4_1
-and features at relu3_1, relative). With --sheet a picture of all pairs.
+cent, and the content loss, both as `stylenet.evaluate` judges (relative; Gram matrices at relu1_1 …
+relu4_1, features at relu3_1). With --sheet a picture of all pairs.
 
     python scripts/benchmark_styles.py RUN [RUN …] --photos FOLDER --styles FOLDER --sheet OUT.png
 """

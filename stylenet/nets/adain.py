@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -35,21 +37,36 @@ class AdaIN(ArbitraryNet):
 
     def code_of(self, features: Features) -> Tensor:
         """(B, 1920) or (B, 1024)."""
-        statistics = [mean_and_deviation(features[level]) for level in self.transferred]
-        return torch.cat([part for pair in statistics for part in pair], 1).flatten(1)
+        return statistics(features, self.transferred)
 
     def transfer(
         self, features: Features, code: Tensor, strength: Tensor | None = None
     ) -> dict[str, Tensor]:
         """AdaIN (equation 8), towards which the photo's features go by `strength` (equation 14)."""
-        parts = code.split([2 * CHANNELS[level] for level in self.transferred], 1)  # type: ignore[no-untyped-call]
-        styled = {}
-        for level, part in zip(self.transferred, parts, strict=True):
-            photo = features[level].float()  # (B, C, h, w)
-            moved = adain(photo, part)
-            mix = None if strength is None else strength.view(-1, 1, 1, 1)
-            styled[level] = moved if mix is None else photo.lerp(moved, mix)
-        return styled
+        return with_statistics(features, code, self.transferred, strength)
+
+
+def statistics(features: Features, levels: Sequence[str]) -> Tensor:
+    """Means, then deviations, of the channels of each level: (B, twice their number)."""
+    pairs = [mean_and_deviation(features[level]) for level in levels]
+    return torch.cat([part for pair in pairs for part in pair], 1).flatten(1)
+
+
+def with_statistics(
+    features: Features, code: Tensor, levels: Sequence[str], strength: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Each level's features with the statistics of `code`, as `statistics` gives it.
+
+    Args:
+        strength: (B,), from 0, the features as they are, to 1 (None).
+    """
+    parts = torch.split(code, [2 * CHANNELS[level] for level in levels], 1)
+    moved = {}
+    for level, part in zip(levels, parts, strict=True):
+        before = features[level].float()  # (B, C, h, w)
+        after = adain(before, part)
+        moved[level] = after if strength is None else before.lerp(after, strength.view(-1, 1, 1, 1))
+    return moved
 
 
 def adain(features: Tensor, code: Tensor) -> Tensor:

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 
+from stylenet.nets.adain import statistics, with_statistics
 from stylenet.nets.arbitrary import ArbitraryNet, Features, normalized
 from stylenet.nets.blocks import Conv
-from stylenet.nets.decoder import SCALE, Decoder
+from stylenet.nets.decoder import CHANNELS as WIDTHS
+from stylenet.nets.decoder import LEVELS, SCALE, Decoder
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
@@ -53,39 +55,54 @@ class Attention(nn.Module):
 class SANet(ArbitraryNet):
     """Attention at relu4_1 and relu5_1, summed, and a decoder (section 3.2).
 
-    A code is (B, 1025, T), a column for each place of relu4_1: its 512 channels, those of relu5_1
-    there, and a weight, 0 for a single style. Several styles are the places of all of them, each
-    with the logarithm of its share for a weight: softmax takes that as so many times the place.
+    With skips, relu3_1, relu2_1 and relu1_1 reach the decoder, too, with the style's means and
+    deviations, as in `AdaIN`: attention there would cost the square of the photo.
+
+    A code is (B, 1025, 1 + T). The first column holds those means and deviations, or zeros. Each
+    other is a place of relu4_1: its 512 channels, those of relu5_1 there, and a weight, 0 for a
+    single style. Several styles are the places of all of them, each with the logarithm of its share
+    for a weight: softmax takes that as so many times the place.
 
     Args:
         width: factor on the decoder's channels.
+        skips: False as published.
         weights: of the encoder, as of `VGG`.
     """
 
-    transferred = ("relu4_1", "relu5_1")
     has_strength = False  # it would cost attention of the photo to itself, each time
 
-    def __init__(self, width: float = 1.0, weights: str = "caffe") -> None:
-        super().__init__(LAYERS, Decoder(width), weights)
+    def __init__(self, width: float = 1.0, skips: bool = True, weights: str = "caffe") -> None:
+        super().__init__(LAYERS, Decoder(width, skips), weights)
+        self.levels = LEVELS[1:] if skips else ()
+        self.transferred = (*self.levels, "relu4_1", "relu5_1")
         self.attention = nn.ModuleList([Attention(), Attention()])
         self.merge = Conv(CHANNELS, CHANNELS, 3, bias=True)
 
     def code_of(self, features: Features) -> Tensor:
-        """(B, 1025, T)."""
+        """(B, 1025, 1 + T)."""
         fine, deep = scaled(features)
         deep = interpolate(deep, size=fine.shape[2:], mode="nearest")
-        code = torch.cat([fine, deep, torch.zeros_like(fine[:, :1])], 1)
-        return code.flatten(2)
+        places = torch.cat([fine, deep, torch.zeros_like(fine[:, :1])], 1).flatten(2)
+        first = torch.zeros_like(places[:, :, 0])
+        if self.levels:
+            first = _first_column(statistics(features, self.levels), first)
+        return torch.cat([first[:, :, None], places], 2)
 
     def transfer(
         self, features: Features, code: Tensor, strength: Tensor | None = None
     ) -> dict[str, Tensor]:
         """The style's, mixed by `strength` with the photo's attention to itself (section 4.4)."""
-        styled = self._attend(features, code)
-        if strength is None:
+        styled = self._attend(features, code[:, :, 1:])
+        if strength is not None:
+            own = self._attend(features, self.code_of(features)[:, :, 1:])
+            styled = own.lerp(styled, strength.view(-1, 1, 1, 1))
+        if not self.levels:
             return {"relu4_1": styled}
-        own = self._attend(features, self.code_of(features))
-        return {"relu4_1": own.lerp(styled, strength.view(-1, 1, 1, 1))}
+        numbers = code[:, : 2 * sum(WIDTHS[level] for level in self.levels), 0]
+        return {
+            "relu4_1": styled,
+            **with_statistics(features, numbers, self.levels, strength),
+        }
 
     def _attend(self, features: Features, code: Tensor) -> Tensor:
         styles = code[:, :CHANNELS], code[:, CHANNELS:-1]  # (B, 512, T) each
@@ -98,6 +115,11 @@ class SANet(ArbitraryNet):
         deep = interpolate(deep, size=fine.shape[2:], mode="nearest")
         merged: Tensor = self.merge(fine + deep) * SCALE["relu4_1"]
         return merged.float()
+
+
+def _first_column(numbers: Tensor, zeros: Tensor) -> Tensor:
+    """Numbers, (B, n), with zeros behind them up to the length of `zeros`, (B, 1025)."""
+    return torch.cat([numbers, zeros[:, numbers.shape[1] :]], 1)
 
 
 def scaled(features: Features) -> tuple[Tensor, Tensor]:

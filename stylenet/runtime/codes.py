@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from stylenet.images import Bytes, Picture, resize
 
 Code = NDArray[np.float32]
-"""(1, 1024), statistics, or (1, 1025, T), T places, the last row their weights."""
+"""Statistics, (1, n); or (1, m, 1 + T), a column of statistics and T places, their last row
+weights."""
 
 SIDE = 256
 """Shorter side of a style picture, in pixels: the size of strokes."""
@@ -41,7 +42,8 @@ def mixed(codes: Sequence[Code], shares: Sequence[float]) -> Code:
     if codes[0].ndim == 2:
         weighted = [share / whole * code for share, code in zip(shares, codes, strict=True)]
         return np.asarray(np.sum(weighted, axis=0), dtype=np.float32)
-    places = [code.copy() for code in codes]
+    first = mixed([code[:, :, 0] for code in codes], shares)
+    places = [code[:, :, 1:].copy() for code in codes]
     for place, share in zip(places, shares, strict=True):
         place[:, -1] += np.log(share / whole / place.shape[2])
-    return np.concatenate(places, axis=2)
+    return np.concatenate([first[:, :, None], *places], axis=2)
