@@ -16,12 +16,20 @@ from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_picture
 from stylenet.memory import limit_memory
 from stylenet.opening import Mix, Opened, Wanted, open_to_stylize
-from stylenet.runtime.clips import ClipStylizer, per_frame
+from stylenet.runtime.clips import (
+    AnyClipStylizer,
+    ClipNet,
+    ClipStylizer,
+    RegionalClipStylizer,
+    per_frame,
+)
+from stylenet.runtime.frames import SUFFIXES
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.runtime.regions import FEATHER, Mask
+from stylenet.runtime.strokes import with_strokes
 from stylenet.runtime.stylizer import RegionalStylizer, Stylizer
-from stylenet.runtime.video import SUFFIXES, stylize_clip
+from stylenet.runtime.video import stylize_clip
 from stylenet.runtime.webcam import stylize_webcam
 from stylenet.styles import split_share
 from stylenet.targets import plan_targets
@@ -111,17 +119,12 @@ def _run(options: argparse.Namespace) -> int:
     )
     wanted = Wanted(options.device, options.tile, options.direction, mix)
     models = [open_to_stylize(path, wanted, _Tiles(progress)) for path in options.model]
-    stylizers = [
-        Stylizer(model.net, options.size, postprocess, options.stroke_scale) for model in models
-    ]
-    stylizer = RegionalStylizer(stylizers, masks, options.feather) if masks else stylizers[0]
     on_cpu = all(model.device == "cpu" for model in models)
     with limit_memory() if on_cpu else nullcontext(), progress:
         if clip or options.webcam:
-            alone = ClipStylizer(models[0].clip, options.size, postprocess)
-            still = masks or options.stroke_scale != 1
-            frames = _frame_by_frame(stylizer, models) if still else alone
+            frames = _frame_stylizer(models, masks, postprocess, options)
             return _stylize_frames(frames, clip, options, progress)
+        stylizer = _stylizer(models, masks, postprocess, options)
         failed = stylize_all(stylizer, targets, options.out, progress)
     return (1 if len(targets) > 1 else 2) if failed else 0
 
@@ -154,20 +157,46 @@ def _masks(options: argparse.Namespace) -> list[Mask]:
     return masks
 
 
-def _frame_by_frame(stylizer: AnyStylizer, models: Sequence[Opened]) -> ClipStylizer:
-    """A clip as so many photos, for what is done to photos alone.
+def _stylizer(
+    models: Sequence[Opened],
+    masks: Sequence[Mask],
+    postprocess: Postprocess,
+    options: argparse.Namespace,
+) -> AnyStylizer:
+    stylizers = [
+        Stylizer(model.net, options.size, postprocess, options.stroke_scale) for model in models
+    ]
+    return RegionalStylizer(stylizers, masks, options.feather) if masks else stylizers[0]
+
+
+def _frame_stylizer(
+    models: Sequence[Opened],
+    masks: Sequence[Mask],
+    postprocess: Postprocess,
+    options: argparse.Namespace,
+) -> AnyClipStylizer:
+    nets = [_with_strokes(model, options.stroke_scale) for model in models]
+    stylizers = [ClipStylizer(net, options.size, postprocess) for net in nets]
+    if not masks:
+        return stylizers[0]
+    return RegionalClipStylizer(stylizers, [mask.frames() for mask in masks], options.feather)
+
+
+def _with_strokes(model: Opened, scale: float) -> ClipNet:
+    """The net on clips, with larger strokes.
 
     Raises:
         UserError: a net that looks beyond a frame.
     """
-    if any(model.clip.recurrent or model.clip.around for model in models):
-        options = "--mask, --keep and --stroke-scale"
-        raise UserError(f"{options} on a clip are for per-frame nets; leave them out")
-    return ClipStylizer(per_frame(lambda rgb: stylizer(rgb).rgb), stylizer.size)
+    if scale == 1:
+        return model.clip
+    if model.clip.recurrent or model.clip.around:
+        raise UserError("--stroke-scale on a clip is for per-frame nets; leave it out")
+    return per_frame(lambda rgb: with_strokes(model.net, rgb, scale))
 
 
 def _stylize_frames(
-    stylizer: ClipStylizer, clip: Path | None, options: argparse.Namespace, progress: Progress
+    stylizer: AnyClipStylizer, clip: Path | None, options: argparse.Namespace, progress: Progress
 ) -> int:
     start, task = time.perf_counter(), progress.add_task("")
 
@@ -228,11 +257,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--strength", type=share, default=1.0, metavar="S", help=help)
     help = (
         "stylise the white parts of this grey picture only; or a folder of masks with the photos'"
-        " names; one for each --model"
+        " names; or a clip of them for a clip; one for each --model"
     )
     either = parser.add_mutually_exclusive_group().add_argument
     either("--mask", type=Path, action="append", default=[], metavar="MASK", help=help)
-    help = "leave the white parts of this picture, or of this folder's pictures, as they are"
+    help = "leave the white parts of this picture, folder or clip as they are"
     either("--keep", type=Path, action="append", default=[], metavar="MASK", help=help)
     help = f"pixels over which the edges of masks fade (default: {FEATHER:g})"
     add("--feather", type=amount, default=FEATHER, metavar="N", help=help)

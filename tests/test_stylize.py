@@ -19,7 +19,7 @@ from stylenet.color import luma, to_floats
 from stylenet.images import read_picture
 from stylenet.nets import video
 from stylenet.nets.johnson import TransformerNet
-from stylenet.runtime.video import clip_frames
+from stylenet.runtime.frames import clip_frames
 from stylenet.stylize import main
 from stylenet.tensors import apply_net, clip_net
 
@@ -388,10 +388,8 @@ def test_a_net_for_clips_stylises_clips_and_photos(run, tmp_path, photo, capsys,
     for ours, theirs in zip(clip_frames(out), expected, strict=True):
         assert np.abs(ours.astype(int) - theirs).mean() < 6  # x264 and its colours
     assert run(photo, "-o", tmp_path / "styled.png", "--model", tmp_path / "net.pt") == 0
-    save(np.full((8, 8), 255, "u1"), tmp_path / "mask.png")
-    mask = ["--mask", tmp_path / "mask.png"]
     capsys.readouterr()
-    assert run(clip, "-o", out, "--model", tmp_path / "net.pt", *mask) == 2
+    assert run(clip, "-o", out, "--model", tmp_path / "net.pt", "--stroke-scale", "2") == 2
     assert "per-frame nets" in one_error(capsys)
 
 

@@ -18,7 +18,7 @@ from stylenet.errors import UserError
 from stylenet.evaluation.camera import GAPS, SIDE, Clip
 from stylenet.images import Bytes
 from stylenet.losses.temporal import inside, warp
-from stylenet.runtime.video import clip_frames
+from stylenet.runtime.frames import clip_frames
 from stylenet.tensors import resize_shorter_side
 
 FRAMES = 48

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
+
+import numpy as np
 
 from stylenet.images import Bytes
 from stylenet.memory import out_of_memory_names
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import prepare
+from stylenet.runtime.regions import Grey, compose, cover
 
 T = TypeVar("T")
 
@@ -55,6 +59,20 @@ class ClipStylizer:
     postprocess: Postprocess = Postprocess()  # noqa: RUF009  # frozen
     previous: Bytes | None = None
 
+    @property
+    def around(self) -> int:
+        """Frames that it sees before the one to stylise, and behind."""
+        return self.net.around
+
+    @property
+    def state(self) -> Bytes | None:
+        """What it must know of the frames before; None if nothing."""
+        return self.previous if self.net.recurrent else None
+
+    def go_on(self, frame: int, state: Bytes | None) -> None:
+        """Begin with this frame, its number, from the state behind the one before."""
+        self.previous = state
+
     def fitted(self, rgb: Bytes) -> Bytes:
         """A frame as the net takes it, uint8 (H, W, 3).
 
@@ -74,7 +92,54 @@ class ClipStylizer:
         """
         with out_of_memory_names("a frame", "give a smaller --size"):
             self.previous = self.net.run(window, self.previous)
-            return self.postprocess(window[self.net.around], self.previous)
+            return self.postprocess(window[self.around], self.previous)
+
+
+class RegionalClipStylizer:
+    """Several clip stylizers, each within its mask; outside all masks the frames stay.
+
+    Args:
+        stylizers: of one size. masks: for each, its pictures, a frame at a time. feather: pixels
+            over which edges fade.
+    """
+
+    def __init__(
+        self, stylizers: Sequence[ClipStylizer], masks: Sequence[Iterable[Grey]], feather: float
+    ) -> None:
+        self.regions = list(zip(stylizers, map(iter, masks), strict=True))
+        self.stylizers = stylizers
+        self.around = max(stylizer.around for stylizer in stylizers)
+        self.fitted = stylizers[0].fitted
+        self.feather = feather
+
+    @property
+    def state(self) -> Bytes | None:
+        """Those of all stylizers that have one, below each other; None if none has."""
+        states = [stylizer.state for stylizer in self.stylizers]
+        known = [state for state in states if state is not None]
+        return np.concatenate(known) if known else None
+
+    def go_on(self, frame: int, state: Bytes | None) -> None:
+        """As of a `ClipStylizer`."""
+        recurrent = [stylizer for stylizer in self.stylizers if stylizer.net.recurrent]
+        parts = [None] * len(recurrent) if state is None else np.split(state, len(recurrent))
+        for stylizer, part in zip(recurrent, parts, strict=True):
+            stylizer.go_on(frame, part)
+        for _, masks in self.regions:
+            deque(islice(masks, frame), maxlen=0)
+
+    def __call__(self, window: Sequence[Bytes]) -> Bytes:
+        """The next frame's result, as of a `ClipStylizer`."""
+        before = window[self.around]
+        layers = []
+        for stylizer, masks in self.regions:
+            start = self.around - stylizer.around
+            result = stylizer(window[start : len(window) - start])
+            layers.append((result, cover(next(masks), before.shape[:2], self.feather)))
+        return compose(before, layers)
+
+
+AnyClipStylizer = ClipStylizer | RegionalClipStylizer
 
 
 def windows(frames: Iterable[T], around: int) -> Iterator[Sequence[T]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import escape
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image, ImageFilter
 from stylenet.color import luma, to_bytes, to_floats
 from stylenet.errors import UserError
 from stylenet.images import READABLE, Bytes, Picture, read_picture
+from stylenet.runtime.frames import SUFFIXES, clip_frames
 from stylenet.runtime.preprocess import Photo
 
 Grey = NDArray[np.uint8]
@@ -28,7 +30,7 @@ class Mask:
     """Where one style goes.
 
     path: a grey picture, of any size, as it is stretched over the photo; or a folder of them,
-        each with the name of its photo, whatever the suffix.
+        each with the name of its photo, whatever the suffix; or, for a clip, a clip of them.
     keep: white is what stays the photo, not what is stylised.
     """
 
@@ -42,6 +44,24 @@ class Mask:
             UserError: there is none, or it is no picture.
         """
         return self.grey(read_picture(self._file(photo)))
+
+    def frames(self) -> Iterator[Grey]:
+        """The mask for each frame of a clip; the last one of a mask's clip stays.
+
+        Raises:
+            UserError: it is neither a picture nor a clip.
+        """
+        if self.path.is_dir():
+            raise UserError(f"{self.path} is a folder; give one mask, a picture or a clip")
+        if self.path.suffix.lower() not in SUFFIXES:
+            yield from repeat(self.grey(read_picture(self.path)))
+        grey = None
+        for rgb in clip_frames(self.path):
+            grey = self.grey(Picture(rgb))
+            yield grey
+        if grey is None:
+            raise UserError(f"{self.path} has no frame that can be decoded; convert it to H.264")
+        yield from repeat(grey)
 
     def grey(self, picture: Picture) -> Grey:
         """Light and opaque is white; turned round for `keep`."""

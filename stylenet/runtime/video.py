@@ -12,14 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from stylenet.errors import UserError
 from stylenet.images import Bytes, Picture, read_picture, write_atomically, write_picture
-from stylenet.runtime.clips import ClipStylizer, windows
-
-SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".m4v", ".avi", ".webm"})
-"""Of the clips that are read."""
+from stylenet.runtime.clips import AnyClipStylizer, windows
+from stylenet.runtime.frames import Frame, open_av, opened, pictures, upright
 
 WRITTEN = frozenset({".mp4", ".mov", ".mkv", ".m4v"})
 
@@ -29,14 +25,11 @@ PART = 48
 _QUALITY = {"crf": "17", "bf": "0"}
 """x264's: visually lossless, and no reordered frames, so that parts join by copying packets."""
 
-Frame = tuple[int, Bytes]
-"""Presentation time in the stream's own unit, and uint8 (H, W, 3)."""
-
 
 def stylize_clip(
     clip: Path,
     target: Path,
-    stylizer: ClipStylizer,
+    stylizer: AnyClipStylizer,
     job: dict[str, Any],
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
@@ -58,13 +51,13 @@ def stylize_clip(
     check_target(target)
     folder = target.with_name(f".{target.name}.parts")
     done = _begin(folder, {**job, "clip": str(clip.resolve()), "bytes": _size(clip)})
-    if done and stylizer.net.recurrent:
-        stylizer.previous = read_picture(_state(folder, len(done) - 1)).rgb
+    state = _state(folder, len(done) - 1)
+    stylizer.go_on(PART * len(done), read_picture(state).rgb if state.is_file() else None)
     with opened(clip) as source:
-        stream = _pictures(clip, source)
+        stream = pictures(clip, source)
         total, count = stream.frames, PART * len(done)
         fitted = ((time, stylizer.fitted(rgb)) for time, rgb in upright(clip, source, stream))
-        frames = islice(windows(fitted, stylizer.net.around), count, None)
+        frames = islice(windows(fitted, stylizer.around), count, None)
         while part := list(islice(frames, PART)):
             results = _stylized(part, stylizer, report, count, total)
             _write_part(folder, len(done), stream, stylizer, results)
@@ -75,17 +68,6 @@ def stylize_clip(
     _join(clip, done, target)
     shutil.rmtree(folder)
     return count
-
-
-def clip_frames(clip: Path) -> Iterator[Bytes]:
-    """The frames of a clip as a player shows them, uint8 (H, W, 3).
-
-    Raises:
-        UserError: no clip, no picture in it, or a damaged one.
-    """
-    with opened(clip) as source:
-        for _, rgb in upright(clip, source, _pictures(clip, source)):
-            yield rgb
 
 
 def check_target(target: Path) -> None:
@@ -100,37 +82,15 @@ def check_target(target: Path) -> None:
 
 def _stylized(
     part: list[Sequence[Frame]],
-    stylizer: ClipStylizer,
+    stylizer: AnyClipStylizer,
     report: Callable[[int, int], None],
     before: int,
     total: int,
 ) -> Iterator[Frame]:
     for number, window in enumerate(part, before + 1):
-        time, _ = window[stylizer.net.around]
+        time, _ = window[stylizer.around]
         yield time, stylizer([rgb for _, rgb in window])
         report(number, total)
-
-
-def open_av() -> Any:
-    try:
-        import av
-    except ImportError:
-        raise UserError("clips need PyAV; run pip install 'stylenet[video]'") from None
-    return av
-
-
-def opened(clip: Path) -> Any:
-    """PyAV's container of a clip.
-
-    Raises:
-        UserError: PyAV is missing, or it is no clip.
-    """
-    av = open_av()
-    try:
-        return av.open(str(clip))
-    except (OSError, ValueError) as error:  # PyAV's errors are of both kinds
-        detail = getattr(error, "strerror", None) or error
-        raise UserError(f"cannot open {clip} ({detail}); give a clip such as .mp4") from None
 
 
 def _size(clip: Path) -> int:
@@ -138,30 +98,6 @@ def _size(clip: Path) -> int:
         return clip.stat().st_size
     except OSError as error:
         raise UserError(f"cannot open {clip} ({error.strerror}); check the path") from None
-
-
-def _pictures(clip: Path, source: Any) -> Any:
-    if not source.streams.video:
-        raise UserError(f"{clip} has no pictures; give a clip such as .mp4")
-    stream = source.streams.video[0]
-    stream.thread_type = "AUTO"
-    return stream
-
-
-def upright(clip: Path, source: Any, stream: Any) -> Iterator[Frame]:
-    """The frames as a player shows them: turned as the clip says.
-
-    Raises:
-        UserError: it is damaged.
-    """
-    av = open_av()
-    try:
-        for frame in source.decode(stream):
-            turns = round(frame.rotation / 90) % 4
-            rgb = frame.to_ndarray(format="rgb24")
-            yield frame.pts, np.ascontiguousarray(np.rot90(rgb, turns))
-    except (av.error.FFmpegError, ValueError) as error:
-        raise UserError(f"{clip} is damaged ({error}); convert it to H.264 first") from None
 
 
 def _begin(folder: Path, job: dict[str, Any]) -> list[Path]:
@@ -178,12 +114,12 @@ def _parts(folder: Path) -> list[Path]:
 
 
 def _state(folder: Path, number: int) -> Path:
-    """Where a recurrent net's last result of a part is kept."""
+    """Where the last results of recurrent nets are kept, behind a part."""
     return folder / f"{number:06d}.png"
 
 
 def _write_part(
-    folder: Path, number: int, like: Any, stylizer: ClipStylizer, frames: Iterator[Frame]
+    folder: Path, number: int, like: Any, stylizer: AnyClipStylizer, frames: Iterator[Frame]
 ) -> None:
     """Encode frames into a file that appears when it is whole; its name tells when it starts."""
     first, rgb = next(frames)
@@ -192,8 +128,8 @@ def _write_part(
         encode(0, rgb)
         for time, picture in frames:
             encode(time - first, picture)
-    if stylizer.net.recurrent and stylizer.previous is not None:
-        write_picture(Picture(stylizer.previous), _state(folder, number))
+    if (state := stylizer.state) is not None:
+        write_picture(Picture(state), _state(folder, number))
     unfinished.rename(folder / f"{number:06d}_{first}.mp4")
 
 

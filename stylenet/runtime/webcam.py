@@ -10,8 +10,9 @@ from typing import Any
 
 from stylenet.errors import UserError
 from stylenet.images import Bytes
-from stylenet.runtime.clips import ClipStylizer, windows
-from stylenet.runtime.video import Frame, check_target, encoder, open_av, upright
+from stylenet.runtime.clips import AnyClipStylizer, windows
+from stylenet.runtime.frames import Frame, open_av, upright
+from stylenet.runtime.video import check_target, encoder
 
 _RATE = 30
 """Frames per second that the file announces; each has its own time all the same."""
@@ -20,7 +21,7 @@ _RATE = 30
 def stylize_webcam(
     camera: str,
     target: Path,
-    stylizer: ClipStylizer,
+    stylizer: AnyClipStylizer,
     report: Callable[[int], None] = lambda done: None,
 ) -> int:
     """Film until Ctrl-C; frames that come while the net is at work are dropped by the camera.
@@ -49,7 +50,7 @@ def record(
     frames: Iterator[Frame],
     unit: Fraction,
     target: Path,
-    stylizer: ClipStylizer,
+    stylizer: AnyClipStylizer,
     report: Callable[[int], None],
 ) -> int:
     """Stylise frames into `target` until they end, or Ctrl-C; their number.
@@ -77,10 +78,10 @@ def record(
     return count
 
 
-def _stylized(frames: Iterator[Frame], stylizer: ClipStylizer) -> Iterator[Frame]:
+def _stylized(frames: Iterator[Frame], stylizer: AnyClipStylizer) -> Iterator[Frame]:
     fitted = ((time, stylizer.fitted(rgb)) for time, rgb in frames)
-    for window in windows(fitted, stylizer.net.around):
-        yield window[stylizer.net.around][0], stylizer([rgb for _, rgb in window])
+    for window in windows(fitted, stylizer.around):
+        yield window[stylizer.around][0], stylizer([rgb for _, rgb in window])
 
 
 def _opened(device: Path) -> Any:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from stylenet.errors import UserError
-from stylenet.runtime.clips import ClipNet, ClipStylizer, per_frame
+from stylenet.runtime.clips import ClipNet, ClipStylizer, RegionalClipStylizer, per_frame
+from stylenet.runtime.regions import Mask
 from stylenet.runtime.video import PART, stylize_clip
 from stylenet.runtime.webcam import record, stylize_webcam
 
@@ -59,7 +60,7 @@ def unchanged() -> ClipStylizer:
 
 
 def trailing(stop: int | None = None) -> ClipStylizer:
-    """A recurrent net that keeps half of what it painted before; stops after `stop` frames."""
+    """A recurrent net that keeps half of what it painted before; stops at frame `stop`."""
     calls = 0
 
     def run(window, previous):
@@ -165,6 +166,56 @@ def test_a_net_that_sees_ahead_keeps_every_frames_time(tmp_path: Path):
     assert then == when
     shown = [*before[2:], before[-1], before[-1]]
     assert max(abs(a.mean() - b.mean()) for a, b in zip(after, shown, strict=True)) < 1.5
+
+
+def draw_mask(path: Path, count: int) -> Path:
+    """A clip whose white part, from the left, grows by a column a frame."""
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("libx264", rate=24, options={"crf": "0"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv444p"
+        for number in range(count):
+            white = np.zeros((48, 64, 3), np.uint8)
+            white[:, : number + 1] = 255
+            out.mux(video.encode(av.VideoFrame.from_ndarray(white, format="rgb24")))
+        out.mux(video.encode())
+    return path
+
+
+def test_a_clip_of_masks_goes_along_frame_by_frame_and_its_last_one_stays(tmp_path: Path):
+    masks = Mask(draw_mask(tmp_path / "mask.mp4", 20)).frames()
+    black = ClipStylizer(per_frame(lambda rgb: rgb * 0))
+    stylizer = RegionalClipStylizer([black], [masks], 0)
+    for number in range(24):
+        result = stylizer([np.full((48, 64, 3), 200, np.uint8)])
+        edge = min(number, 19) + 1
+        assert result[:, :edge].max() == 0
+        assert result[:, edge:].min() == 200
+
+
+def test_regions_go_on_with_each_nets_own_result_and_the_mask_of_the_frame(tmp_path: Path):
+    clip, mask = draw(tmp_path / "clip.mp4"), draw_mask(tmp_path / "mask.mp4", FRAMES)
+
+    def regions(stop: int | None = None) -> RegionalClipStylizer:
+        masks = [Mask(mask).frames(), Mask(mask, keep=True).frames(), Mask(mask).frames()]
+        return RegionalClipStylizer([trailing(stop), ahead(), trailing()], masks, 0)
+
+    with pytest.raises(KeyboardInterrupt):
+        stylize_clip(clip, tmp_path / "out.mp4", regions(stop=PART + 5), {})
+    stylize_clip(clip, tmp_path / "out.mp4", regions(), {})
+    stylize_clip(clip, tmp_path / "whole.mp4", regions(), {})
+    (resumed, _), (whole, _) = frames(tmp_path / "out.mp4"), frames(tmp_path / "whole.mp4")
+    assert all(np.array_equal(a, b) for a, b in zip(resumed, whole, strict=True))
+    before, _ = frames(clip)
+    last = whole[PART]
+    assert before[PART].mean() - last[:, : PART - 4].mean() > 1.5
+    assert last[:, PART + 4 :].mean() - before[PART].mean() > 3
+
+
+def test_a_mask_that_is_neither_picture_nor_clip_is_named(tmp_path: Path):
+    (tmp_path / "mask.mp4").write_bytes(b"no clip")
+    for path in (tmp_path, tmp_path / "mask.mp4"):
+        with pytest.raises(UserError, match=path.name):
+            next(Mask(path).frames())
 
 
 def test_filming_ends_with_ctrl_c_and_keeps_every_frame(tmp_path: Path):
