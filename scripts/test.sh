@@ -6,4 +6,5 @@ install_into_venv dev
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-.venv/bin/pytest "$@"
+# A process a core, each with one thread: more of them would wait for each other.
+OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses auto --dist worksteal "$@"
