@@ -54,7 +54,7 @@ def main() -> None:
         sizes = {"size": photo.size, "style_size": style.size, "device": "cpu"}
         theirs = PasticheArtist(files[0], files[1:], **sizes)
     loss = pastiches_loss()
-    vgg = VGG(loss.layers).to(memory_format=torch.channels_last)
+    vgg = VGG(loss.layers)
     image = to_tensor(photo.rgb)
     with torch.no_grad():
         loss.set_style(vgg(to_tensor(style.rgb)))

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -128,7 +127,7 @@ def run(options: argparse.Namespace) -> None:
     photo, grey = read_photo(options.photo, options.size, cfg.scene)
     styles = [wanted(text) for text in options.style]
     loss, device = instantiate(cfg.loss), "cuda" if kind("auto") == "gpu" else "cpu"
-    vgg = instantiate(cfg.task.vgg)(loss.layers).to(device).to(memory_format=torch.channels_last)
+    vgg = instantiate(cfg.task.vgg)(loss.layers).to(device)
     image = to_tensor(photo.rgb)
     side = options.style_size or min(photo.size)
     painting = Painting(

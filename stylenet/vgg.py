@@ -82,6 +82,7 @@ class VGG(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False).eval()
+        self.to(memory_format=torch.channels_last)  # twice as fast on a CPU, whatever the input's
 
     def _copy(self, state: Weights, source: str) -> None:
         for name, parameter in self.stages.named_parameters():

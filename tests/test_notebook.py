@@ -39,7 +39,7 @@ class Executed:
         return "".join(o.text for cell in self.cells for o in cell.outputs if "text" in o)
 
 
-def execute(name: str, folder: Path) -> Executed:
+def execute(name: str, folder: Path, cache: Path) -> Executed:
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     # The first place Jupyter looks in: python3 is this interpreter, whatever the user installed.
     write_kernel_spec(folder / "jupyter" / "kernels" / "python3")
@@ -48,7 +48,7 @@ def execute(name: str, folder: Path) -> Executed:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(folder / "jupyter"))
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
-        patch.setenv("STYLENET_CACHE", str(folder / "cache"))
+        patch.setenv("STYLENET_CACHE", str(cache))
         patch.setenv("TMPDIR", str(folder / "temporary"))
         patch.setenv("NOTEBOOK_STEPS", str(STEPS))
         patch.setenv("NOTEBOOK_SIZE", str(SIZE))
@@ -59,7 +59,8 @@ def execute(name: str, folder: Path) -> Executed:
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Executed]:
-    return {name: execute(name, tmp_path_factory.mktemp(name)) for name in NAMES}
+    cache = tmp_path_factory.mktemp("cache")
+    return {name: execute(name, tmp_path_factory.mktemp(name), cache) for name in NAMES}
 
 
 def test_the_quickstart_trains_a_model_that_loads(executed: dict[str, Executed]):

@@ -50,7 +50,7 @@ class PerceptualTask(Task):
     ) -> None:
         net = net.to(memory_format=torch.channels_last)
         super().__init__(net, style, optimizer, schedule)
-        self.vgg = vgg(loss.layers).to(memory_format=torch.channels_last)
+        self.vgg = vgg(loss.layers)
         self.loss = loss
         if loss.strength is not None:
             photos = [photo.decode().rgb for photo in SamplePhotos(held_out=True).listing().photos]

@@ -14,6 +14,7 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
+from stylenet.hardware import kind
 from stylenet.images import Bytes
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.tasks.pixels import PixelLoss, optimize
@@ -55,18 +56,24 @@ def calibrate(
         loss.weights["style"] = 0.0
         return
     device = vgg.mean.device
-    small = [to_tensor(resize_shorter_side(photo, SIDE)).to(device) for photo in photos]
-    with torch.no_grad():
-        pictures = [to_tensor(resize_shorter_side(style, SIDE)).to(device) for style in styles]
-        loss.set_style(*(vgg(picture) for picture in pictures), shares=shares)
-    begin = place = _even_weight(vgg, loss, small)
+    fast = kind("gpu" if device.type == "cuda" else "cpu") != "cpu"
+    with torch.autocast(device.type, torch.bfloat16, enabled=fast):
+        small = [to_tensor(resize_shorter_side(photo, SIDE)).to(device) for photo in photos]
+        with torch.no_grad():
+            pictures = [to_tensor(resize_shorter_side(style, SIDE)).to(device) for style in styles]
+            loss.set_style(*(vgg(picture) for picture in pictures), shares=shares)
+        _search(vgg, loss, small, loss.strength)
+
+
+def _search(vgg: VGG, loss: PerceptualLoss, photos: Sequence[Tensor], wanted: float) -> None:
+    begin = place = _even_weight(vgg, loss, photos)
     trials: dict[float, float] = {}
     while len(trials) < _TRIALS and abs(place - begin) <= _FAR:
         loss.weights["style"] = math.exp(place)
-        trials[place] = fmean(reduction(vgg, loss, photo) for photo in small)
-        if abs(trials[place] - loss.strength) < _NEAR:
+        trials[place] = fmean(reduction(vgg, loss, photo) for photo in photos)
+        if abs(trials[place] - wanted) < _NEAR:
             break
-        place = _next(trials, loss.strength)
+        place = _next(trials, wanted)
 
 
 def _next(trials: dict[float, float], wanted: float) -> float:
