@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper
 from PIL import Image
 
-from stylenet.checkpoint import save_model
+from stylenet.checkpoint import load_model, save_model
 from stylenet.evaluate import judge_all, main
 from stylenet.evaluation.benchmark import Benchmark
 from stylenet.evaluation.inputs import Suite, coco_wikiart
@@ -19,7 +19,11 @@ from stylenet.evaluation.judge import Judge
 from stylenet.evaluation.report import to_json
 from stylenet.evaluation.subjects import open_subject
 from stylenet.evaluation.yardstick import Curves
+from stylenet.export.pair import proven_pair
+from stylenet.nets.adain import AdaIN
 from stylenet.nets.johnson import TransformerNet
+from stylenet.opening import styled
+from stylenet.tensors import apply_net
 
 NET = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.05, "blocks": 1}
 
@@ -141,6 +145,44 @@ def test_equal_inputs_give_equal_figures_and_curves_are_kept(folder, tmp_path, m
     assert len(json.loads((tmp_path / "lbfgs.json").read_text())) == 1
     [pair] = json.loads(texts[0])["pairs"]
     assert 0 <= pair["lbfgs"] <= 3
+
+
+def any_style(folder: Path) -> AdaIN:
+    torch.manual_seed(0)
+    net = AdaIN(width=0.05).eval()
+    recipe = {"_target_": "stylenet.nets.adain.AdaIN", "width": 0.05}
+    save_model(folder / "net.pt", net, {"net": recipe})
+    return net
+
+
+def test_a_net_for_any_style_is_judged_in_each(folder, tmp_path):
+    net = any_style(tmp_path)
+    whole, judge = coco_wikiart(folder / "photos", folder / "styles"), Judge()
+    suite = Suite("one photo", whole.photos[:1], whole.styles)
+    subject = open_subject(tmp_path / "net.pt", None)
+    [rows], _ = judge_all(Benchmark(judge, None), suite, [subject], [suite.styles])
+    photo = suite.photos[0].fitted()
+    for row, style in zip(rows, suite.styles, strict=True):
+        stylized = apply_net(styled(net, [style.fitted()], [1.0]), photo)
+        target = judge.target(style.fitted())
+        assert row["gram"] == judge.style(judge.features(stylized), target)["gram"]
+    assert rows[0]["loss"]["style"] != rows[1]["loss"]["style"]
+
+
+@pytest.mark.slow
+def test_an_exported_net_for_any_style_takes_each(folder, tmp_path):
+    net = any_style(tmp_path)
+    graphs = proven_pair(load_model(tmp_path / "net.pt"))
+    for name, graph in zip(("net.onnx", "net.style.onnx"), graphs, strict=True):
+        (tmp_path / name).write_bytes(graph)
+    subject = open_subject(tmp_path / "net.onnx", None)
+    assert [file.name for file in subject.files] == ["net.onnx", "net.style.onnx"]
+    suite = coco_wikiart(folder / "photos", folder / "styles")
+    photo = suite.photos[0].fitted()
+    for style in suite.styles:
+        expected = apply_net(styled(net, [style.fitted()], [1.0]), photo)
+        difference = np.abs(subject.in_style(style).net(photo).astype(int) - expected)
+        assert difference.max() <= 1
 
 
 @pytest.mark.slow

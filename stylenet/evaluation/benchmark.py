@@ -55,11 +55,19 @@ class Benchmark:
     def judged(
         self, subject: Subject, seen: SeenPhoto, styles: Sequence[Input]
     ) -> tuple[Bytes, list[Row]]:
-        """What `subject` makes of a photo, and a row of measures for each style.
+        """What `subject` makes of a photo, the first of it, and a row of measures for each style.
 
         Raises:
             UserError: a style cannot be read, or the net needs more memory than there is.
         """
+        if subject.restyled is None:
+            return self._judged(subject, seen, styles)
+        each = [self._judged(subject.in_style(style), seen, [style]) for style in styles]
+        return each[0][0], [row for _, rows in each for row in rows]
+
+    def _judged(
+        self, subject: Subject, seen: SeenPhoto, styles: Sequence[Input]
+    ) -> tuple[Bytes, list[Row]]:
         with out_of_memory_names(f"{subject.name} on {seen.photo.name}", "close other programs"):
             stylized = subject.net(seen.rgb)
             features = self.judge.features(stylized)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from hydra.utils import instantiate
 from torch import nn
@@ -17,8 +18,12 @@ from stylenet.checkpoint import MODEL_FILE, load_model, one_way
 from stylenet.errors import UserError
 from stylenet.evaluation.adapter import PeerNet, read_adapter
 from stylenet.evaluation.inputs import Input, picture_file
+from stylenet.images import Bytes
+from stylenet.nets.arbitrary import ArbitraryNet
+from stylenet.opening import styled
 from stylenet.runtime.clips import ClipNet, per_frame
 from stylenet.runtime.model import CONTRACT_KEY, open_model, open_onnx
+from stylenet.runtime.pair import STYLE_SUFFIX, Pair
 from stylenet.runtime.stylizer import Net, at_work, clip_at_work
 from stylenet.styles import StylePicture
 from stylenet.tensors import apply_net, clip_net
@@ -31,6 +36,7 @@ class Subject:
     name: as it was given. files: all it is read from, the model first. net: uint8 (H, W, 3) →
     the same. clip: the net at work on clips. module: the torch net, where there is one. style: its
     own style picture; raises UserError where it has none, or not the one it was trained on.
+    restyled: of a model for any style, the same in that of a picture, uint8 (H, W, 3).
     """
 
     name: str
@@ -39,6 +45,15 @@ class Subject:
     clip: ClipNet
     module: nn.Module | None
     style: Callable[[], Input]
+    restyled: Callable[[Bytes], Subject] | None = None
+
+    def in_style(self, style: Input) -> Subject:
+        """Itself, or, if it takes any style, with this one.
+
+        Raises:
+            UserError: the style cannot be read.
+        """
+        return self if self.restyled is None else self.restyled(style.fitted())
 
 
 def with_adapters(
@@ -84,14 +99,33 @@ def _trained(path: Path) -> Subject:
     net = model.net.to(memory_format=torch.channels_last)
     file = path / MODEL_FILE if path.is_dir() else path
     style = partial(_own_style, path, model.config)
-    return Subject(str(path), [file], partial(apply_net, net), clip_net(net), net, style)
+
+    def subject(net: nn.Module) -> Subject:
+        return Subject(str(path), [file], partial(apply_net, net), clip_net(net), net, style)
+
+    if isinstance(net, ArbitraryNet):
+        return _of_any_style(lambda rgb: subject(styled(net, [rgb], [1.0])))
+    return subject(net)
 
 
 def _exported(path: Path, threads: int | None) -> Subject:
     model = open_model(path, "cpu", threads)
     config = json.loads(model.metadata.get("stylenet.config", "{}"))
     style = partial(_own_style, path, config)
+    if model.takes_style:
+        pair, files = Pair(model), [path, path.with_suffix(STYLE_SUFFIX)]
+
+        def subject(rgb: Bytes) -> Subject:
+            net = pair.styled([rgb], [1.0])
+            return Subject(str(path), files, net, per_frame(net), None, style)
+
+        return _of_any_style(subject)
     return Subject(str(path), [path], at_work(model), clip_at_work(model), None, style)
+
+
+def _of_any_style(subject: Callable[[Bytes], Subject]) -> Subject:
+    """What takes any style, in that of a black picture until it gets another."""
+    return replace(subject(np.zeros((64, 64, 3), np.uint8)), restyled=subject)
 
 
 def _peer(path: Path, file: Path, threads: int | None) -> Subject:
@@ -108,7 +142,7 @@ def _peer(path: Path, file: Path, threads: int | None) -> Subject:
 
 def _own_style(model: Path, config: Mapping[str, Any]) -> Input:
     """The picture that `model` was trained on, fetched again, and checked."""
-    recipe = config.get("style")
+    recipe = config.get("task", {}).get("preview", config.get("style"))
     if not isinstance(recipe, dict) or recipe.get("_target_") != "stylenet.styles.Style":
         raise UserError(f"{model} has no style picture of its own; use --suite coco-wikiart")
     picture: StylePicture = instantiate(recipe).picture()

@@ -37,6 +37,14 @@ class VideoBenchmark:
         Raises:
             UserError: a style cannot be read, or the net needs more memory than there is.
         """
+        if subject.restyled is None:
+            return self._judged(subject, clip, styles)
+        each = [self._judged(subject.in_style(style), clip, [style]) for style in styles]
+        return each[0][0], [row for _, rows in each for row in rows]
+
+    def _judged(
+        self, subject: Subject, clip: Clip, styles: Sequence[Input]
+    ) -> tuple[Bytes, list[Row]]:
         with out_of_memory_names(f"{subject.name} on {clip.name}", "close other programs"):
             results = list(subject.clip(clip.frames))
             restless = list(subject.clip(noisy(clip.frames, NOISE)))
