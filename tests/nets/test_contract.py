@@ -6,7 +6,10 @@ from torch import nn
 from torch.nn.functional import conv2d
 
 from stylenet.errors import UserError
+from stylenet.nets.adain import AdaIN
+from stylenet.nets.arbitrary import ArbitraryNet, Styled
 from stylenet.nets.johnson import TransformerNet, binomial
+from stylenet.nets.sanet import SANet
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.unet import UNet
 from stylenet.nets.video import RecurrentNet, WindowNet
@@ -19,6 +22,8 @@ NETS = {
     "window": lambda: WindowNet(width=0.25),
     "attention": lambda: looking(TransformerNet(width=0.25, attention=True)),
     "unet": lambda: UNet(width=0.125),
+    "adain": lambda: in_one_style(AdaIN(width=0.125)),
+    "sanet": lambda: in_one_style(SANet(width=0.125)),
 }
 
 
@@ -26,6 +31,11 @@ def looking(net: TransformerNet) -> TransformerNet:
     """With attention that has learnt to matter."""
     nn.init.constant_(net.attention.gamma, 0.5)
     return net
+
+
+def in_one_style(net: ArbitraryNet) -> Styled:
+    with torch.no_grad():
+        return Styled(net, net.code(torch.rand(1, 3, 40, 48)))
 
 
 @pytest.fixture(params=NETS)
