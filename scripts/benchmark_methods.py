@@ -1,0 +1,161 @@
+#!/usr/bin/env python
+"""One style, many methods: what they cost and how well they do on photos that none has seen.
+
+A row for each model and, with --iterations, one for pixel optimisation (L-BFGS from the photo, of
+loss=default): styles a model, minutes of its training, milliseconds at 512x512, and content and
+style loss as `stylenet.evaluate` judges them. With --sheet a picture: a row for each method.
+
+    python scripts/benchmark_methods.py per-style=RUN AdaIN=RUN … --photos FOLDER --style PICTURE
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from stylenet.callbacks.curves import read_rows
+from stylenet.errors import UserError, exit_on_user_error
+from stylenet.evaluation import cost
+from stylenet.evaluation.benchmark import mean
+from stylenet.evaluation.inputs import picture_file
+from stylenet.evaluation.judge import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHT, Judge, total
+from stylenet.evaluation.subjects import open_subject
+from stylenet.images import Bytes, Picture, find_pictures, resize, write_picture
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.tasks.pixels import PixelLoss, optimize
+from stylenet.tensors import to_bytes, to_tensor
+
+TILE = 192
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a row of the table says, and what the photos, uint8 (H, W, 3), became."""
+
+    name: str
+    styles: str
+    minutes: float | None
+    milliseconds: float
+    results: list[Bytes]
+
+
+def trained(given: str, photos: Sequence[Bytes], style: Path) -> Method:
+    """``NAME=RUN`` on all photos.
+
+    Raises:
+        UserError: it is not of that form, or no such run.
+    """
+    name, _, path = given.rpartition("=")
+    if not name:
+        raise UserError(f"{given} has no name; give NAME=RUN")
+    found = open_subject(Path(path), None)
+    subject = found.in_style(picture_file(style, style.stem))
+    times = cost.measure(Path(path), None, torch.get_num_threads())
+    curves = Path(path) / "losses.csv"
+    minutes = float(read_rows(curves)[-1]["seconds"]) / 60 if curves.is_file() else None
+    return Method(
+        name,
+        "1" if found.restyled is None else "any",
+        minutes,
+        times["512"]["p50_ms"] or 0.0,
+        [subject.net(photo) for photo in photos],
+    )
+
+
+def optimized(photos: Sequence[Bytes], style: Bytes, iterations: int) -> Method:
+    """Pixel optimisation of all photos; its time at 512 is that of the first photo, enlarged."""
+    loss = PerceptualLoss(
+        content_layers={CONTENT_LAYER: 1.0},
+        style_layers=dict.fromkeys(STYLE_LAYERS, 1 / len(STYLE_LAYERS)),
+        content_weight=1.0,
+        style_weight=STYLE_WEIGHT,
+        tv_weight=0.0,
+        relative=True,
+    )
+    judge = Judge()
+    loss.set_style(judge.features(style))
+
+    def painted(photo: Bytes, count: int) -> Bytes:
+        start = to_tensor(photo)
+        *_, last = optimize(PixelLoss(judge.vgg, loss, start), start, count)
+        return to_bytes(last.image)
+
+    results = [painted(photo, iterations) for photo in photos]
+    large = resize(Picture(photos[0][:256, :256]), 512).rgb
+    started, few = time.perf_counter(), 4
+    painted(large, few)
+    milliseconds = (time.perf_counter() - started) * 1e3 * iterations / (few + 1)
+    return Method(f"L-BFGS, {iterations} iterations", "1", 0.0, milliseconds, results)
+
+
+def losses(results: Sequence[Bytes], photos: Sequence[Bytes], style: Bytes) -> dict[str, float]:
+    """The means of content and style over the photos."""
+    judge = Judge()
+    target = judge.target(style)
+    rows = []
+    for result, photo in zip(results, photos, strict=True):
+        features = judge.features(result)
+        content = judge.content(features, judge.features(photo))
+        rows.append(total(content, judge.style(features, target)["gram"]))
+    found: dict[str, float] = mean(rows)
+    return found
+
+
+def sheet(rows: Sequence[Sequence[Bytes]]) -> Bytes:
+    """Squares of all pictures in rows, uint8 (H, W, 3)."""
+    fit = partial(ImageOps.fit, size=(TILE, TILE), method=Image.Resampling.LANCZOS)
+    tiles = [[np.asarray(fit(Image.fromarray(rgb))) for rgb in row] for row in rows]
+    return np.concatenate([np.concatenate(row, axis=1) for row in tiles])
+
+
+def main() -> None:
+    """Print a Markdown table and write the sheet."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="+", metavar="NAME=RUN")
+    parser.add_argument("--photos", type=Path, required=True, help="folder of unseen photos")
+    parser.add_argument("--style", type=Path, required=True, help="the style picture")
+    parser.add_argument("--count", type=int, default=6, help="of photos (6)")
+    parser.add_argument("--iterations", type=int, default=0, help="of pixel optimisation (none)")
+    parser.add_argument("--sheet", type=Path, help="a .png to write")
+    args = parser.parse_args()
+    files = find_pictures(args.photos)[: args.count]
+    photos = [picture_file(file, file.stem).fitted() for file in files]
+    style = picture_file(args.style, args.style.stem).fitted()
+    print(f"{platform.platform()}, torch {torch.__version__}, {torch.get_num_threads()} threads\n")
+    print("| method | styles a model | minutes of training | ms at 512 | style | content |")
+    print("|---|---|---|---|---|---|")
+    before = losses(photos, photos, style)
+    print(f"| the photos | | | | {before['style']:.3f} | 0 |", flush=True)
+    shown = [[style, *photos]]
+    for given in (*args.models, None):
+        if given is None and not args.iterations:
+            continue
+        method = (
+            optimized(photos, style, args.iterations)
+            if given is None
+            else trained(given, photos, args.style)
+        )
+        found = losses(method.results, photos, style)
+        minutes = "" if method.minutes is None else f"{method.minutes:.0f}"
+        print(
+            f"| {method.name} | {method.styles} | {minutes} | {method.milliseconds:.0f} "
+            f"| {found['style']:.3f} | {found['content']:.3f} |",
+            flush=True,
+        )
+        shown.append([np.full_like(style, 255), *method.results])
+    if args.sheet:
+        write_picture(Picture(sheet(shown)), args.sheet)
+
+
+if __name__ == "__main__":
+    with exit_on_user_error():
+        main()
