@@ -96,12 +96,13 @@ def _checkpoint(config: dict[str, Any], run: Path) -> str | None:
     return str(checkpoint)
 
 
-def _say_what_next(run: str, finished: bool) -> None:
+def _say_what_next(run: str, finished: bool, any_style: bool) -> None:
     if finished:
+        style = " --style PICTURE" if any_style else ""
         print(
             f"\nDone: {run} holds {MODEL_FILE}, preview.png, losses.csv, losses.png, config.yaml\n"
             "Next:\n"
-            f"  python -m stylenet.stylize PHOTO_OR_FOLDER --model {run} -o stylized/\n"
+            f"  python -m stylenet.stylize PHOTO_OR_FOLDER --model {run}{style} -o stylized/\n"
             "  python -m stylenet.train style=great_wave"
         )
     else:
@@ -118,7 +119,7 @@ def _hydra_main(cfg: DictConfig) -> float | None:
         return sweeps.take_part(cfg, HydraConfig.get(), _checked_train)
     with exit_on_user_error():  # here too, before Hydra adds lines of its own
         finished = _checked_train(cfg)
-    _say_what_next(cfg.run, finished)
+    _say_what_next(cfg.run, finished, "styles" in cfg.data)
     if not finished:
         raise SystemExit(130)
     return None

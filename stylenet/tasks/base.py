@@ -72,7 +72,7 @@ class Task(LightningModule, ABC):
         Args:
             photos: names and pictures that it never trained on.
         """
-        return [(name, rgb, apply_net(self.net, rgb)) for name, rgb in photos]
+        return [(name, rgb, apply_net(self, rgb)) for name, rgb in photos]
 
     def measured(self) -> dict[str, float]:
         """What the task itself chose of the config group ``loss``, by key."""
