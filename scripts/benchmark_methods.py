@@ -15,26 +15,22 @@ import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from benchmark_styles import sheet
 
 from stylenet.callbacks.curves import read_rows
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.evaluation import cost
 from stylenet.evaluation.benchmark import mean
 from stylenet.evaluation.inputs import picture_file
-from stylenet.evaluation.judge import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHT, Judge, total
+from stylenet.evaluation.judge import Judge, total
 from stylenet.evaluation.subjects import open_subject
 from stylenet.images import Bytes, Picture, find_pictures, resize, write_picture
-from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.tasks.pixels import PixelLoss, optimize
+from stylenet.tasks.pixels import optimize
 from stylenet.tensors import to_bytes, to_tensor
-
-TILE = 192
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ def trained(given: str, photos: Sequence[Bytes], style: Path) -> Method:
     if not name:
         raise UserError(f"{given} has no name; give NAME=RUN")
     found = open_subject(Path(path), None)
-    subject = found.in_style(picture_file(style, style.stem))
+    [(subject, _)] = found.by_style([picture_file(style, style.stem)])
     times = cost.measure(Path(path), None, torch.get_num_threads())
     curves = Path(path) / "losses.csv"
     minutes = float(read_rows(curves)[-1]["seconds"]) / 60 if curves.is_file() else None
@@ -73,20 +69,10 @@ def trained(given: str, photos: Sequence[Bytes], style: Path) -> Method:
 
 def optimized(photos: Sequence[Bytes], style: Bytes, iterations: int) -> Method:
     """Pixel optimisation of all photos; its time at 512 is that of the first photo, enlarged."""
-    loss = PerceptualLoss(
-        content_layers={CONTENT_LAYER: 1.0},
-        style_layers=dict.fromkeys(STYLE_LAYERS, 1 / len(STYLE_LAYERS)),
-        content_weight=1.0,
-        style_weight=STYLE_WEIGHT,
-        tv_weight=0.0,
-        relative=True,
-    )
     judge = Judge()
-    loss.set_style(judge.features(style))
 
     def painted(photo: Bytes, count: int) -> Bytes:
-        start = to_tensor(photo)
-        *_, last = optimize(PixelLoss(judge.vgg, loss, start), start, count)
+        *_, last = optimize(judge.pixel_loss(photo, style), to_tensor(photo), count)
         return to_bytes(last.image)
 
     results = [painted(photo, iterations) for photo in photos]
@@ -108,13 +94,6 @@ def losses(results: Sequence[Bytes], photos: Sequence[Bytes], style: Bytes) -> d
         rows.append(total(content, judge.style(features, target)["gram"]))
     found: dict[str, float] = mean(rows)
     return found
-
-
-def sheet(rows: Sequence[Sequence[Bytes]]) -> Bytes:
-    """Squares of all pictures in rows, uint8 (H, W, 3)."""
-    fit = partial(ImageOps.fit, size=(TILE, TILE), method=Image.Resampling.LANCZOS)
-    tiles = [[np.asarray(fit(Image.fromarray(rgb))) for rgb in row] for row in rows]
-    return np.concatenate([np.concatenate(row, axis=1) for row in tiles])
 
 
 def main() -> None:

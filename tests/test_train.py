@@ -1,8 +1,6 @@
 """Training as a user runs it: what it leaves, exact resume, clean stops, one-line errors."""
 
-import csv
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,9 +11,9 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from pytorch_lightning import Callback
+from training import interrupt_at, rows, train
 
-from stylenet import train as training
+from stylenet.callbacks.curves import read_rows
 from stylenet.checkpoint import load_model
 from stylenet.config import CHECKPOINT, FOLDER
 
@@ -43,26 +41,7 @@ def style(tmp_path: Path, picture: np.ndarray) -> str:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:
-    return command(monkeypatch, "style=custom", *SMALL, *overrides)
-
-
-def command(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:
-    """The command line in this process; returns its exit code."""
-    monkeypatch.setattr(sys, "argv", ["stylenet.train", *overrides])
-    try:
-        training.main()
-    except SystemExit as end:
-        return int(str(end.code))
-    return 0
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    with (folder / "losses.csv").open() as file:
-        return list(csv.DictReader(file))
-
-
-def untimed(found: list[dict[str, str]]) -> list[dict[str, str]]:
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in found]
+    return train(monkeypatch, "style=custom", *SMALL, *overrides)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -107,7 +86,7 @@ def test_every_experiment_runs(
     small = SMALL_TASKS.get(name, ["style=custom", style, *SMALL])
     overrides = [override.format(folder=tmp_path) for override in small]
     experiment = [f"experiment={name}", f"run={folder}", "trainer.max_steps=2"]
-    assert command(monkeypatch, *experiment, *overrides) == 0
+    assert train(monkeypatch, *experiment, *overrides) == 0
     assert (folder / "model.pt").exists()
 
 
@@ -132,25 +111,12 @@ def test_vgg_is_neither_trained_nor_kept(
     assert all(name.startswith("net.") for name in state)
 
 
-class InterruptAt(Callback):
-    """Presses Ctrl-C during a step, as a user would."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-        if trainer.global_step == self.step:
-            os.kill(os.getpid(), signal.SIGINT)
-
-
 def test_an_interrupted_run_ends_bit_identical_to_an_uninterrupted_one(
     tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert run(monkeypatch, style, f"run={whole}", "trainer.max_steps=10") == 0
-    interrupt = "+callbacks.ctrl_c={_target_: test_train.InterruptAt, step: 4}"
-    monkeypatch.setitem(sys.modules, "test_train", sys.modules[__name__])
-    assert run(monkeypatch, style, f"run={parts}", "trainer.max_steps=10", interrupt) == 130
+    assert run(monkeypatch, style, f"run={parts}", "trainer.max_steps=10", interrupt_at(4)) == 130
     assert f"run={parts} ckpt=last" in capsys.readouterr().out
     assert len(rows(parts)) == 5
     assert not (parts / "model.pt").exists()
@@ -158,7 +124,7 @@ def test_an_interrupted_run_ends_bit_identical_to_an_uninterrupted_one(
     assert run(monkeypatch, style, f"run={parts}", "trainer.max_steps=10", "ckpt=last") == 0
     expected, found = weights(whole), weights(parts)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
-    assert untimed(rows(parts)) == untimed(rows(whole))
+    assert rows(parts) == rows(whole)
 
 
 def test_a_killed_run_resumes_bit_identical(
@@ -179,7 +145,7 @@ def test_a_killed_run_resumes_bit_identical(
     expected, found = weights(whole), weights(killed)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert [row["step"] for row in rows(killed)] == [str(i) for i in range(1, 61)]
-    seconds = [float(row["seconds"]) for row in rows(killed)]
+    seconds = [float(row["seconds"]) for row in read_rows(killed / "losses.csv")]
     assert seconds == sorted(seconds)
     assert seconds[-1] > 0
 
@@ -285,7 +251,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(
 def test_a_task_that_learns_a_picture_needs_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    assert command(monkeypatch, "style=none", "style.name=x", f"run={tmp_path}", "trainer=cpu") == 2
+    assert train(monkeypatch, "style=none", "style.name=x", f"run={tmp_path}", "trainer=cpu") == 2
     assert capsys.readouterr().err.startswith("error: style=none: this task learns from a picture")
 
 

@@ -60,9 +60,7 @@ class Benchmark:
         Raises:
             UserError: a style cannot be read, or the net needs more memory than there is.
         """
-        if subject.restyled is None:
-            return self._judged(subject, seen, styles)
-        each = [self._judged(subject.in_style(style), seen, [style]) for style in styles]
+        each = [self._judged(one, seen, its) for one, its in subject.by_style(styles)]
         return each[0][0], [row for _, rows in each for row in rows]
 
     def _judged(

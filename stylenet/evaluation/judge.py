@@ -77,6 +77,11 @@ class Judge:
 
     def lbfgs(self, photo: Bytes, style: Bytes, iterations: int) -> list[float]:
         """`total` before each iteration of pixel optimisation from the photo, and after all."""
+        steps = optimize(self.pixel_loss(photo, style), to_tensor(photo), iterations)
+        return [step.terms["total"] for step in steps]
+
+    def pixel_loss(self, photo: Bytes, style: Bytes) -> PixelLoss:
+        """What pixel optimisation lowers: `total`."""
         loss = PerceptualLoss(
             content_layers={CONTENT_LAYER: 1.0},
             style_layers=dict.fromkeys(STYLE_LAYERS, 1 / len(STYLE_LAYERS)),
@@ -86,9 +91,7 @@ class Judge:
             relative=True,
         )
         loss.set_style(self.features(style))
-        start = to_tensor(photo)
-        steps = optimize(PixelLoss(self.vgg, loss, start), start, iterations)
-        return [step.terms["total"] for step in steps]
+        return PixelLoss(self.vgg, loss, to_tensor(photo))
 
 
 def total(content: Errors, gram: Errors) -> dict[str, float]:

@@ -47,13 +47,15 @@ class Subject:
     style: Callable[[], Input]
     restyled: Callable[[Bytes], Subject] | None = None
 
-    def in_style(self, style: Input) -> Subject:
-        """Itself, or, if it takes any style, with this one.
+    def by_style(self, styles: Sequence[Input]) -> list[tuple[Subject, Sequence[Input]]]:
+        """Itself and all styles that it meets; or, if it takes any, once in each.
 
         Raises:
-            UserError: the style cannot be read.
+            UserError: a style cannot be read.
         """
-        return self if self.restyled is None else self.restyled(style.fitted())
+        if self.restyled is None:
+            return [(self, styles)]
+        return [(self.restyled(style.fitted()), [style]) for style in styles]
 
 
 def with_adapters(

@@ -1,9 +1,5 @@
 """Nets for any style as a user trains them: they learn, resume, and stylise in styles they meet."""
 
-import csv
-import os
-import signal
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +7,9 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from pytorch_lightning import Callback
+from training import interrupt_at, rows, train
 
 from stylenet import stylize
-from stylenet import train as training
 from stylenet.checkpoint import load_model
 from stylenet.config import CHECKPOINT
 
@@ -24,24 +19,9 @@ SMALL = [
 ]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:
-    """The command line in this process; returns its exit code."""
-    monkeypatch.setattr(sys, "argv", ["stylenet.train", *SMALL, *overrides])
-    try:
-        training.main()
-    except SystemExit as end:
-        return int(str(end.code))
-    return 0
-
-
 def on(styles: Path) -> list[str]:
     """What a run learns from, and a folder of small photos for it to end on."""
     return [f"data.styles={styles}", f"data.validation={styles}"]
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    with (folder / "losses.csv").open() as file:
-        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +42,7 @@ def trained(styles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("STYLENET_CACHE", str(place / "cache"))
         overrides = [*on(styles), f"run={place}", "trainer.max_steps=60"]
-        assert run(monkeypatch, *overrides, "task.optimizer.lr=0.003") == 0
+        assert train(monkeypatch, *SMALL, *overrides, "task.optimizer.lr=0.003") == 0
     return place
 
 
@@ -91,30 +71,17 @@ def test_a_photo_takes_on_the_style_it_is_told(trained: Path, styles: Path, tmp_
     assert ratios["red"] > 1.3 * ratios["blue"]
 
 
-class InterruptAt(Callback):
-    """Presses Ctrl-C during a step, as a user would."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-        if trainer.global_step == self.step:
-            os.kill(os.getpid(), signal.SIGINT)
-
-
 @pytest.mark.parametrize("net", ["adain", pytest.param("sanet", marks=pytest.mark.slow)])
 def test_an_interrupted_run_ends_bit_identical_to_an_uninterrupted_one(
     tmp_path: Path, styles: Path, monkeypatch: pytest.MonkeyPatch, net: str, capsys
 ):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     common = [f"net={net}", *on(styles), "trainer.max_steps=5"]
-    assert run(monkeypatch, *common, f"run={whole}") == 0
+    assert train(monkeypatch, *SMALL, *common, f"run={whole}") == 0
     assert f"--model {whole} --style PICTURE -o" in capsys.readouterr().out
-    interrupt = "+callbacks.ctrl_c={_target_: test_arbitrary.InterruptAt, step: 2}"
-    monkeypatch.setitem(sys.modules, "test_arbitrary", sys.modules[__name__])
-    assert run(monkeypatch, *common, f"run={parts}", interrupt) == 130
+    assert train(monkeypatch, *SMALL, *common, f"run={parts}", interrupt_at(2)) == 130
     torch.rand(7)  # a resumed process has another random state
-    assert run(monkeypatch, *common, f"run={parts}", "ckpt=last") == 0
+    assert train(monkeypatch, *SMALL, *common, f"run={parts}", "ckpt=last") == 0
     assert rows(parts) == rows(whole)
     expected, found = (load_model(folder).net.state_dict() for folder in (whole, parts))
     assert expected.keys() == found.keys()
@@ -123,7 +90,7 @@ def test_an_interrupted_run_ends_bit_identical_to_an_uninterrupted_one(
 
 def test_the_embedded_styles_are_painted_and_trained_on(tmp_path: Path, styles: Path, monkeypatch):
     few = ["trainer.max_steps=1", f"data.validation={styles}"]
-    assert run(monkeypatch, f"run={tmp_path / 'run'}", *few) == 0
+    assert train(monkeypatch, *SMALL, f"run={tmp_path / 'run'}", *few) == 0
     config = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
     assert config["style_picture"]["credit"] == "the painted homages"
 
@@ -138,5 +105,7 @@ def test_the_embedded_styles_are_painted_and_trained_on(tmp_path: Path, styles: 
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, monkeypatch, capsys, override: str, error: str):
-    assert run(monkeypatch, f"run={tmp_path / 'run'}", "trainer.max_steps=1", override) == 2
+    assert (
+        train(monkeypatch, *SMALL, f"run={tmp_path / 'run'}", "trainer.max_steps=1", override) == 2
+    )
     assert error in capsys.readouterr().err.strip().splitlines()[-1]

@@ -1,11 +1,7 @@
 """CycleGAN as a user runs it: both directions learn, resume, export and stylise."""
 
-import csv
 import json
-import os
 import shutil
-import signal
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +11,9 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from pytorch_lightning import Callback
+from training import interrupt_at, rows, train
 
 from stylenet import stylize
-from stylenet import train as training
 from stylenet.checkpoint import load_model, one_way
 from stylenet.config import CHECKPOINT
 from stylenet.export.__main__ import main as export
@@ -41,21 +36,6 @@ SMALL = [
 TERMS = ["forth", "back", "cycle", "identity", "critic", "total"]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:
-    """The command line in this process; returns its exit code."""
-    monkeypatch.setattr(sys, "argv", ["stylenet.train", *SMALL, *overrides])
-    try:
-        training.main()
-    except SystemExit as end:
-        return int(str(end.code))
-    return 0
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    with (folder / "losses.csv").open() as file:
-        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of two paintings: blue stripes."""
@@ -74,7 +54,7 @@ def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("STYLENET_CACHE", str(place / "cache"))
         overrides = [f"data.paintings={folder}", f"run={place}", "trainer.max_steps=100"]
-        assert run(monkeypatch, *overrides, "task.optimizer.lr=0.005") == 0
+        assert train(monkeypatch, *SMALL, *overrides, "task.optimizer.lr=0.005") == 0
     return place
 
 
@@ -108,32 +88,19 @@ def test_the_run_tells_what_it_learnt_from_and_shows_both_directions(trained: Pa
     assert {path.name for path in trained.iterdir()} >= {"losses.png", "model.pt", CHECKPOINT}
 
 
-class InterruptAt(Callback):
-    """Presses Ctrl-C during a step, as a user would."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-        if trainer.global_step == self.step:
-            os.kill(os.getpid(), signal.SIGINT)
-
-
 def test_an_interrupted_run_ends_bit_identical_to_an_uninterrupted_one(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Critics, both optimisers and a pool that is full of pictures included."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     common = [f"data.paintings={folder}", "trainer.max_steps=10"]
-    assert run(monkeypatch, *common, f"run={whole}") == 0
-    interrupt = "+callbacks.ctrl_c={_target_: test_cyclegan.InterruptAt, step: 5}"
-    monkeypatch.setitem(sys.modules, "test_cyclegan", sys.modules[__name__])
-    assert run(monkeypatch, *common, f"run={parts}", interrupt) == 130
+    assert train(monkeypatch, *SMALL, *common, f"run={whole}") == 0
+    assert train(monkeypatch, *SMALL, *common, f"run={parts}", interrupt_at(5)) == 130
     saved = torch.load(parts / CHECKPOINT, weights_only=True)
     assert saved["global_step"] == len(rows(parts)) == 6
     assert saved["state_dict"]["pools.forth._extra_state"].shape == (3, 3, 32, 32)
     torch.rand(7)  # a resumed process has another random state
-    assert run(monkeypatch, *common, f"run={parts}", "ckpt=last") == 0
+    assert train(monkeypatch, *SMALL, *common, f"run={parts}", "ckpt=last") == 0
     assert rows(parts) == rows(whole)
     expected, found = (
         torch.load(folder / CHECKPOINT, weights_only=True) for folder in (whole, parts)
@@ -244,7 +211,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     capsys: pytest.CaptureFixture[str],
 ):
     common = [f"data.paintings={folder}", f"run={tmp_path / 'run'}", "trainer.max_steps=2"]
-    assert run(monkeypatch, *common, *overrides) == 2
+    assert train(monkeypatch, *SMALL, *common, *overrides) == 2
     [line] = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("error: ")
     assert named in line

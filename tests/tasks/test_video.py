@@ -1,18 +1,14 @@
 """The task for clips: its temporal term, and training with every net that can take it."""
 
-import csv
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from pytorch_lightning import Callback
+from training import interrupt_at, rows, train
 
-from stylenet import train as training
 from stylenet.checkpoint import load_model
-from stylenet.errors import UserError
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.video import RecurrentNet, WindowNet
 from stylenet.tasks.motion import Motion
@@ -34,18 +30,11 @@ def style(tmp_path: Path, picture: np.ndarray) -> str:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:
-    command = ["stylenet.train", "style=custom", "task=video", *SMALL, *overrides]
-    monkeypatch.setattr(sys, "argv", command)
-    try:
-        training.main()
-    except SystemExit as end:
-        return int(str(end.code))
-    return 0
+    return train(monkeypatch, "style=custom", "task=video", *SMALL, *overrides)
 
 
 def temporal(folder: Path) -> list[float]:
-    with (folder / "losses.csv").open() as file:
-        return [float(row["temporal"]) for row in csv.DictReader(file)]
+    return [float(row["temporal"]) for row in rows(folder)]
 
 
 def test_results_that_move_with_the_photo_do_not_flicker_and_others_do():
@@ -72,21 +61,10 @@ def test_an_interrupted_run_goes_on_with_the_same_motions(
     options = [style, "net=video", "trainer.max_steps=4", "callbacks.resume.every=2"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert run(monkeypatch, *options, f"run={whole}") == 0
-    fails = "+callbacks.fails={_target_: test_tasks_video.FailsAt, step: 2}"
-    monkeypatch.setitem(sys.modules, "test_tasks_video", sys.modules[__name__])
-    assert run(monkeypatch, *options, f"run={parts}", fails) == 2
+    assert run(monkeypatch, *options, f"run={parts}", interrupt_at(2)) == 130
     assert run(monkeypatch, *options, f"run={parts}", "ckpt=last") == 0
     expected, found = (load_model(folder).net.state_dict() for folder in (whole, parts))
     assert all(torch.equal(expected[name], found[name]) for name in expected)
-
-
-class FailsAt(Callback):
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-        if trainer.global_step == self.step:
-            raise UserError("the power went")
 
 
 @pytest.mark.slow

@@ -1,0 +1,44 @@
+"""Training as a user runs it, for the tests of every task."""
+
+import csv
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from pytorch_lightning import Callback
+
+from stylenet import train as training
+
+
+def train(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:
+    """The command line in this process; returns its exit code."""
+    monkeypatch.setattr(sys, "argv", ["stylenet.train", *overrides])
+    try:
+        training.main()
+    except SystemExit as end:
+        return int(str(end.code))
+    return 0
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    """The curves that a run has left, but for the time, which no two runs share."""
+    with (folder / "losses.csv").open() as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+class InterruptAt(Callback):
+    """Presses Ctrl-C during a step, as a user would."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def interrupt_at(step: int) -> str:
+    """An override that adds it."""
+    return f"+callbacks.ctrl_c={{_target_: training.InterruptAt, step: {step}}}"
