@@ -24,13 +24,14 @@ learning rate then means the same for both."""
 
 
 class Muon(Optimizer):
-    """Muon (Jordan et al. 2024) for wide matrices, Adam (Kingma & Ba 2015) for the rest.
+    """Muon (Jordan et al. 2024) for convolutions, Adam (Kingma & Ba 2015) for the rest.
 
     A convolution's weight is the matrix of its output channels over everything that they read.
-    Short trainings gain from the even step: every direction of a layer learns at once.
+    Short trainings gain from the even step: every direction of a layer learns at once. The square
+    matrices of attention would cost more than the net itself, on a CPU, and go by Adam.
 
     Args:
-        params: parameters of a net; those of at least two axes and `NARROW` rows go by Muon.
+        params: parameters of a net; convolutions' of at least `NARROW` channels go by Muon.
         lr: learning rate of both.
         momentum: of Muon, as in Nesterov's method.
         betas: of Adam.
@@ -46,8 +47,8 @@ class Muon(Optimizer):
         eps: float = 1e-8,
     ) -> None:
         params = list(params)
-        wide = [p for p in params if p.ndim > 1 and len(p) >= NARROW]
-        rest = [p for p in params if p.ndim <= 1 or len(p) < NARROW]
+        wide = [p for p in params if p.ndim > 2 and len(p) >= NARROW]
+        rest = [p for p in params if p.ndim <= 2 or len(p) < NARROW]
         groups = [{"params": wide, "wide": True}, {"params": rest, "wide": False}]
         defaults = {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps}
         super().__init__([group for group in groups if group["params"]], defaults)
