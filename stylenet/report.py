@@ -15,18 +15,19 @@ from stylenet.reports.sheet import contact_sheet
 from stylenet.reports.sweep import read_sweep, swept
 
 
-def report(sweep: Path, photos: Sequence[Path]) -> None:
+def report(sweep: Path, photos: Sequence[Path], lbfgs: bool = False) -> None:
     """Write ``report.html`` and ``report.png`` into the folder `sweep`.
 
     Args:
         photos: files, and folders to choose from; the held-out samples if none.
+        lbfgs: also find the iteration of pixel optimisation that each run equals.
 
     Raises:
         UserError: `sweep` is no sweep or has no finished run, a photo or a style picture cannot
             be read, or the files cannot be written.
     """
     runs = read_sweep(sweep)
-    findings = examine(sweep.resolve().name, runs, swept(runs), find_photos(photos))
+    findings = examine(sweep.resolve().name, runs, swept(runs), find_photos(photos), lbfgs)
     page, picture = sweep / "report.html", sweep / "report.png"
     html = render(findings).encode()
     write_atomically(page, lambda file: file.write(html))
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     with exit_on_user_error():
         try:
-            report(options.sweep, options.photos)
+            report(options.sweep, options.photos, options.lbfgs)
         except KeyboardInterrupt:
             print("interrupted; nothing is written", file=sys.stderr)
             return 130
@@ -61,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
         " shown at a longer side of 512 pixels at most"
     )
     add("--photos", nargs="+", type=Path, default=[], metavar="PHOTO_OR_FOLDER", help=help)
+    help = "also the L-BFGS iteration that each run equals under its own loss: minutes for each"
+    add("--lbfgs", action="store_true", help=help)
     return parser
 
 

@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,20 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from stylenet import config as configs
-from stylenet.checkpoint import save_model
+from stylenet.checkpoint import TrainedModel, save_model
 from stylenet.images import read_picture
+from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.nets.johnson import TransformerNet
 from stylenet.report import main
 from stylenet.reports import pareto, words
+from stylenet.reports.equivalent import lbfgs_iteration
 from stylenet.reports.measure import Findings, Result, Yardstick, examine, find_photos
+from stylenet.reports.page import render
 from stylenet.reports.sheet import HEIGHT, contact_sheet
 from stylenet.reports.sweep import Run, grids, read_sweep, swept
 from stylenet.styles import StylePicture
+from stylenet.tasks.pixels import PixelLoss, optimize
+from stylenet.tensors import to_tensor
 
 CHROMIUM = shutil.which("chromium")
 WIDTH = 0.1
@@ -165,6 +171,40 @@ def test_the_photo_itself_has_no_content_loss_and_the_style_no_style_loss(place:
     assert content == pytest.approx(0, abs=1e-9)
     assert from_style > 0.01
     assert yardstick([style], [style], style) == pytest.approx((0, 0), abs=1e-9)
+
+
+class Known(torch.nn.Module):
+    """A net whose result is known."""
+
+    def __init__(self, image: torch.Tensor) -> None:
+        super().__init__()
+        self.image = torch.nn.Parameter(image)
+
+    def forward(self, photo: torch.Tensor) -> torch.Tensor:
+        return self.image
+
+
+@pytest.mark.parametrize("iteration", [0, 3])
+def test_what_pixel_optimisation_gives_equals_its_own_iteration(place: Path, iteration: int):
+    config = config_of(place / "style.png", "task.style_size=80")
+    photo, style = (read_picture(place / name).rgb for name in ("a.png", "style.png"))
+    loss: PerceptualLoss = instantiate(config["loss"])
+    vgg = instantiate(config["task"]["vgg"])(loss.layers)
+    loss.set_style(vgg(to_tensor(style)))
+    start = to_tensor(photo)
+    steps = optimize(PixelLoss(vgg, loss, start), start, 4)
+    image = next(step.image for step in steps if step.number == iteration)
+    model = TrainedModel(Known(image), config)
+    assert lbfgs_iteration(model, [photo], style) == pytest.approx(iteration, abs=0.1)
+
+
+def test_the_iteration_equalled_is_on_the_page_where_it_is_known():
+    runs = runs_of("a=1", "a=2")
+    found = {"0": replace(result(1, 1), lbfgs=7.26), "1": result(2, 2)}
+    html = render(Findings("t", "m", swept(runs), [], runs, found))
+    assert "<span>L-BFGS 7.3</span>" in html
+    assert '<td data-key="7.26">7.3</td>' in html
+    assert html.count("<span>L-BFGS") == 1
 
 
 def test_pictures_are_shrunk_to_512_and_never_enlarged(findings: Findings):

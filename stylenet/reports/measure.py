@@ -21,6 +21,7 @@ from stylenet.data.source import Photo, file_photo
 from stylenet.errors import UserError, find_user_error
 from stylenet.images import READABLE, Bytes, find_pictures, resize
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.reports.equivalent import lbfgs_iteration
 from stylenet.reports.sweep import Axis, Run
 from stylenet.styles import StylePicture
 from stylenet.tasks.pixels import PixelLoss
@@ -40,7 +41,8 @@ class Result:
     """What a run makes of the photos.
 
     stylized: uint8 (H, W, 3) each. content, style: unweighted losses, means over the photos.
-    seconds: of training, if known. picture: the style learnt.
+    seconds: of training, if known. picture: the style learnt. lbfgs: the iteration of pixel
+    optimisation that it equals, if that was asked for.
     """
 
     stylized: list[Bytes]
@@ -48,6 +50,7 @@ class Result:
     style: float
     seconds: float | None
     picture: StylePicture
+    lbfgs: float | None = None
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,9 @@ class Laboratory:
     The first run that can be loaded provides the yardstick.
     """
 
-    def __init__(self, photos: Sequence[Bytes]) -> None:
+    def __init__(self, photos: Sequence[Bytes], lbfgs: bool) -> None:
         self.photos = photos
+        self.lbfgs = lbfgs
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.yardstick: Yardstick | None = None
         self._pictures: dict[str, StylePicture] = {}
@@ -142,7 +146,8 @@ class Laboratory:
         net = model.net.to(self.device).to(memory_format=torch.channels_last)
         stylized = [apply_net(net, photo) for photo in self.photos]
         content, style = yardstick(self.photos, stylized, picture.rgb)
-        return Result(stylized, content, style, run.seconds(), picture)
+        equal = lbfgs_iteration(model, self.photos, picture.rgb) if self.lbfgs else None
+        return Result(stylized, content, style, run.seconds(), picture, equal)
 
     def _picture(self, config: dict[str, Any]) -> StylePicture:
         if "_target_" not in config["style"]:
@@ -159,14 +164,19 @@ class Laboratory:
         return picture
 
 
-def examine(title: str, runs: Sequence[Run], axes: list[Axis], photos: Sequence[Photo]) -> Findings:
+def examine(
+    title: str, runs: Sequence[Run], axes: list[Axis], photos: Sequence[Photo], lbfgs: bool = False
+) -> Findings:
     """Stylise and measure; a run whose model is broken is told of, and does not end the report.
+
+    Args:
+        lbfgs: also find the iteration of pixel optimisation that each run equals.
 
     Raises:
         UserError: a photo cannot be read, or no run has a model.
     """
     pictures = [(photo.name, _shrink(photo)) for photo in photos]
-    laboratory = Laboratory([rgb for _, rgb in pictures])
+    laboratory = Laboratory([rgb for _, rgb in pictures], lbfgs)
     results, examined = {}, []
     for run in _progress(runs):
         if run.problem is None:

@@ -129,7 +129,8 @@ def _legend(findings: Findings) -> str:
 
 def _table(findings: Findings, best: set[str]) -> str:
     parameters = [axis.parameter for axis in findings.axes]
-    names = ["run", *parameters, "content loss", "style loss", "time", "Pareto front"]
+    losses = ["content loss", "style loss", "L-BFGS iteration"]
+    names = ["run", *parameters, *losses, "time", "Pareto front"]
     buttons = [f'<th><button type="button">{escape(name)}</button></th>' for name in names]
     head = f"<thead><tr>{''.join(buttons)}<th>command</th></tr></thead>"
     rows = [
@@ -144,12 +145,17 @@ def _row(run: Run, parameters: Sequence[str], result: Result | None, on_front: b
     cells = [_entry(run.name, f'<a href="#cell-{name}">{name}</a>')]
     cells += [_entry(v, escape(words.value(v))) for v in map(run.value, parameters)]
     if result is None:
-        cells += [_entry("", "")] * 4
+        cells += [_entry("", "")] * 5
     else:
         cells += [_entry(str(loss), words.loss(loss)) for loss in (result.content, result.style)]
-        cells += [_time(result.seconds), _entry("0", "yes") if on_front else _entry("", "")]
+        cells += [_number(result.lbfgs), _time(result.seconds)]
+        cells += [_entry("0", "yes") if on_front else _entry("", "")]
     problem = escape(run.problem or "")
     return f"<tr>{''.join(cells)}<td>{problem}<code>{escape(run.command)}</code></td></tr>"
+
+
+def _number(number: float | None) -> str:
+    return _entry("", "") if number is None else _entry(str(number), f"{number:.1f}")
 
 
 def _time(seconds: float | None) -> str:

@@ -44,6 +44,7 @@ def loss(number: float) -> str:
 
 
 def facts(result: Result) -> list[str]:
-    """The losses, and the time where it is known."""
-    time = [] if result.seconds is None else [duration(result.seconds)]
-    return [f"content {loss(result.content)}", f"style {loss(result.style)}", *time]
+    """The losses, and the iteration equalled and the time where they are known."""
+    known = [] if result.lbfgs is None else [f"L-BFGS {result.lbfgs:.1f}"]
+    known += [] if result.seconds is None else [duration(result.seconds)]
+    return [f"content {loss(result.content)}", f"style {loss(result.style)}", *known]

@@ -1,0 +1,56 @@
+"""How long pixel optimisation takes to come to what a net gives at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+
+import torch
+from hydra.utils import instantiate
+
+from stylenet.checkpoint import TrainedModel
+from stylenet.evaluation.yardstick import ITERATIONS, equalled
+from stylenet.images import Bytes
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.tasks.pixels import PixelLoss, optimize
+from stylenet.tensors import apply_net, resize_shorter_side, to_tensor
+
+SIDE = 256
+"""Shorter side, in pixels, of larger photos: an iteration takes a second of one core there."""
+
+
+def lbfgs_iteration(model: TrainedModel, photos: Sequence[Bytes], style: Bytes) -> float:
+    """The iteration of L-BFGS whose total loss the net's results equal, the mean over photos.
+
+    The loss is the run's own, with its own weights: how well it has learnt what it was asked.
+
+    Args:
+        photos, style: uint8 (H, W, 3).
+
+    Returns:
+        From 0, the photo itself, to 101, better than the last of 100.
+    """
+    config = model.config
+    device = next(model.net.parameters()).device
+    loss: PerceptualLoss = instantiate(config["loss"], **config.get("measured", {}))
+    vgg = instantiate(config["task"]["vgg"])(loss.layers).to(device)
+    with torch.no_grad():
+        target = resize_shorter_side(style, config["task"]["style_size"])
+        loss.set_style(vgg(to_tensor(target).to(device)))
+    found = []
+    for photo in photos:
+        small = resize_shorter_side(photo, SIDE) if min(photo.shape[:2]) > SIDE else photo
+        start, result = (to_tensor(rgb).to(device) for rgb in (small, apply_net(model.net, small)))
+        found.append(_equalled(PixelLoss(vgg, loss, start), start, result))
+    return fmean(found)
+
+
+def _equalled(loss: PixelLoss, start: torch.Tensor, result: torch.Tensor) -> float:
+    with torch.no_grad():
+        wanted = loss(result)["total"].item()
+    curve: list[float] = []
+    for step in optimize(loss, start, ITERATIONS):
+        curve.append(step.terms["total"])
+        if len(curve) > 1 and curve[-1] <= wanted:
+            break
+    return equalled(curve, wanted)
