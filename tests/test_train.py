@@ -70,10 +70,14 @@ def test_a_run_leaves_everything_and_learns(
 
 
 SMALL_TASKS = {
+    "arbitrary": [
+        *("trainer=cpu", "net.width=0.05", "data.size=32", "data.cache_side=64"),
+        *("data.styles={folder}", "data.validation={folder}", "callbacks.previews.height=48"),
+    ],
     "cyclegan": [
         *("trainer=cpu", "net.width=0.05", "task.critic.width=0.05", "data.size=32"),
         *("data.paintings={folder}", "callbacks.previews.height=48"),
-    ]
+    ],
 }
 """Of experiments that are not on the main task: what makes them small."""
 

@@ -28,13 +28,17 @@ class Attention(nn.Module):
     """A photo's places, each with what it finds in the style, 1x1 convolutions before and after.
 
     Queries and keys are normalised features, values plain ones (section 3.1, equation 1); products
-    are divided by the root of the channels, as is common, which the paper leaves out.
+    are divided by the root of the channels, as is common, which the paper leaves out. Training
+    begins with identities: a place then finds its like in the style at once.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.query, self.key, self.value = (nn.Linear(CHANNELS, CHANNELS) for _ in range(3))
         self.out = nn.Linear(CHANNELS, CHANNELS)
+        for linear in (self.query, self.key, self.value, self.out):
+            nn.init.eye_(linear.weight)
+            nn.init.zeros_(linear.bias)
 
     def forward(self, photo: Tensor, style: Tensor, weight: Tensor) -> Tensor:
         """The photo's features plus what was found.
@@ -77,6 +81,8 @@ class SANet(ArbitraryNet):
         self.transferred = (*self.levels, "relu4_1", "relu5_1")
         self.attention = nn.ModuleList([Attention(), Attention()])
         self.merge = Conv(CHANNELS, CHANNELS, 3, bias=True)
+        nn.init.dirac_(self.merge.weight).data.div_(4)  # two photos, two of what was found
+        nn.init.zeros_(self.merge.bias)  # type: ignore[arg-type]  # it has one
 
     def code_of(self, features: Features) -> Tensor:
         """(B, 1025, 1 + T)."""
