@@ -5,6 +5,8 @@ For each model: the total loss of its clamped output on unseen photos, beside pi
 (Gatys et al. 2016) of the very same loss, started from the photo. The optimiser is torch's L-BFGS
 as the literature runs it: no line search, one evaluation an iteration; its curve is the mean over
 the photos and is kept in a JSON file, as it depends on the loss, the style and the photos alone.
+With --refine, pixel optimisation also goes on from the net's results, as `stylenet.optimize --init
+RUN` does, and what that saves is printed.
 
     python scripts/benchmark_quality.py RUN [RUN …] --photos FOLDER --style PICTURE
 """
@@ -55,9 +57,13 @@ class Objective:
             terms = PixelLoss(self.vgg, self.loss, photo)(image)
         return {name: value.item() for name, value in terms.items()}
 
-    def lbfgs(self, photo: Tensor, iterations: int) -> list[float]:
-        """The total loss before each iteration of pixel optimisation, and after the last."""
-        steps = optimize(PixelLoss(self.vgg, self.loss, photo), photo, iterations)
+    def lbfgs(self, photo: Tensor, iterations: int, start: Tensor | None = None) -> list[float]:
+        """The total loss before each iteration of pixel optimisation, and after the last.
+
+        start: (1, 3, H, W); by default the photo.
+        """
+        begin = photo if start is None else start
+        steps = optimize(PixelLoss(self.vgg, self.loss, photo), begin, iterations)
         return [step.terms["total"] for step in steps]
 
 
@@ -77,6 +83,16 @@ def reference_curve(objective: Objective, photos: dict[str, Tensor], curves: Cur
     return list(np.mean(found, axis=0))
 
 
+def saved(refined: list[float], curve: list[float]) -> str:
+    """What going on from a net's results saves, in words."""
+    found = [
+        f"{equalled(refined, curve[i]):.0f} iterations from the net's results give what {i} give"
+        for i in SHOWN
+        if refined[-1] <= curve[i] < refined[0]
+    ]
+    return "; ".join(found)
+
+
 def main() -> None:
     """Print a Markdown table, one row a model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -86,6 +102,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=8, help="photos, evenly chosen (8)")
     parser.add_argument("--size", type=int, default=256, help="side in pixels (256)")
     parser.add_argument("--curves", type=Path, default=Path("lbfgs.json"), help="kept curves")
+    help = "iterations from the net's results (none)"
+    parser.add_argument("--refine", type=int, default=0, help=help)
     args = parser.parse_args()
     files = sorted(args.photos.iterdir())
     files = files[:: max(1, len(files) // args.count)][: args.count]
@@ -101,11 +119,17 @@ def main() -> None:
         objective = Objective(model.config, args.style)
         curve = reference_curve(objective, photos, curves)
         with torch.no_grad():
-            rows = [objective.terms(model.net(photo), photo) for photo in photos.values()]
+            results = {name: model.net(photo).clamp(0, 1) for name, photo in photos.items()}
+            rows = [objective.terms(results[name], photo) for name, photo in photos.items()]
         mean = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         cells = [f"{mean[name]:.4f}" for name in ("content", "style", "total")]
         cells += [f"{curve[i]:.4f}" for i in SHOWN] + [f"**{equalled(curve, mean['total']):.0f}**"]
         print(f"| {path} | {' | '.join(cells)} |", flush=True)
+        if args.refine:
+            refined = [
+                objective.lbfgs(photo, args.refine, results[name]) for name, photo in photos.items()
+            ]
+            print("\n" + saved(list(np.mean(refined, axis=0)), curve) + "\n", flush=True)
 
 
 if __name__ == "__main__":
