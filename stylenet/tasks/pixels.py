@@ -23,6 +23,13 @@ _LARGE = 1e6
 """What the loss is scaled to begin with: L-BFGS is blind to scale, but that torch's leaves out what
 it learns of the curvature where that is below 1e-10, and then hardly moves."""
 
+_RUNAWAY = 1.0
+"""How far, in the mean, pixels may lie beyond [0, 1], where no gradient leads back: 0.005 as a rule.
+L-BFGS's first step is too short to tell curvature from rounding; on a photo its second went to 47."""
+
+_SLOWEST = 1 / 64
+"""Of the step; where even that runs away, no shorter one will help."""
+
 _HISTORY_BYTES = 2**29
 _HISTORY = (10, 100)
 """L-BFGS keeps two pictures an iteration of the past: torch's hundred, fewer of large pictures."""
@@ -67,17 +74,18 @@ def optimize(
 ) -> Iterator[Iteration]:
     """Change the pixels of `start` (1, 3, H, W) so that `loss` falls.
 
-    L-BFGS runs as the literature runs it: no line search, one evaluation an iteration. From noise
-    its first long step ran off on three photos of four; Adam does not.
+    L-BFGS runs as the literature runs it: no line search, one evaluation an iteration. Where a step
+    runs away, it is taken back, what was learnt is forgotten, and steps are half as long from then.
 
     Yields:
         The state before each iteration, and after the last: ``iterations + 1`` of them.
 
     Raises:
-        UserError: an unknown optimiser, or a loss that is no number.
+        UserError: an unknown optimiser, a loss that is no number, or steps that all run away.
     """
     image = start.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
-    stepper = _make(optimizer, image)
+    rate = 1.0
+    stepper = _make(optimizer, image, rate)
     found: dict[str, Tensor] = {}
 
     with torch.no_grad():
@@ -94,7 +102,11 @@ def optimize(
         before = image.detach().clamp(0, 1)
         stepper.step(closure)  # type: ignore[arg-type]  # torch's L-BFGS takes a tensor
         terms = {name: term.item() for name, term in found.items()}
-        if not torch.isfinite(found["total"]).all():
+        if _ran_away(image):
+            rate /= 2
+            image.data.copy_(before)
+            stepper = _make(optimizer, image, rate)
+        if rate < _SLOWEST or not torch.isfinite(found["total"]).all():
             raise UserError(
                 f"the loss is no number after {number} iterations; use --optimizer adam, or "
                 "smaller weights"
@@ -102,14 +114,19 @@ def optimize(
         yield Iteration(number, before, terms)
 
 
-def _make(name: str, image: Tensor) -> Optimizer:
+def _ran_away(image: Tensor) -> bool:
+    beyond = image.detach() - image.detach().clamp(0, 1)
+    return not beyond.abs().mean().item() <= _RUNAWAY
+
+
+def _make(name: str, image: Tensor, rate: float) -> Optimizer:
     if name == "adam":
-        return Adam([image], lr=ADAM_RATE)
+        return Adam([image], lr=rate * ADAM_RATE)
     if name != "lbfgs":
         raise UserError(f"optimizer={name} is unknown; use {' or '.join(OPTIMIZERS)}")
     fewest, most = _HISTORY
     history = max(fewest, min(most, _HISTORY_BYTES // (2 * image.nbytes)))
-    return LBFGS([image], lr=1.0, max_iter=1, history_size=history)
+    return LBFGS([image], lr=rate, max_iter=1, history_size=history)
 
 
 def noise(size: tuple[int, int], seed: int) -> Tensor:

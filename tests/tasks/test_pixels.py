@@ -47,6 +47,21 @@ def test_the_loss_falls_and_the_first_state_is_the_start(optimizer: str):
         assert pixels(steps[-1].image)["total"].item() == pytest.approx(steps[-1].terms["total"])
 
 
+class Wall:
+    """A loss that falls towards 0.5, ever less, and beyond it soars; L-BFGS aims beyond."""
+
+    def __call__(self, image: Tensor) -> dict[str, Tensor]:
+        beyond = (image - 0.5).clamp_min(0)
+        return {"total": (1 - image + image.square() / 20 + 1e3 * beyond.square()).mean()[None]}
+
+
+def test_a_step_that_runs_away_is_taken_back():
+    steps = list(optimize(Wall(), torch.full((1, 3, 8, 8), 0.2), 40))
+    assert max(step.terms["total"] for step in steps) < 1e3  # a whole step ends at 9e4
+    assert min(step.terms["total"] for step in steps) < 0.7
+    assert all(step.image.min() >= 0 and step.image.max() <= 1 for step in steps)
+
+
 def test_with_the_photo_as_its_own_style_nothing_changes():
     photo = to_tensor(drawn(0))
     steps = list(optimize(PixelLoss(*small(photo), photo), photo, 2, "adam"))
