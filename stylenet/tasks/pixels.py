@@ -24,8 +24,8 @@ _LARGE = 1e6
 it learns of the curvature where that is below 1e-10, and then hardly moves."""
 
 _RUNAWAY = 1.0
-"""How far, in the mean, pixels may lie beyond [0, 1], where no gradient leads back: as a rule 0.005.
-L-BFGS's first step is too short to tell curvature from rounding; once its second one went to 47."""
+"""How far, in the mean, pixels may lie beyond [0, 1], where no gradient leads back: 0.005 as a
+rule. L-BFGS's first step is too short to tell curvature from rounding; a second one went to 47."""
 
 _SLOWEST = 1 / 64
 """Of the step; where even that runs away, no shorter one will help."""
