@@ -1,48 +1,33 @@
-"""Exact changes to a net that make its graph faster; training keeps the plain form."""
+"""Exact changes to a net that make its graph faster; the net that trains keeps its modules."""
 
 from __future__ import annotations
 
 import copy
 
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad, pixel_shuffle
+from torch.nn.functional import pad
 
 from stylenet.nets.blocks import Conv
-
-PHASES = 2
-"""Output pixels along each axis that one convolution gives at once."""
+from stylenet.nets.phases import phase_bias, phase_conv, phase_weight
 
 FEW = 8
 """Output channels below which the lanes of a vector unit stand idle."""
 
 
 class PhaseConv(nn.Module):
-    """A stride-1 `Conv` of few channels as one of stride 2 with four times as many.
-
-    Each of the 2 x 2 neighbours that a step of the stride covers has its own channels, whose
-    kernels are the plain kernel, shifted; DepthToSpace puts them in their places.
-    """
+    """A stride-1 `Conv` of few channels as one of stride 2 with four times as many."""
 
     def __init__(self, conv: Conv) -> None:
         super().__init__()
-        channels, width, kernel, _ = conv.weight.shape
-        self.margin = kernel // 2
-        size = kernel + PHASES - 1
-        weight = conv.weight.new_zeros(channels, PHASES, PHASES, width, size, size)
-        for y in range(PHASES):
-            for x in range(PHASES):
-                weight[:, y, x, :, y : y + kernel, x : x + kernel] = conv.weight.detach()
-        self.weight = nn.Parameter(weight.flatten(0, 2))
+        self.margin = conv.kernel_size[0] // 2
+        self.weight = nn.Parameter(phase_weight(conv.weight.detach()))
         bias = None if conv.bias is None else conv.bias.detach()
-        self.bias = None if bias is None else nn.Parameter(bias.repeat_interleave(PHASES**2))
+        self.bias = None if bias is None else nn.Parameter(phase_bias(bias))
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (B, C, H, W), mirrored by half a kernel on every side."""
         mirrored = pad(x, (self.margin,) * 4, "reflect")
-        even = pad(mirrored, (0, PHASES - 1) * 2)  # odd sizes end with a part of a step
-        phases = conv2d(even, self.weight, self.bias, PHASES)
-        pixels = pixel_shuffle(phases, PHASES)
-        return pixels.narrow(-2, 0, x.shape[-2]).narrow(-1, 0, x.shape[-1])
+        return phase_conv(mirrored, self.weight, self.bias)
 
 
 def rewritten(net: nn.Module) -> nn.Module:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import batch_norm, conv2d, pad
 
+from stylenet.nets.phases import phase_bias, phase_conv, phase_weight
+
 Norm = Callable[[int], nn.Module]
 
 
@@ -70,6 +72,25 @@ class Conv(nn.Conv2d):
         """Convolve (B, C, H, W), mirrored by half a kernel on every side."""
         padded: Tensor = _ReflectionPad.apply(x, self.kernel_size[0] // 2)
         return conv2d(padded, self.weight, self.bias, self.stride)
+
+
+class Head(Conv):
+    """A convolution of many pixels to few channels.
+
+    On a CPU it gives several pixels at once, which fills the lanes of the vector unit: forward and
+    backward pass of 9x9 from 16 channels to 3 take half the time; of 3x3, as long as before.
+    """
+
+    def __init__(self, channels: int, width: int, kernel: int) -> None:
+        super().__init__(channels, width, kernel, bias=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve (B, C, H, W), mirrored by half a kernel on every side."""
+        if x.device.type != "cpu" or torch.onnx.is_in_onnx_export():
+            return super().forward(x)
+        assert self.bias is not None
+        padded = _ReflectionPad.apply(x, self.kernel_size[0] // 2)
+        return phase_conv(padded, phase_weight(self.weight), phase_bias(self.bias))
 
 
 class ConvNormReLU(nn.Sequential):

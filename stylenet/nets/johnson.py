@@ -10,7 +10,7 @@ from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from stylenet.errors import UserError
 from stylenet.nets.attention import SelfAttention
-from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, Norm, Residual
+from stylenet.nets.blocks import ConvNormReLU, Head, InstanceNorm, Norm, Residual
 
 CENTRE = 0.5
 CONTRAST = 64 / 255
@@ -91,7 +91,7 @@ class TransformerNet(nn.Module):
         self.skips = skips
         self.up1 = ConvNormReLU(high + mid * skips, mid, 3, make_norm)
         self.up2 = ConvNormReLU(mid + low * skips, low, 3, make_norm)
-        self.head = Conv(low, 3, 9, bias=True)
+        self.head = Head(low, 3, 9)
         # Last, so that the others are drawn the same with and without it.
         self.attention = SelfAttention(high) if attention else nn.Identity()
 

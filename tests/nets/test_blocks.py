@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from stylenet.nets.blocks import Conv, InstanceNorm
+from stylenet.nets.blocks import Conv, Head, InstanceNorm
 
 
 def assert_same(ours: nn.Module, theirs: nn.Module, x: torch.Tensor) -> None:
@@ -29,6 +29,19 @@ def test_a_convolution_and_its_gradients_are_those_of_reflection_padding(
     theirs = nn.Conv2d(2, 4, kernel, stride, kernel // 2, bias=False, padding_mode="reflect")
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(2, 2, 11, 14).contiguous(memory_format=layout)
+    assert_same(ours, theirs, x)
+
+
+@pytest.mark.parametrize("size", [(12, 14), (11, 14), (12, 13), (11, 15)])
+@pytest.mark.parametrize("kernel", [3, 9])
+def test_a_head_and_its_gradients_are_those_of_a_plain_convolution(
+    kernel: int, size: tuple[int, int]
+):
+    torch.manual_seed(0)
+    ours = Head(4, 3, kernel).double()
+    theirs = nn.Conv2d(4, 3, kernel, 1, kernel // 2, padding_mode="reflect").double()
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(2, 4, *size).double().contiguous(memory_format=torch.channels_last)
     assert_same(ours, theirs, x)
 
 
