@@ -16,6 +16,7 @@ from stylenet.images import write_atomically
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.video import frame_recipe, grown
+from stylenet.nets.widths import resized
 
 MODEL_FILE = "model.pt"
 """The model's name in a run folder."""
@@ -89,8 +90,8 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
 
     Args:
         recipe: the config that built `net`.
-        init: ``embedded``, which leaves a net of another shape as it is; a run folder or a model
-            file of the same recipe, but for attention that is new, or for a net for clips of the
+        init: ``embedded``, which leaves another net as it is; a run folder or a model file of the
+            same recipe, but for its width or attention that is new, or for a net for clips of the
             per-frame net alike; or None, to start from random weights.
 
     Returns:
@@ -105,8 +106,8 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
     model = load_model(file)
     trained, weights = model.config["net"], model.net.state_dict()
     if not _goes_on(trained, recipe):
-        if isinstance(net, TransformerNet) and _goes_on(trained, frame_recipe(recipe)):
-            weights = grown(weights, net)
+        if isinstance(net, TransformerNet) and _is_like(trained, recipe):
+            weights = grown(resized(weights, net), net)
         elif init == "embedded":
             return "random weights, as the embedded ones are for another net"
         else:
@@ -121,6 +122,12 @@ def _goes_on(trained: dict[str, Any], recipe: dict[str, Any]) -> bool:
     Recipes older than attention do not name it.
     """
     return recipe in (trained, trained | {"attention": False}, trained | {"attention": True})
+
+
+def _is_like(trained: dict[str, Any], recipe: dict[str, Any]) -> bool:
+    """Whether a net for frames or clips can start from a per-frame one, of whatever width."""
+    alike = trained | {"width": recipe.get("width")}
+    return not trained.get("attention") and _goes_on(alike, frame_recipe(recipe))
 
 
 def _read(file: Path) -> Any:

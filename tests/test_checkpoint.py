@@ -109,10 +109,10 @@ def test_a_warm_start_takes_the_weights_and_says_from_where(tmp_path: Path):
 def test_a_warm_start_from_another_net_is_refused(tmp_path: Path):
     save_model(tmp_path / "model.pt", make_net(), CONFIG)
     with pytest.raises(UserError, match="another net"):
-        start_from(TransformerNet(width=0.25), RECIPE | {"width": 0.25}, str(tmp_path))
+        start_from(TransformerNet(width=0.125), RECIPE | {"blocks": 5}, str(tmp_path))
 
 
-def test_the_embedded_net_is_a_sound_one_and_starts_only_nets_of_its_shape():
+def test_the_embedded_net_is_a_sound_one_and_starts_only_nets_like_it():
     model = load_model(EMBEDDED)
     stylized = model.net(torch.rand(1, 3, 64, 64))
     assert stylized.isfinite().all()
@@ -135,6 +135,49 @@ def test_weights_older_than_attention_start_a_net_with_it_where_they_left_off(
     start_from(net, RECIPE | {"attention": attention}, str(tmp_path))
     image = torch.rand(1, 3, 40, 40)
     assert torch.equal(net.eval()(image), trained.eval()(image))
+
+
+@pytest.mark.parametrize("width", [0.25, 0.3])
+@pytest.mark.parametrize("skips", [True, False])
+def test_a_wider_net_starts_with_the_pictures_of_the_narrow_one(
+    tmp_path: Path, width: float, skips: bool
+):
+    trained = TransformerNet(width=0.125, blocks=2, skips=skips).eval()
+    for name, parameter in trained.named_parameters():
+        if name.endswith(".bias") or ".1." in name:
+            torch.nn.init.uniform_(parameter)  # as training leaves norms: no two channels alike
+    recipe = RECIPE | {"blocks": 2, "skips": skips}
+    save_model(tmp_path / "model.pt", trained, CONFIG | {"net": recipe})
+    net = TransformerNet(width=width, blocks=2, skips=skips)
+    start_from(net, recipe | {"width": width}, str(tmp_path))
+    image = torch.rand(1, 3, 40, 40)
+    torch.testing.assert_close(net.eval()(image), trained(image), rtol=1e-4, atol=1e-5)
+
+
+def test_copies_of_a_channel_do_not_learn_the_same(tmp_path: Path):
+    save_model(tmp_path / "model.pt", make_net(), CONFIG)
+    net = TransformerNet(width=0.25, blocks=1)
+    start_from(net, RECIPE | {"width": 0.25}, str(tmp_path))
+    net(torch.rand(1, 3, 40, 40)).square().mean().backward()
+    rows = net.residuals[0].body[0][0].weight.grad.flatten(1)
+    assert (torch.cdist(rows, rows) + torch.eye(len(rows))).min() > 0
+
+
+def test_a_narrower_net_keeps_the_channels_that_matter(tmp_path: Path):
+    trained = TransformerNet(width=0.25, blocks=2).eval()
+    stream = ["down2.1", "residuals.0.body.2", "residuals.1.body.2"]
+    inner = [["residuals.0.body.0.1"], ["residuals.1.body.0.1"]]
+    for norms in (["stem.1"], ["down1.1"], stream, *inner, ["up1.1"], ["up2.1"]):
+        count = trained.get_submodule(norms[0]).weight.numel()
+        silent = torch.randperm(count)[: count // 2]
+        for norm in norms:
+            trained.get_submodule(norm).weight.data[silent] = 0  # and the shift is 0 at the start
+    recipe = RECIPE | {"blocks": 2, "width": 0.25}
+    save_model(tmp_path / "model.pt", trained, CONFIG | {"net": recipe})
+    net = TransformerNet(width=0.125, blocks=2)
+    start_from(net, recipe | {"width": 0.125}, str(tmp_path))
+    image = torch.rand(1, 3, 40, 40)
+    torch.testing.assert_close(net.eval()(image), trained(image), rtol=1e-4, atol=1e-5)
 
 
 def test_a_net_with_attention_does_not_start_one_without(tmp_path: Path):
