@@ -62,6 +62,14 @@ def test_a_step_that_runs_away_is_taken_back():
     assert all(step.image.min() >= 0 and step.image.max() <= 1 for step in steps)
 
 
+@pytest.mark.parametrize("size", [32, 64])
+def test_the_first_step_is_a_grey_level(size: int):
+    """Whatever the size, which torch's own first step shrinks with."""
+    photo = torch.full((1, 3, size, size), 0.2)
+    first, second, *_ = optimize(Wall(), photo, 2)
+    assert (second.image - first.image).abs().mean().item() == pytest.approx(1 / 255, rel=1e-4)
+
+
 def test_with_the_photo_as_its_own_style_nothing_changes():
     photo = to_tensor(drawn(0))
     steps = list(optimize(PixelLoss(*small(photo), photo), photo, 2, "adam"))
