@@ -109,7 +109,6 @@ def _run(options: argparse.Namespace) -> int:
     targets = {} if clip or options.webcam else plan_targets(options.photos, options.out)
     progress = _progress()
     masks = _masks(options)
-    mix = Mix(options.style, options.alpha)
     postprocess = Postprocess(
         bilateral=options.bilateral,
         stretch=options.stretch,
@@ -117,8 +116,12 @@ def _run(options: argparse.Namespace) -> int:
         preserve_color=options.preserve_color,
         strength=options.strength,
     )
-    wanted = Wanted(options.device, options.tile, options.direction, mix)
-    models = [open_to_stylize(path, wanted, _Tiles(progress)) for path in options.model]
+    models = [
+        open_to_stylize(
+            path, Wanted(options.device, options.tile, options.direction, mix), _Tiles(progress)
+        )
+        for path, mix in _regions(options, masks)
+    ]
     on_cpu = all(model.device == "cpu" for model in models)
     with limit_memory() if on_cpu else nullcontext(), progress:
         if clip or options.webcam:
@@ -141,20 +144,32 @@ def _clip(options: argparse.Namespace) -> Path | None:
 
 
 def _masks(options: argparse.Namespace) -> list[Mask]:
-    """One for each model, or none at all.
+    """One for each model, or for each style of the only one, or none at all.
 
     Raises:
         UserError: their numbers differ, or a mask does not exist.
     """
     kept = [Mask(path, keep=True) for path in options.keep]
     masks = [*(Mask(path) for path in options.mask), *kept]
-    models = len(options.model)
-    if (models > 1 or len(masks) > 1) and len(masks) != models:
-        raise UserError(f"{models} --model and {len(masks)} --mask; give a mask for each model")
+    models, styles = len(options.model), len(options.style)
+    fitting = {models, styles} if models == 1 else {models}
+    if (models > 1 or len(masks) > 1) and len(masks) not in fitting:
+        raise UserError(
+            f"{models} --model, {styles} --style and {len(masks)} --mask; give a mask for each "
+            "model, or for each style of one"
+        )
     for mask in masks:
         if not mask.path.exists():
             raise UserError(f"mask {mask.path} does not exist; check the path")
     return masks
+
+
+def _regions(options: argparse.Namespace, masks: Sequence[Mask]) -> list[tuple[Path, Mix]]:
+    """The model of each mask, and what it is to mix; without masks, of the whole picture."""
+    if len(masks) > len(options.model):
+        [model] = options.model
+        return [(model, Mix([style], options.alpha)) for style in options.style]
+    return [(model, Mix(options.style, options.alpha)) for model in options.model]
 
 
 def _stylizer(
@@ -238,7 +253,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--model", required=True, type=Path, action="append", metavar="RUN_OR_FILE", help=help)
     help = (
         "a picture whose style a model of task=arbitrary takes; may be given several times, with"
-        " :SHARE, which are mixed"
+        " :SHARE, which are mixed, but where each has a --mask"
     )
     add("--style", type=style, action="append", default=[], metavar="PICTURE", help=help)
     help = "of --style, from 0, the photo's own look, to 1 (default: 1)"
@@ -257,7 +272,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--strength", type=share, default=1.0, metavar="S", help=help)
     help = (
         "stylise the white parts of this grey picture only; or a folder of masks with the photos'"
-        " names; or a clip of them for a clip; one for each --model"
+        " names; or a clip of them for a clip; one for each --model, or each --style of one"
     )
     either = parser.add_mutually_exclusive_group().add_argument
     either("--mask", type=Path, action="append", default=[], metavar="MASK", help=help)

@@ -359,7 +359,7 @@ def test_masks_that_do_not_fit_are_one_line(run, photo, tmp_path, capsys):
     assert "missing.png does not exist" in capsys.readouterr().err
     mask = save(np.zeros((4, 4), "u1"), tmp_path / "mask.png")
     assert run(photo, "-o", tmp_path / "o.png", "--mask", mask, "--mask", mask) == 2
-    assert "1 --model and 2 --mask" in capsys.readouterr().err
+    assert "1 --model, 0 --style and 2 --mask" in capsys.readouterr().err
 
 
 def film(path: Path, count: int = 4) -> Path:

@@ -84,6 +84,29 @@ def test_the_command_gives_the_nets_pixels_at_any_share_and_alpha(adain: Path):
     agrees(adain, [1.0, 0.4])
 
 
+@pytest.mark.parametrize("model", ["net.onnx", "net.pt"])
+def test_every_style_of_one_model_has_its_region(adain: Path, tmp_path: Path, model: str):
+    left = np.zeros((45, 57), np.uint8)
+    left[:, :20] = 255
+    regions: list[str] = []
+    apart: list[np.ndarray] = []
+    for number, mask in ((1, left), (2, 255 - left)):
+        Image.fromarray(mask).save(tmp_path / f"{number}.png")
+        style = ["--style", str(adain / f"style{number}.png")]
+        regions += [*style, "--mask", str(tmp_path / f"{number}.png")]
+        apart.append(painted(adain / "photo.png", adain / model, style, tmp_path / "out.png"))
+    both = painted(
+        adain / "photo.png", adain / model, [*regions, "--feather", "0"], tmp_path / "out.png"
+    )
+    assert np.abs(apart[0].astype(int) - apart[1]).mean() > 1
+    assert (both == np.where(left[..., None], *apart)).all()
+
+
+def painted(photo: Path, model: Path, arguments: list[str], out: Path) -> np.ndarray:
+    assert stylize([str(photo), "--model", str(model), *arguments, "-o", str(out)]) == 0
+    return np.asarray(Image.open(out))
+
+
 @pytest.mark.slow
 def test_attention_is_exported_with_as_many_places_as_styles_have(tmp_path: Path):
     folder = exported("sanet", tmp_path)
