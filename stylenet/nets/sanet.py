@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 
 from stylenet.nets.adain import statistics, with_statistics
-from stylenet.nets.arbitrary import ArbitraryNet, Features, normalized
+from stylenet.nets.arbitrary import EPS, ArbitraryNet, Features, normalized
 from stylenet.nets.blocks import Conv
 from stylenet.nets.decoder import CHANNELS as WIDTHS
 from stylenet.nets.decoder import LEVELS, SCALE, Decoder
@@ -60,7 +60,8 @@ class SANet(ArbitraryNet):
     """Attention at relu4_1 and relu5_1, summed, and a decoder (section 3.2).
 
     With skips, relu3_1, relu2_1 and relu1_1 reach the decoder, too, with the style's means and
-    deviations, as in `AdaIN`: attention there would cost the square of the photo.
+    deviations, as in `AdaIN`: attention there would cost the square of the photo. What attention
+    made gets those of relu4_1: means over what was found vary less than the style does.
 
     A code is (B, 1025, 1 + T). The first column holds those means and deviations, or zeros. Each
     other is a place of relu4_1: its 512 channels, those of relu5_1 there, and a weight, 0 for a
@@ -119,8 +120,23 @@ class SANet(ArbitraryNet):
             )
         )
         deep = interpolate(deep, size=fine.shape[2:], mode="nearest")
-        merged: Tensor = self.merge(fine + deep) * SCALE["relu4_1"]
-        return merged.float()
+        merged: Tensor = self.merge(fine + deep).float()
+        if self.levels:
+            mean, deviation = _moments(styles[0], code[:, -1])
+            merged = normalized(merged) * deviation + mean
+        return merged * SCALE["relu4_1"]
+
+
+def _moments(places: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each channel of (B, C, T), places weighing exp(weight), (B, T).
+
+    Returns:
+        (B, C, 1, 1) each.
+    """
+    share = torch.softmax(weight, 1)[:, None]  # (B, 1, T)
+    mean = (places * share).sum(2, keepdim=True)
+    variance = ((places - mean).square() * share).sum(2, keepdim=True)
+    return mean[..., None], (variance + EPS).sqrt()[..., None]
 
 
 def _first_column(numbers: Tensor, zeros: Tensor) -> Tensor:

@@ -112,6 +112,18 @@ def test_places_of_styles_count_by_their_shares():
     assert (found(*codes, shares=[1, 1]) - alone).abs().max() > 0.01
 
 
+def test_what_attention_made_has_the_styles_statistics(style):
+    net, photo = SANet(width=0.125).eval(), torch.rand(1, 3, 48, 48)
+    with torch.no_grad():
+        made = net.transfer(net.encode(photo), net.code(style))["relu4_1"]
+        wanted = net.encode(style)["relu4_1"]
+    torch.testing.assert_close(made.mean((2, 3)), wanted.mean((2, 3)), rtol=1e-3, atol=1e-2)
+    deviations = made.std((2, 3), correction=0), wanted.std((2, 3), correction=0)
+    alive = deviations[0] > 1  # a channel that is zero all over cannot vary
+    assert alive.float().mean() > 0.5
+    torch.testing.assert_close(deviations[0][alive], deviations[1][alive], rtol=1e-2, atol=0.1)
+
+
 def test_attention_in_blocks_is_the_whole_formula():
     query, key = torch.randn(2, QUERIES + 77, 8), torch.randn(2, 33, 8)
     value, weight = torch.randn(2, 33, 5), torch.randn(2, 33)
