@@ -6,6 +6,7 @@ from torch.nn.functional import conv3d, pad
 
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.video import RecurrentNet, WindowNet, around, grown, on_clip
+from stylenet.nets.widths import resized
 
 SIZE = (35, 42)
 
@@ -21,10 +22,11 @@ def small(kind: type[TransformerNet]) -> TransformerNet:
     return kind(width=0.125, blocks=1).eval()
 
 
+@pytest.mark.parametrize("width", [0.125, 0.2])
 @pytest.mark.parametrize("kind", [RecurrentNet, WindowNet])
-def test_a_grown_net_paints_every_frame_alone(kind):
-    plain, net = small(SteadyNet), small(kind)
-    net.load_state_dict(grown(plain.state_dict(), net))
+def test_a_grown_net_paints_every_frame_alone(kind, width):
+    plain, net = small(SteadyNet), kind(width=width, blocks=1).eval()
+    net.load_state_dict(grown(resized(plain.state_dict(), net), net))
     frames = torch.rand(2, 2 * around(net) + 1, 3, *SIZE)
     with torch.no_grad():
         result = on_clip(net, frames, torch.rand(2, 3, *SIZE))
