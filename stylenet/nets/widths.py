@@ -39,7 +39,8 @@ def resized(weights: Mapping[str, Tensor], net: TransformerNet) -> dict[str, Ten
     kept = {IMAGE: torch.arange(before[IMAGE])}
     for features, importance in _importance(weights, layers, before).items():
         order = importance.argsort(descending=True, stable=True)
-        kept[features] = order.repeat(-(-after[features] // len(order)))[: after[features]]
+        taken = order.repeat(-(-after[features] // len(order)))[: after[features]]
+        kept[features] = taken.sort().values
     random = torch.Generator().manual_seed(0)
     found = dict(weights)
     for layer in layers:
