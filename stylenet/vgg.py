@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from stylenet.errors import UserError
+from stylenet.kernels.winograd import Filters, conv3x3, suits
 
 Weights = dict[str, Tensor]
 
@@ -76,7 +77,7 @@ class VGG(nn.Module):
                 f"layers are named conv1_1, relu1_1 … {names[-2]}, pool5"
             )
         depth = max(map(names.index, self.layers)) + 1
-        self.stages = nn.ModuleDict(_build(names[:depth]))
+        self.stages = nn.ModuleDict(_build(names[:depth], self.layers))
         state, mean, std = _load(weights, architecture)
         self._copy(state, weights)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
@@ -117,16 +118,35 @@ class VGG(nn.Module):
         return features
 
 
-def _build(names: Iterable[str]) -> dict[str, nn.Module]:
+class _Conv(nn.Conv2d):
+    """3x3, zero-padded, with ReLU on request; its weights are frozen once it has been used."""
+
+    def __init__(self, channels: int, width: int, relu: bool) -> None:
+        super().__init__(channels, width, 3, padding=1)
+        self.relu = relu
+        self.filters = Filters(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if suits(x, self.weight):
+            return conv3x3(x, self.weight, self.bias, relu=self.relu, filters=self.filters)
+        x = super().forward(x)
+        return x.relu_() if self.relu else x
+
+
+def _build(names: Iterable[str], layers: Iterable[str]) -> dict[str, nn.Module]:
+    """The stages of `names`; a convolution whose own result is no layer does the ReLU, too."""
     stages: dict[str, nn.Module] = {}
-    channels = 3
+    channels, relu = 3, False
     for name in names:
         if name.startswith("conv"):
             width = CHANNELS[int(name[4]) - 1]
-            stages[name] = nn.Conv2d(channels, width, 3, padding=1)
+            relu = name not in layers
+            stages[name] = _Conv(channels, width, relu)
             channels = width
+        elif name.startswith("relu"):
+            stages[name] = nn.Identity() if relu else nn.ReLU()
         else:
-            stages[name] = nn.ReLU() if name.startswith("relu") else nn.MaxPool2d(2)
+            stages[name] = nn.MaxPool2d(2)
     return stages
 
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from stylenet.kernels import gram as kernel
+
 
 def gram_matrix(features: Tensor) -> Tensor:
     """Channel correlations G = F Fᵀ / (C·H·W), in float32 (Johnson et al. 2016, eq. 3).
@@ -33,9 +35,12 @@ class _Gram(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor) -> Tensor:
         ctx.save_for_backward(features)
         with torch.autocast(features.device.type, enabled=False):
-            flat = _pixels(features).float()
-            gram: Tensor = flat.mT @ flat / features[0].numel()
-        return gram
+            flat = _pixels(features)
+            if kernel.suits(flat):
+                products = kernel.gram(flat)
+            else:
+                products = flat.float().mT @ flat.float()
+        return products / features[0].numel()
 
     @staticmethod
     @once_differentiable

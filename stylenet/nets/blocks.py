@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
-from torch.nn.functional import batch_norm, conv2d, pad
+from torch.nn.functional import batch_norm, conv2d
 
+from stylenet.kernels import instance_norm as kernel
+from stylenet.kernels.winograd import conv3x3, suits
 from stylenet.nets.phases import phase_bias, phase_conv, phase_weight
+from stylenet.reflection import reflection_pad
 
 Norm = Callable[[int], nn.Module]
 
@@ -25,8 +26,14 @@ class InstanceNorm(nn.InstanceNorm2d):
     def __init__(self, channels: int) -> None:
         super().__init__(channels, affine=True)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise (B, C, H, W) over each picture's H and W."""
+    def forward(self, x: Tensor, relu: bool = False) -> Tensor:
+        """Normalise (B, C, H, W) over each picture's H and W; with `relu`, cut off the negative."""
+        if kernel.suits(x):
+            return kernel.instance_norm(x, self.weight, self.bias, self.eps, relu)
+        out = self._plain(x)
+        return out.relu_() if relu else out
+
+    def _plain(self, x: Tensor) -> Tensor:
         if x.is_cuda or torch.onnx.is_in_onnx_export():
             return super().forward(x)
         pictures = [
@@ -34,30 +41,6 @@ class InstanceNorm(nn.InstanceNorm2d):
             for picture in torch.split(x, 1)
         ]
         return pictures[0] if len(pictures) == 1 else torch.cat(pictures)
-
-
-class _ReflectionPad(torch.autograd.Function):
-    """Reflection padding whose gradient keeps the layout, and is deterministic on a GPU."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, width: int) -> Tensor:
-        ctx.width = width
-        return pad(x, (width,) * 4, "reflect")
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return _fold(_fold(gradient, -2, ctx.width), -1, ctx.width), None
-
-
-def _fold(gradient: Tensor, axis: int, width: int) -> Tensor:
-    """Add the margins along `axis` to the pixels that they mirror, and cut them off."""
-    size = gradient.shape[axis] - 2 * width
-    inner = gradient.narrow(axis, width, size).clone()
-    inner.narrow(axis, 1, width).add_(gradient.narrow(axis, 0, width).flip(axis))
-    end = gradient.narrow(axis, width + size, width).flip(axis)
-    inner.narrow(axis, size - 1 - width, width).add_(end)
-    return inner
 
 
 class Conv(nn.Conv2d):
@@ -70,7 +53,9 @@ class Conv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (B, C, H, W), mirrored by half a kernel on every side."""
-        padded: Tensor = _ReflectionPad.apply(x, self.kernel_size[0] // 2)
+        if self.kernel_size == (3, 3) and self.stride == (1, 1) and suits(x, self.weight):
+            return conv3x3(x, self.weight, self.bias, reflect=True)
+        padded = reflection_pad(x, self.kernel_size[0] // 2)
         return conv2d(padded, self.weight, self.bias, self.stride)
 
 
@@ -89,7 +74,7 @@ class Head(Conv):
         if x.device.type != "cpu" or torch.onnx.is_in_onnx_export():
             return super().forward(x)
         assert self.bias is not None
-        padded = _ReflectionPad.apply(x, self.kernel_size[0] // 2)
+        padded = reflection_pad(x, self.kernel_size[0] // 2)
         return phase_conv(padded, phase_weight(self.weight), phase_bias(self.bias))
 
 
@@ -98,6 +83,11 @@ class ConvNormReLU(nn.Sequential):
 
     def __init__(self, channels: int, width: int, kernel: int, norm: Norm, stride: int = 1) -> None:
         super().__init__(Conv(channels, width, kernel, stride), norm(width), nn.ReLU(inplace=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve, normalise and rectify (B, C, H, W)."""
+        conv, norm, relu = self
+        return norm(conv(x), relu=True) if isinstance(norm, InstanceNorm) else relu(norm(conv(x)))
 
 
 class Residual(nn.Module):

@@ -1,0 +1,100 @@
+"""The C sources of this package, compiled once for this very processor and kept in the cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import warnings
+from ctypes import CDLL, c_void_p
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stylenet.cache import cache_dir
+
+SOURCES = Path(__file__).parent
+FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fopenmp", "-shared", "-fPIC")
+PROCESSORS = Path("/proc/cpuinfo")
+
+
+def usable(x: Tensor) -> bool:
+    """Whether the kernels take `x`: float32 or bfloat16 on a CPU, neither exported nor traced."""
+    return (
+        x.device.type == "cpu"
+        and x.dtype in (torch.float32, torch.bfloat16)
+        and not torch.onnx.is_in_onnx_export()
+        and not torch.compiler.is_compiling()
+        and library() is not None
+    )
+
+
+def kernels() -> CDLL:
+    """The loaded library, where `usable` has said that there is one."""
+    loaded = library()
+    assert loaded is not None
+    return loaded
+
+
+def address(tensor: Tensor | None) -> c_void_p:
+    """A pointer to the first element, or to nothing."""
+    return c_void_p(None if tensor is None else tensor.data_ptr())
+
+
+@cache
+def library() -> CDLL | None:
+    """The kernels, loaded; None, with a warning, where torch has to do their work.
+
+    They take Linux, a processor with AVX2 or AVX-512 and a C compiler: `$CC`, gcc, cc or clang.
+    Compiling takes a second. The result is kept under a name that says sources, compiler and
+    processor, as another machine may share the cache.
+    """
+    if torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512") or not PROCESSORS.exists():
+        return None
+    named = [os.environ["CC"]] if "CC" in os.environ else ["gcc", "cc", "clang"]
+    compiler = next(filter(None, map(shutil.which, named)), None)
+    if compiler is None:
+        return _without(f"no C compiler ({', '.join(named)}) found; install gcc")
+    sources = sorted(SOURCES.glob("*.[ch]"))
+    code = [source.read_bytes() for source in sources]
+    features = {line for line in PROCESSORS.read_text().splitlines() if line.startswith("flags")}
+    key = sha256(repr((code, compiler, FLAGS, sorted(features))).encode()).hexdigest()[:16]
+    kept = cache_dir() / "kernels" / f"{key}.so"
+    try:
+        return CDLL(str(kept))
+    except OSError:  # not there yet, or damaged
+        return _compile(compiler, [str(source) for source in sources if source.suffix == ".c"], kept)
+
+
+def _compile(compiler: str, sources: list[str], kept: Path) -> CDLL | None:
+    with tempfile.TemporaryDirectory() as folder:
+        built = Path(folder) / kept.name
+        try:
+            command = [compiler, *FLAGS, *sources, "-o", str(built)]
+            subprocess.run(command, check=True, capture_output=True, text=True)
+            loaded = CDLL(str(built))
+        except subprocess.CalledProcessError as error:
+            return _without(f"{compiler} cannot compile the kernels: {error.stderr.strip()[:200]}")
+        except OSError as error:
+            return _without(f"the compiled kernels cannot be loaded: {error}")
+        _keep(built, kept)
+    return loaded
+
+
+def _without(reason: str) -> None:
+    warnings.warn(f"{reason}; training on the CPU takes up to twice as long", stacklevel=3)
+
+
+def _keep(built: Path, kept: Path) -> None:
+    """Move into the cache in one go; a cache that cannot be written is none."""
+    part = kept.with_suffix(f".{os.getpid()}")
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(built, part)
+        part.replace(kept)
+    except OSError:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,37 @@
+/* Gram matrices in float: products of all pairs of channels, summed over a picture's pixels. */
+#include "products.h"
+
+#define CHUNK 256 /* pixels that are read at once */
+
+ALWAYS_INLINE void gram_as(const void *x, float *gram, int count, long pixels, int channels,
+                           float *chunk, int threads, int bf16) {
+  long square = (long)channels * channels;
+  for (long i = 0; i < count * square; i++) gram[i] = 0;
+#pragma omp parallel num_threads(threads)
+  for (int picture = 0; picture < count; picture++) {
+    float *sums = gram + picture * square;
+    for (long from = 0; from < pixels; from += CHUNK) {
+      int rows = from + CHUNK < pixels ? CHUNK : pixels - from;
+      long first = (picture * pixels + from) * channels;
+#pragma omp for schedule(static)
+      for (long i = 0; i < (long)rows * channels; i += LANES)
+        *(loose_vec *)(chunk + i) = load(x, first + i, bf16);
+#pragma omp for schedule(dynamic)
+      for (int c = 0; c < channels; c += PANEL) /* the upper triangle, in steps */
+        multiply_transposed(chunk, chunk, sums, rows, channels, channels, c, c + PANEL, c);
+    }
+#pragma omp for schedule(static)
+    for (int c = 0; c < channels; c++)
+      for (int d = 0; d < c / PANEL * PANEL; d++) sums[(long)c * channels + d] = sums[(long)d * channels + c];
+  }
+}
+
+/* gram (count, channels, channels) of x (count, pixels, channels), which is bfloat16 if `bf16`, else
+ * float; channels: a multiple of 64; chunk: 256 * channels floats of scratch. */
+void stylenet_gram(const void *x, float *gram, int count, long pixels, int channels, int bf16,
+                   float *chunk, int threads) {
+  if (bf16) /* twice, so that each is compiled without the other's branches */
+    gram_as(x, gram, count, pixels, channels, chunk, threads, 1);
+  else
+    gram_as(x, gram, count, pixels, channels, chunk, threads, 0);
+}

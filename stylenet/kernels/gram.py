@@ -1,0 +1,33 @@
+"""Gram matrices in float32, of half the products, as they are symmetric (`gram.c`)."""
+
+from __future__ import annotations
+
+from ctypes import c_long
+
+import torch
+from torch import Tensor
+
+from stylenet.kernels.compiled import address, kernels, usable
+
+CHANNELS = 64
+"""Channel counts must be multiples of this."""
+
+_CHUNK = 256
+"""Pixels that the kernel reads at once."""
+
+
+def suits(x: Tensor) -> bool:
+    """Whether `gram` takes `x` (B, P, C)."""
+    return x.shape[2] % CHANNELS == 0 and usable(x)
+
+
+def gram(x: Tensor) -> Tensor:
+    """The sum over pixels of the products of channels: (B, P, C) → (B, C, C), float32."""
+    x = x.contiguous()
+    batch, pixels, channels = x.shape
+    out, chunk = torch.empty(batch, channels, channels), torch.empty(_CHUNK, channels)
+    kernels().stylenet_gram(
+        address(x), address(out), batch, c_long(pixels), channels, x.dtype == torch.bfloat16,
+        address(chunk), torch.get_num_threads(),
+    )  # fmt: skip
+    return out

@@ -1,0 +1,264 @@
+/* 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): 36 products make 16 pixels, where the plain
+ * way takes 144 (Lavin and Gray 2016, section 4.3; points 0, 1, -1, 2, -2 and infinity).
+ *
+ * Pictures are channels last, float or bfloat16, both channel counts multiples of 64. Products are
+ * of floats. A block of tiles is transformed, multiplied and transformed back while it is in the
+ * processor's cache; sums are taken in the same order whatever the number of threads.
+ */
+#include "products.h"
+
+#define TILE 4   /* pixels of a result's tile along one side */
+#define WINDOW 6 /* pixels that it depends on */
+#define PRODUCTS (WINDOW * WINDOW)
+#define ROWS 6   /* of a register block */
+
+/* A picture's border: what lies up to `padding` pixels outside is 0, or its mirror image. */
+typedef struct {
+  const void *pixels;
+  const void *mask; /* of the pixels' shape and type, or null: those where it is not positive are 0 */
+  int height, width, channels, padding, reflect;
+} image;
+
+/* Tile number `at` of a batch of pictures. */
+typedef struct {
+  int picture, top, left;
+} place;
+
+ALWAYS_INLINE place find(int at, int down, int across) {
+  return (place){at / (down * across), at / across % down * TILE, at % across * TILE};
+}
+
+ALWAYS_INLINE int mirror(int at, int size) {
+  return at < 0 ? -at : at >= size ? 2 * size - 2 - at : at;
+}
+
+/* The transforms. `s` and `t` are the steps between the elements that are read and written. */
+
+ALWAYS_INLINE void transform_input(const vec *d, int s, vec *o, int t) {
+  vec even = d[4 * s] - 4 * d[2 * s], odd = d[3 * s] - 4 * d[s];
+  vec even2 = d[4 * s] - d[2 * s], odd2 = 2 * (d[3 * s] - d[s]);
+  o[0] = 4 * (d[0] - d[2 * s]) + even2;
+  o[t] = even + odd;
+  o[2 * t] = even - odd;
+  o[3 * t] = even2 + odd2;
+  o[4 * t] = even2 - odd2;
+  o[5 * t] = 4 * (d[s] - d[3 * s]) + (d[5 * s] - d[3 * s]);
+}
+
+ALWAYS_INLINE void transform_output(const vec *m, int s, vec *o, int t) {
+  vec even = m[s] + m[2 * s], odd = m[s] - m[2 * s];
+  vec even2 = m[3 * s] + m[4 * s], odd2 = m[3 * s] - m[4 * s];
+  o[0] = m[0] + even + even2;
+  o[t] = odd + 2 * odd2;
+  o[2 * t] = even + 4 * even2;
+  o[3 * t] = odd + 8 * odd2 + m[5 * s];
+}
+
+ALWAYS_INLINE void transform_filter(const vec *g, int s, vec *o, int t) {
+  vec even = (g[0] + g[2 * s]) / 6, odd = g[s] / 6;
+  vec even2 = g[0] / 24 + g[2 * s] / 6, odd2 = g[s] / 12;
+  o[0] = g[0] / 4;
+  o[t] = -even - odd;
+  o[2 * t] = odd - even;
+  o[3 * t] = even2 + odd2;
+  o[4 * t] = even2 - odd2;
+  o[5 * t] = g[2 * s];
+}
+
+ALWAYS_INLINE void transposed_output(const vec *y, int s, vec *o, int t) {
+  vec even = y[0] + y[2 * s], odd = y[s] + y[3 * s];
+  vec even2 = y[0] + 4 * y[2 * s], odd2 = 2 * y[s] + 8 * y[3 * s];
+  o[0] = y[0];
+  o[t] = even + odd;
+  o[2 * t] = even - odd;
+  o[3 * t] = even2 + odd2;
+  o[4 * t] = even2 - odd2;
+  o[5 * t] = y[3 * s];
+}
+
+ALWAYS_INLINE void transposed_filter(const vec *u, int s, vec *o, int t) {
+  vec even = (u[s] + u[2 * s]) / 6, even2 = u[3 * s] + u[4 * s];
+  o[0] = u[0] / 4 - even + even2 / 24;
+  o[t] = (u[2 * s] - u[s]) / 6 + (u[3 * s] - u[4 * s]) / 12;
+  o[2 * t] = even2 / 6 - even + u[5 * s];
+}
+
+/* The pixels of a square, LANES channels from `k` on, row by row. */
+ALWAYS_INLINE void read_square(const image *from, place at, int side, int k, vec *d, int bf16) {
+  long first = (long)at.picture * from->height * from->width;
+  for (int i = 0; i < side; i++)
+    for (int j = 0; j < side; j++) {
+      int y = at.top + i - from->padding, x = at.left + j - from->padding;
+      if (from->reflect) y = mirror(y, from->height), x = mirror(x, from->width);
+      d[side * i + j] = (vec){0};
+      if (y < 0 || y >= from->height || x < 0 || x >= from->width) continue;
+      long pixel = (first + (long)y * from->width + x) * from->channels + k;
+      vec value = load(from->pixels, pixel, bf16);
+      if (from->mask) value = where_positive(load(from->mask, pixel, bf16), value);
+      d[side * i + j] = value;
+    }
+}
+
+ALWAYS_INLINE void read_window(const image *from, place at, float *v, long plane, int bf16) {
+  for (int k = 0; k < from->channels; k += LANES) {
+    vec d[PRODUCTS], half_way[PRODUCTS];
+    read_square(from, at, WINDOW, k, d, bf16);
+    for (int j = 0; j < WINDOW; j++) transform_input(d + j, WINDOW, half_way + j, WINDOW);
+    for (int i = 0; i < WINDOW; i++) transform_input(half_way + WINDOW * i, 1, d + WINDOW * i, 1);
+    for (int e = 0; e < PRODUCTS; e++) *(loose_vec *)(v + e * plane + k) = d[e];
+  }
+}
+
+ALWAYS_INLINE void read_tile(const image *from, place at, float *m, long plane, int bf16) {
+  for (int k = 0; k < from->channels; k += LANES) {
+    vec y[TILE * TILE], half_way[WINDOW * TILE], all[PRODUCTS];
+    read_square(from, at, TILE, k, y, bf16);
+    for (int j = 0; j < TILE; j++) transposed_output(y + j, TILE, half_way + j, TILE);
+    for (int i = 0; i < WINDOW; i++) transposed_output(half_way + TILE * i, 1, all + WINDOW * i, 1);
+    for (int e = 0; e < PRODUCTS; e++) *(loose_vec *)(m + e * plane + k) = all[e];
+  }
+}
+
+ALWAYS_INLINE void write_tile(void *y, int height, int width, int channels, place at,
+                              const float *m, long plane, const float *bias, int relu, int bf16) {
+  for (int k = 0; k < channels; k += LANES) {
+    vec d[PRODUCTS], half_way[TILE * WINDOW], o[TILE * TILE], b = {0};
+    for (int e = 0; e < PRODUCTS; e++) d[e] = *(const loose_vec *)(m + e * plane + k);
+    for (int j = 0; j < WINDOW; j++) transform_output(d + j, WINDOW, half_way + j, WINDOW);
+    for (int i = 0; i < TILE; i++) transform_output(half_way + WINDOW * i, 1, o + TILE * i, 1);
+    if (bias) b = *(const loose_vec *)(bias + k);
+    for (int i = 0; i < TILE && at.top + i < height; i++)
+      for (int j = 0; j < TILE && at.left + j < width; j++) {
+        vec value = o[TILE * i + j] + b;
+        if (relu) value = where_positive(value, value);
+        long row = (long)at.picture * height + at.top + i;
+        store(y, (row * width + at.left + j) * channels + k, value, bf16);
+      }
+  }
+}
+
+/* m = v u: (rows, in) by (in, out), the latter in panels of PANEL columns; rows by ROWS. */
+static void multiply(const float *v, const float *u, float *m, int rows, int in, int out) {
+  for (int p = 0; p < out; p += PANEL, u += (long)in * PANEL)
+    for (int r = 0; r < rows; r += ROWS) {
+      const float *a = v + (long)r * in;
+      vec sums[ROWS][COLUMNS] = {0};
+      for (int k = 0; k < in; k++) {
+        vec b[COLUMNS];
+        for (int j = 0; j < COLUMNS; j++)
+          b[j] = *(const loose_vec *)(u + (long)k * PANEL + j * LANES);
+        for (int i = 0; i < ROWS; i++)
+          for (int j = 0; j < COLUMNS; j++) sums[i][j] += a[(long)i * in + k] * b[j];
+      }
+      for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLUMNS; j++)
+          *(loose_vec *)(m + (long)(r + i) * out + p + j * LANES) = sums[i][j];
+    }
+}
+
+ALWAYS_INLINE void convolve_as(const image *x, const float *u, const float *bias, void *y,
+                               int count, int out, int relu, float *scratch, int rows, int threads,
+                               int bf16) {
+  int in = x->channels, extra = 2 * x->padding - 2;
+  int height = x->height + extra, width = x->width + extra;
+  int down = (height + TILE - 1) / TILE, across = (width + TILE - 1) / TILE;
+  int tiles = count * down * across;
+  long plane_in = (long)rows * in, plane_out = (long)rows * out;
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (int first = 0; first < tiles; first += rows) {
+    int thread = 0;
+#ifdef _OPENMP
+    thread = omp_get_thread_num();
+#endif
+    float *v = scratch + thread * PRODUCTS * (plane_in + plane_out), *m = v + PRODUCTS * plane_in;
+    int used = first + rows < tiles ? rows : tiles - first;
+    for (int t = 0; t < used; t++)
+      read_window(x, find(first + t, down, across), v + (long)t * in, plane_in, bf16);
+    int whole = (used + ROWS - 1) / ROWS * ROWS; /* what comes of the rest is not looked at */
+    for (int e = 0; e < PRODUCTS; e++)
+      multiply(v + e * plane_in, u + (long)e * in * out, m + e * plane_out, whole, in, out);
+    for (int t = 0; t < used; t++)
+      write_tile(y, height, width, out, find(first + t, down, across), m + (long)t * out, plane_out,
+                 bias, relu, bf16);
+  }
+}
+
+/* y = x * w + bias, with ReLU on request.
+ *
+ * x: (count, height, width, in), y: (count, height + 2 padding - 2, width + 2 padding - 2, out), both
+ * bfloat16 if `bf16`, else float; mask: as `image` says; u: what `stylenet_filter` made; bias: (out)
+ * or null; scratch: threads * 36 * rows * (in + out) floats; rows: tiles in a block, a multiple of 6.
+ */
+void stylenet_convolve(const void *x, const void *mask, const float *u, const float *bias, void *y,
+                       int count, int height, int width, int in, int out, int padding, int reflect,
+                       int relu, int bf16, float *scratch, int rows, int threads) {
+  image from = {x, mask, height, width, in, padding, reflect};
+  if (bf16) /* twice, so that each is compiled without the other's branches */
+    convolve_as(&from, u, bias, y, count, out, relu, scratch, rows, threads, 1);
+  else
+    convolve_as(&from, u, bias, y, count, out, relu, scratch, rows, threads, 0);
+}
+
+/* u (36, out / PANEL, in, PANEL) = the transform of w (3, 3, in, out). */
+void stylenet_filter(const float *w, float *u, int in, int out, int threads) {
+  long plane = (long)in * out;
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (int k = 0; k < in; k++)
+    for (int o = 0; o < out; o += LANES) {
+      vec g[9], half_way[18], all[PRODUCTS];
+      for (int e = 0; e < 9; e++) g[e] = *(const loose_vec *)(w + e * plane + (long)k * out + o);
+      for (int j = 0; j < 3; j++) transform_filter(g + j, 3, half_way + j, 3);
+      for (int i = 0; i < 6; i++) transform_filter(half_way + 3 * i, 1, all + 6 * i, 1);
+      float *to = u + (long)(o / PANEL) * in * PANEL + (long)k * PANEL + o % PANEL;
+      for (int e = 0; e < PRODUCTS; e++) *(loose_vec *)(to + e * plane) = all[e];
+    }
+}
+
+ALWAYS_INLINE void gradient_as(const image *x, const image *dy, float *dw, int count, float *scratch,
+                               int rows, int threads, int bf16) {
+  int in = x->channels, out = dy->channels;
+  int down = (dy->height + TILE - 1) / TILE, across = (dy->width + TILE - 1) / TILE;
+  int tiles = count * down * across;
+  long plane_in = (long)rows * in, plane_out = (long)rows * out, plane = (long)in * out;
+  float *v = scratch, *m = v + PRODUCTS * plane_in, *u = m + PRODUCTS * plane_out;
+  for (long i = 0; i < PRODUCTS * plane; i++) u[i] = 0;
+#pragma omp parallel num_threads(threads)
+  for (int first = 0; first < tiles; first += rows) {
+    int used = first + rows < tiles ? rows : tiles - first;
+#pragma omp for schedule(static)
+    for (int t = 0; t < used; t++) {
+      place at = find(first + t, down, across);
+      read_window(x, at, v + (long)t * in, plane_in, bf16);
+      read_tile(dy, at, m + (long)t * out, plane_out, bf16);
+    }
+#pragma omp for schedule(static)
+    for (int e = 0; e < PRODUCTS; e++)
+      multiply_transposed(v + e * plane_in, m + e * plane_out, u + e * plane, used, in, out, 0,
+                          in, 0);
+  }
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (int k = 0; k < in; k++)
+    for (int o = 0; o < out; o += LANES) {
+      vec all[PRODUCTS], half_way[18], g[9];
+      long at = (long)k * out + o;
+      for (int e = 0; e < PRODUCTS; e++) all[e] = *(const loose_vec *)(u + e * plane + at);
+      for (int j = 0; j < 6; j++) transposed_filter(all + j, 6, half_way + j, 6);
+      for (int i = 0; i < 3; i++) transposed_filter(half_way + 6 * i, 1, g + 3 * i, 1);
+      for (int e = 0; e < 9; e++) *(loose_vec *)(dw + e * plane + at) = g[e];
+    }
+}
+
+/* dw (3, 3, in, out) = the gradient of y = x * w, of padding 1, to w.
+ *
+ * x: (count, height, width, in), dy: (count, height, width, out), both bfloat16 if `bf16`, else float;
+ * scratch: 36 * (rows * (in + out) + in * out) floats; rows: tiles in a block.
+ */
+void stylenet_filter_gradient(const void *x, const void *dy, float *dw, int count, int height,
+                              int width, int in, int out, int reflect, int bf16, float *scratch,
+                              int rows, int threads) {
+  image from = {x, 0, height, width, in, 1, reflect}, to = {dy, 0, height, width, out, 0, 0};
+  if (bf16)
+    gradient_as(&from, &to, dw, count, scratch, rows, threads, 1);
+  else
+    gradient_as(&from, &to, dw, count, scratch, rows, threads, 0);
+}

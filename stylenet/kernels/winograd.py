@@ -1,0 +1,183 @@
+"""3x3 convolutions of stride 1 with a quarter of the multiplications (`winograd.c`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from stylenet.kernels.compiled import address, kernels, usable
+from stylenet.reflection import fold
+
+CHANNELS = 64
+"""Both channel counts must be multiples of this. With fewer, transforms outweigh what they save."""
+
+_ROWS = 6
+"""Tiles that the kernel multiplies at once."""
+
+_GRADIENT_ROWS = 192
+"""Tiles in a block for the weights' gradient: the more, the less often the sums are read again."""
+
+
+class Filters:
+    """A frozen convolution's weights as the kernel wants them, made when first needed.
+
+    Args:
+        weight: (O, C, 3, 3), which must not change afterwards.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight
+        self._forward: Tensor | None = None
+        self._backward: Tensor | None = None
+
+    @property
+    def forward(self) -> Tensor:
+        """For `x` to result."""
+        if self._forward is None:
+            self._forward = _transformed(self.weight)
+        return self._forward
+
+    @property
+    def backward(self) -> Tensor:
+        """For the result's gradient to that of `x`: turned by 180 degrees, channels exchanged."""
+        if self._backward is None:
+            self._backward = _transformed(self.weight.flip(2, 3).transpose(0, 1))
+        return self._backward
+
+
+def suits(x: Tensor, weight: Tensor) -> bool:
+    """Whether `conv3x3` can convolve `x` (B, C, H, W) with `weight` (O, C, 3, 3)."""
+    return (
+        weight.shape[0] % CHANNELS == weight.shape[1] % CHANNELS == 0
+        and min(x.shape[2:]) > 1
+        and usable(x)
+    )
+
+
+def conv3x3(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    reflect: bool = False,
+    relu: bool = False,
+    filters: Filters | None = None,
+) -> Tensor:
+    """A 3x3 convolution that keeps the picture's size, by Winograd's F(4x4, 3x3).
+
+    Two to three times as fast as torch in float32, 1.1 to 1.6 times in bfloat16, with a relative
+    error of 2e-6; as products are of floats, bfloat16 results are off by their rounding alone.
+
+    Args:
+        x: (B, C, H, W) that `suits`; under autocast made what autocast asks for.
+        weight: (O, C, 3, 3).
+        bias: (O,).
+        reflect: pad by mirroring; otherwise by zeros.
+        relu: cut off what is negative. The result is needed for the gradient, then.
+        filters: what is kept of a frozen `weight` from call to call.
+
+    Returns:
+        (B, O, H, W).
+    """
+    if torch.is_autocast_enabled("cpu"):
+        x = x.to(torch.get_autocast_dtype("cpu"))
+    filters = filters or Filters(weight)
+    out: Tensor = _Conv3x3.apply(x, weight, bias, reflect, relu, filters)
+    return out
+
+
+class _Conv3x3(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        reflect: bool,
+        relu: bool,
+        filters: Filters,
+    ) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        out = _convolve(x, filters.forward, bias, 1, reflect, relu)
+        ctx.save_for_backward(x if weight.requires_grad else None, out if relu else None)
+        ctx.reflect, ctx.filters = reflect, filters
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, mask = ctx.saved_tensors
+        to_x, to_weight, to_bias = ctx.needs_input_grad[:3]
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        x_gradient = weight_gradient = bias_gradient = None
+        if to_x and ctx.reflect:
+            padded = _convolve(gradient, ctx.filters.backward, None, 2, mask=mask)
+            x_gradient = fold(padded, 1)
+        elif to_x:
+            x_gradient = _convolve(gradient, ctx.filters.backward, None, 1, mask=mask)
+        if mask is not None and (to_weight or to_bias):
+            gradient = gradient * (mask > 0)
+        if to_weight:
+            weight_gradient = _weight_gradient(x, gradient, ctx.reflect)
+        if to_bias:
+            bias_gradient = gradient.float().sum((0, 2, 3))
+        return x_gradient, weight_gradient, bias_gradient, None, None, None
+
+
+def _convolve(
+    x: Tensor,
+    filters: Tensor,
+    bias: Tensor | None,
+    padding: int,
+    reflect: bool = False,
+    relu: bool = False,
+    mask: Tensor | None = None,
+) -> Tensor:
+    (batch, channels, height, width), made = x.shape, filters.shape[2]
+    out = torch.empty(
+        (batch, made, height + 2 * padding - 2, width + 2 * padding - 2),
+        dtype=x.dtype,
+        memory_format=torch.channels_last,
+    )
+    threads = torch.get_num_threads()
+    rows = _rows(batch * -(-out.shape[2] // 4) * -(-out.shape[3] // 4), channels * made, threads)
+    scratch = torch.empty(threads * 36 * rows * (channels + made))
+    if bias is not None:
+        bias = bias.float().contiguous()
+    kernels().stylenet_convolve(
+        address(x), address(mask), address(filters), address(bias), address(out), batch, height,
+        width, channels, made, padding, reflect, relu, x.dtype == torch.bfloat16, address(scratch),
+        rows, threads,
+    )  # fmt: skip
+    return out
+
+
+def _weight_gradient(x: Tensor, gradient: Tensor, reflect: bool) -> Tensor:
+    (batch, channels, height, width), made = x.shape, gradient.shape[1]
+    rows = min(_GRADIENT_ROWS, batch * -(-height // 4) * -(-width // 4))
+    out = torch.empty(3, 3, channels, made)
+    scratch = torch.empty(36 * (rows * (channels + made) + channels * made))
+    kernels().stylenet_filter_gradient(
+        address(x), address(gradient), address(out), batch, height, width, channels, made, reflect,
+        x.dtype == torch.bfloat16, address(scratch), rows, torch.get_num_threads(),
+    )  # fmt: skip
+    return out.permute(3, 2, 0, 1)
+
+
+def _rows(tiles: int, weights: int, threads: int) -> int:
+    """Tiles in a block: as many as keep it in the second cache, more to read large filters less."""
+    rows = 96 if weights > 1 << 16 else 24
+    return min(rows, -(-tiles // (threads * _ROWS)) * _ROWS)
+
+
+def _transformed(weight: Tensor) -> Tensor:
+    """(O, C, 3, 3) → (36, C, O), in the kernel's own order of the last two."""
+    made, channels = weight.shape[:2]
+    plain = weight.detach().float().permute(2, 3, 1, 0).contiguous()
+    filters = torch.empty(36, channels, made)
+    threads = torch.get_num_threads()
+    kernels().stylenet_filter(address(plain), address(filters), channels, made, threads)
+    return filters

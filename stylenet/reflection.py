@@ -1,0 +1,46 @@
+"""Reflection padding whose gradient keeps the layout, and is deterministic on a GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
+
+
+def reflection_pad(x: Tensor, width: int) -> Tensor:
+    """Mirror (B, C, H, W) by `width` pixels on every side: (B, C, H + 2·width, W + 2·width)."""
+    padded: Tensor = _ReflectionPad.apply(x, width)
+    return padded
+
+
+def fold(gradient: Tensor, width: int) -> Tensor:
+    """Add margins of `width` pixels to the pixels that they mirror, and cut them off.
+
+    Args:
+        gradient: (B, C, H + 2·width, W + 2·width); overwritten.
+
+    Returns:
+        (B, C, H, W), a part of `gradient`.
+    """
+    for axis in (-2, -1):
+        size = gradient.shape[axis] - 2 * width
+        start, end = gradient.narrow(axis, 0, width), gradient.narrow(axis, width + size, width)
+        gradient.narrow(axis, width + 1, width).add_(start.flip(axis))
+        gradient.narrow(axis, size - 1, width).add_(end.flip(axis))
+    return gradient[..., width:-width, width:-width]
+
+
+class _ReflectionPad(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, width: int) -> Tensor:
+        ctx.width = width
+        with torch.autocast(x.device.type, enabled=False):  # it would make float32 of bfloat16
+            return pad(x, (width,) * 4, "reflect")
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return fold(gradient.clone(), ctx.width), None
