@@ -37,7 +37,7 @@ from stylenet.data.module import PhotoDataModule
 from stylenet.data.samples import SamplePhotos
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.hardware import kind
-from stylenet.kernels import winograd
+from stylenet.kernels import compiled
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.nets.johnson import TransformerNet
 from stylenet.tasks.muon import Muon
@@ -127,12 +127,12 @@ def flops_per_image(ours: Ours, photo: Tensor) -> float:
 
     Those of plain convolutions, which can be counted and compared; our kernel does fewer.
     """
-    with FlopCounterMode(display=False) as counter, patch.object(winograd, "library", no_library):
+    with FlopCounterMode(display=False) as counter, patch.object(compiled, "library", no_library):
         ours.loss(photo).sum().backward()
     return counter.get_total_flops() / len(photo)
 
 
-def no_library(name: str) -> None:
+def no_library() -> None:
     """What `stylenet.kernels.compiled.library` gives where there is no compiler."""
 
 

@@ -14,15 +14,18 @@ ALWAYS_INLINE void gram_as(const void *x, float *gram, int count, long pixels, i
       int rows = from + CHUNK < pixels ? CHUNK : pixels - from;
       long first = (picture * pixels + from) * channels;
 #pragma omp for schedule(static)
-      for (long i = 0; i < (long)rows * channels; i += LANES)
-        *(loose_vec *)(chunk + i) = load(x, first + i, bf16);
+      for (int r = 0; r < rows; r++)
+        for (int k = 0; k < channels; k += LANES)
+          *(loose_vec *)(chunk + blocked(r, k, CHUNK, PANEL)) =
+              load(x, first + (long)r * channels + k, bf16);
 #pragma omp for schedule(dynamic)
       for (int c = 0; c < channels; c += PANEL) /* the upper triangle, in steps */
-        multiply_transposed(chunk, chunk, sums, rows, channels, channels, c, c + PANEL, c);
+        multiply_transposed(chunk, chunk, sums, rows, CHUNK, channels, c, c + PANEL, c, PANEL);
     }
 #pragma omp for schedule(static)
     for (int c = 0; c < channels; c++)
-      for (int d = 0; d < c / PANEL * PANEL; d++) sums[(long)c * channels + d] = sums[(long)d * channels + c];
+      for (int d = 0; d < c / PANEL * PANEL; d++)
+        sums[(long)c * channels + d] = sums[(long)d * channels + c];
   }
 }
 

@@ -17,7 +17,7 @@ CHANNELS = 64
 _ROWS = 6
 """Tiles that the kernel multiplies at once."""
 
-_GRADIENT_ROWS = 192
+_GRADIENT_ROWS = 96
 """Tiles in a block for the weights' gradient: the more, the less often the sums are read again."""
 
 

@@ -73,13 +73,33 @@ def mean_std(features: Tensor, eps: float = 0.0) -> Tensor:
 
 
 def squared_error(value: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference per batch item: (B, …) and (B or 1, …) → (B,)."""
-    return (value.float() - target.float()).square().flatten(1).mean(1)
+    """Mean squared difference per batch item: (B, …) and (B or 1, …), a constant → (B,), float32."""
+    error: Tensor = _SquaredError.apply(value, target)
+    return error
+
+
+class _SquaredError(torch.autograd.Function):
+    """Keeps the difference in the values' own type, where autograd keeps, and makes, several."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, target: Tensor) -> Tensor:
+        difference = value - target
+        ctx.save_for_backward(difference)
+        return energy(difference)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (difference,) = ctx.saved_tensors
+        scale = (2 * gradient / difference[0].numel()).to(difference.dtype)
+        return difference * scale.view(-1, *(1,) * (difference.ndim - 1)), None
 
 
 def energy(target: Tensor) -> Tensor:
     """Mean square per batch item, the normaliser of the relative errors: (B, …) → (B,)."""
-    return target.float().square().flatten(1).mean(1)
+    rows = target.movedim(1, -1).flatten(2) if target.ndim > 3 else target  # as they lie in memory
+    norms = torch.linalg.vector_norm(rows, dim=-1, dtype=torch.float32)
+    return norms.square().reshape(len(target), -1).sum(1) / target[0].numel()
 
 
 def total_variation(image: Tensor) -> Tensor:
