@@ -23,14 +23,19 @@ ALWAYS_INLINE vec load(const void *values, long at, int bf16) {
   return (vec)(__builtin_convertvector(top, bits) << 16);
 }
 
+/* Rounded to bfloat16, to nearest and ties to even, in the upper half. */
+ALWAYS_INLINE bits rounded(vec v) {
+  bits b = (bits)v;
+  return b + 0x7fff + ((b >> 16) & 1);
+}
+
 ALWAYS_INLINE void store(void *values, long at, vec v, int bf16) {
   if (!bf16) {
     *(loose_vec *)((float *)values + at) = v;
     return;
   }
-  bits b = (bits)v;
-  b += 0x7fff + ((b >> 16) & 1); /* to nearest, ties to even */
-  *(loose_half *)((unsigned short *)values + at) = __builtin_convertvector(b >> 16, half);
+  half top = __builtin_convertvector(rounded(v) >> 16, half);
+  *(loose_half *)((unsigned short *)values + at) = top;
 }
 
 /* v where `keep` is positive, 0 elsewhere. */

@@ -2,10 +2,15 @@
  * way takes 144 (Lavin and Gray 2016, section 4.3).
  *
  * Pictures are channels last, float or bfloat16, both channel counts multiples of 64. Products are
- * of floats. A block of tiles is transformed, multiplied and transformed back while it is in the
+ * of floats, or for bfloat16 pictures of bfloat16, where the processor has an instruction for them;
+ * sums are of floats. A block of tiles is transformed, multiplied and transformed back while it is in the
  * processor's cache; sums are taken in the same order whatever the number of threads.
  */
 #include "products.h"
+
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
 
 /* The points are 0, NEAR, -NEAR, FAR, -FAR and infinity. The usual 1 and 2 double the rounding. */
 #define NEAR 0.75f
@@ -108,8 +113,8 @@ ALWAYS_INLINE void read_square(const image *from, place at, int side, int k, vec
 
 /* The next two write row `row` of 36 matrices, which lie as `blocked` says. */
 
-ALWAYS_INLINE void read_window(const image *from, place at, float *v, int row, int rows, int block,
-                               int bf16) {
+ALWAYS_INLINE void read_window(const image *from, place at, void *v, int row, int rows, int block,
+                               int bf16, int halves) {
   long plane = (long)rows * from->channels;
   for (int k = 0; k < from->channels; k += LANES) {
     vec d[PRODUCTS], half_way[PRODUCTS];
@@ -117,7 +122,7 @@ ALWAYS_INLINE void read_window(const image *from, place at, float *v, int row, i
     for (int j = 0; j < WINDOW; j++) transform_input(d + j, WINDOW, half_way + j, WINDOW);
     for (int i = 0; i < WINDOW; i++) transform_input(half_way + WINDOW * i, 1, d + WINDOW * i, 1);
     for (int e = 0; e < PRODUCTS; e++) 
-      *(loose_vec *)(v + e * plane + blocked(row, k, rows, block)) = d[e];
+      store(v, e * plane + blocked(row, k, rows, block), d[e], halves);
   }
 }
 
@@ -171,9 +176,44 @@ static void multiply(const float *v, const float *u, float *m, int rows, int in,
     }
 }
 
-ALWAYS_INLINE void convolve_as(const image *x, const float *u, const float *bias, void *y,
-                               int count, int out, int relu, float *scratch, int rows, int threads,
-                               int bf16) {
+/* The same for matrices of bfloat16; two rows of u lie interleaved, as the instruction takes them. */
+static void multiply_halves(const void *v, const void *u, float *m, int rows, int in, int out) {
+#ifdef __AVX512BF16__
+  const int *pairs = u;
+  for (int p = 0; p < out; p += PANEL, pairs += (long)in / 2 * PANEL)
+    for (int r = 0; r < rows; r += ROWS) {
+      const int *a = (const int *)v + (long)r * in / 2;
+      __m512 sums[ROWS][COLUMNS] = {0};
+      for (int k = 0; k < in / 2; k++) {
+        __m512bh b[COLUMNS];
+        for (int j = 0; j < COLUMNS; j++)
+          b[j] = (__m512bh)_mm512_loadu_si512(pairs + (long)k * PANEL + j * LANES);
+        for (int i = 0; i < ROWS; i++) {
+          __m512bh pair = (__m512bh)_mm512_set1_epi32(a[(long)i * in / 2 + k]);
+          for (int j = 0; j < COLUMNS; j++) sums[i][j] = _mm512_dpbf16_ps(sums[i][j], pair, b[j]);
+        }
+      }
+      for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLUMNS; j++)
+          _mm512_storeu_ps(m + (long)(r + i) * out + p + j * LANES, sums[i][j]);
+    }
+#else
+  (void)v, (void)u, (void)m, (void)rows, (void)in, (void)out;
+#endif
+}
+
+/* Whether products can be of bfloat16. */
+int stylenet_has_halves(void) {
+#ifdef __AVX512BF16__
+  return 1;
+#else
+  return 0;
+#endif
+}
+
+ALWAYS_INLINE void convolve_as(const image *x, const void *u, const float *bias, void *y, int count,
+                               int out, int relu, float *scratch, int rows, int threads, int bf16,
+                               int halves) {
   int in = x->channels, extra = 2 * x->padding - 2;
   int height = x->height + extra, width = x->width + extra;
   int down = (height + TILE - 1) / TILE, across = (width + TILE - 1) / TILE;
@@ -188,10 +228,15 @@ ALWAYS_INLINE void convolve_as(const image *x, const float *u, const float *bias
     float *v = scratch + thread * PRODUCTS * (plane_in + plane_out), *m = v + PRODUCTS * plane_in;
     int used = first + rows < tiles ? rows : tiles - first;
     for (int t = 0; t < used; t++)
-      read_window(x, find(first + t, down, across), v, t, rows, in, bf16);
+      read_window(x, find(first + t, down, across), v, t, rows, in, bf16, halves);
     int whole = (used + ROWS - 1) / ROWS * ROWS; /* what comes of the rest is not looked at */
     for (int e = 0; e < PRODUCTS; e++)
-      multiply(v + e * plane_in, u + (long)e * in * out, m + e * plane_out, whole, in, out);
+      if (halves)
+        multiply_halves((short *)v + e * plane_in, (const short *)u + (long)e * in * out,
+                        m + e * plane_out, whole, in, out);
+      else
+        multiply(v + e * plane_in, (const float *)u + (long)e * in * out, m + e * plane_out, whole,
+                 in, out);
     for (int t = 0; t < used; t++)
       write_tile(y, height, width, out, find(first + t, down, across), m + (long)t * out, plane_out,
                  bias, relu, bf16);
@@ -201,31 +246,46 @@ ALWAYS_INLINE void convolve_as(const image *x, const float *u, const float *bias
 /* y = x * w + bias, with ReLU on request.
  *
  * x: (count, height, width, in), y: (count, height + 2 padding - 2, width + 2 padding - 2, out), both
- * bfloat16 if `bf16`, else float; mask: as `image` says; u: what `stylenet_filter` made; bias: (out)
- * or null; scratch: threads * 36 * rows * (in + out) floats; rows: tiles in a block, a multiple of 6.
+ * bfloat16 if `bf16`, else float; mask: as `image` says; u: what `stylenet_filter` made, `halves` as
+ * there; bias: (out) or null; scratch: threads * 36 * rows * (in + out) floats; rows: tiles in a block,
+ * a multiple of 6.
  */
-void stylenet_convolve(const void *x, const void *mask, const float *u, const float *bias, void *y,
+void stylenet_convolve(const void *x, const void *mask, const void *u, const float *bias, void *y,
                        int count, int height, int width, int in, int out, int padding, int reflect,
-                       int relu, int bf16, float *scratch, int rows, int threads) {
+                       int relu, int bf16, int halves, float *scratch, int rows, int threads) {
   image from = {x, mask, height, width, in, padding, reflect};
-  if (bf16) /* twice, so that each is compiled without the other's branches */
-    convolve_as(&from, u, bias, y, count, out, relu, scratch, rows, threads, 1);
+  if (halves) /* three times, so that each is compiled without the others' branches */
+    convolve_as(&from, u, bias, y, count, out, relu, scratch, rows, threads, 1, 1);
+  else if (bf16)
+    convolve_as(&from, u, bias, y, count, out, relu, scratch, rows, threads, 1, 0);
   else
-    convolve_as(&from, u, bias, y, count, out, relu, scratch, rows, threads, 0);
+    convolve_as(&from, u, bias, y, count, out, relu, scratch, rows, threads, 0, 0);
 }
 
-/* u (36, out / PANEL, in, PANEL) = the transform of w (3, 3, in, out). */
-void stylenet_filter(const float *w, float *u, int in, int out, int threads) {
+/* u (36, out / PANEL, in, PANEL) = the transform of w (3, 3, in, out), floats, or if `halves` bfloat16
+ * and (36, out / PANEL, in / 2, PANEL, 2). */
+void stylenet_filter(const float *w, void *u, int in, int out, int halves, int threads) {
   long plane = (long)in * out;
 #pragma omp parallel for num_threads(threads) schedule(static)
-  for (int k = 0; k < in; k++)
+  for (int k = 0; k < in; k += 2)
     for (int o = 0; o < out; o += LANES) {
-      vec g[9], half_way[18], all[PRODUCTS];
-      for (int e = 0; e < 9; e++) g[e] = *(const loose_vec *)(w + e * plane + (long)k * out + o);
-      for (int j = 0; j < 3; j++) transform_filter(g + j, 3, half_way + j, 3);
-      for (int i = 0; i < 6; i++) transform_filter(half_way + 3 * i, 1, all + 6 * i, 1);
-      float *to = u + (long)(o / PANEL) * in * PANEL + (long)k * PANEL + o % PANEL;
-      for (int e = 0; e < PRODUCTS; e++) *(loose_vec *)(to + e * plane) = all[e];
+      vec all[2][PRODUCTS];
+      for (int odd = 0; odd < 2; odd++) {
+        vec g[9], half_way[18];
+        for (int e = 0; e < 9; e++)
+          g[e] = load(w, e * plane + (long)(k + odd) * out + o, 0);
+        for (int j = 0; j < 3; j++) transform_filter(g + j, 3, half_way + j, 3);
+        for (int i = 0; i < 6; i++) transform_filter(half_way + 3 * i, 1, all[odd] + 6 * i, 1);
+      }
+      long to = (long)(o / PANEL) * in * PANEL + (long)k * PANEL;
+      for (int e = 0; e < PRODUCTS; e++)
+        if (halves) {
+          bits pair = rounded(all[0][e]) >> 16 | (rounded(all[1][e]) & 0xffff0000);
+          *(loose_vec *)((short *)u + e * plane + to + o % PANEL * 2) = (vec)pair;
+        } else {
+          store(u, e * plane + to + o % PANEL, all[0][e], 0);
+          store(u, e * plane + to + PANEL + o % PANEL, all[1][e], 0);
+        }
     }
 }
 
@@ -243,7 +303,7 @@ ALWAYS_INLINE void gradient_as(const image *x, const image *dy, float *dw, int c
 #pragma omp for schedule(static)
     for (int t = 0; t < used; t++) {
       place at = find(first + t, down, across);
-      read_window(x, at, v, t, rows, LANES, bf16);
+      read_window(x, at, v, t, rows, LANES, bf16, 0);
       read_tile(dy, at, m, t, rows, PANEL, bf16);
     }
 #pragma omp for schedule(static)
