@@ -37,7 +37,7 @@ class _ReflectionPad(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, width: int) -> Tensor:
         ctx.width = width
-        with torch.autocast(x.device.type, enabled=False):  # it would make float32 of bfloat16
+        with torch.autocast("cpu", enabled=False):  # it would make float32 of bfloat16
             return pad(x, (width,) * 4, "reflect")
 
     @staticmethod

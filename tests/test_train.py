@@ -276,7 +276,9 @@ def test_a_full_disk_is_one_line_and_leaves_the_last_checkpoint_whole(tmp_path: 
         check=False,
     )
     assert ended.returncode == 2, ended.stderr
-    assert len(ended.stderr.strip().splitlines()) == 1
-    assert "File too large" in ended.stderr
+    *warnings, error = ended.stderr.strip().splitlines()
+    assert all("kernels" in warning for warning in warnings)  # which could not be compiled, either
+    assert error.startswith("error: ")
+    assert "File too large" in error
     assert not list(folder.glob("*.pt"))
     assert not list(folder.glob(".*"))

@@ -57,7 +57,7 @@ def test_it_holds_nothing_else(unpacked: Path):
     assert [name.endswith(".dist-info") for name in others] == [True]
     suffixes = {path.suffix for path in (unpacked / "stylenet").rglob("*") if path.is_file()}
     page = {".html", ".css", ".js"}
-    assert suffixes == {".pt", ".py", ".yaml", ".typed"} | page
+    assert suffixes == {".pt", ".py", ".yaml", ".typed", ".c", ".h"} | page
 
 
 def test_it_trains_with_the_configs_inside_it(unpacked: Path, tmp_path: Path):

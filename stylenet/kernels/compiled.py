@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
 import tempfile
-import warnings
+from contextlib import suppress
 from ctypes import CDLL, c_void_p
 from functools import cache
 from hashlib import sha256
@@ -16,6 +17,8 @@ import torch
 from torch import Tensor
 
 from stylenet.cache import cache_dir
+
+_log = logging.getLogger(__name__)
 
 SOURCES = Path(__file__).parent
 FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fopenmp", "-shared", "-fPIC")
@@ -58,35 +61,37 @@ def library() -> CDLL | None:
     named = [os.environ["CC"]] if "CC" in os.environ else ["gcc", "cc", "clang"]
     compiler = next(filter(None, map(shutil.which, named)), None)
     if compiler is None:
-        return _without(f"no C compiler ({', '.join(named)}) found; install gcc")
-    sources = sorted(SOURCES.glob("*.[ch]"))
-    code = [source.read_bytes() for source in sources]
+        _warn(f"no C compiler ({', '.join(named)}) found; install gcc")
+        return None
+    code = [source.read_bytes() for source in sorted(SOURCES.glob("*.[ch]"))]
     features = {line for line in PROCESSORS.read_text().splitlines() if line.startswith("flags")}
     key = sha256(repr((code, compiler, FLAGS, sorted(features))).encode()).hexdigest()[:16]
     kept = cache_dir() / "kernels" / f"{key}.so"
     try:
         return CDLL(str(kept))
     except OSError:  # not there yet, or damaged
-        return _compile(compiler, [str(source) for source in sources if source.suffix == ".c"], kept)
+        return _compile(compiler, kept)
 
 
-def _compile(compiler: str, sources: list[str], kept: Path) -> CDLL | None:
+def _compile(compiler: str, kept: Path) -> CDLL | None:
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder) / kept.name
         try:
-            command = [compiler, *FLAGS, *sources, "-o", str(built)]
+            command = [compiler, *FLAGS, *map(str, SOURCES.glob("*.c")), "-o", str(built)]
             subprocess.run(command, check=True, capture_output=True, text=True)
             loaded = CDLL(str(built))
         except subprocess.CalledProcessError as error:
-            return _without(f"{compiler} cannot compile the kernels: {error.stderr.strip()[:200]}")
+            _warn(f"{compiler} cannot compile the kernels: {error.stderr.strip()[:200]}")
+            return None
         except OSError as error:
-            return _without(f"the compiled kernels cannot be loaded: {error}")
+            _warn(f"the compiled kernels cannot be loaded: {error}")
+            return None
         _keep(built, kept)
     return loaded
 
 
-def _without(reason: str) -> None:
-    warnings.warn(f"{reason}; training on the CPU takes up to twice as long", stacklevel=3)
+def _warn(reason: str) -> None:
+    _log.warning("%s; training on the CPU takes up to twice as long", reason)
 
 
 def _keep(built: Path, kept: Path) -> None:
@@ -97,4 +102,5 @@ def _keep(built: Path, kept: Path) -> None:
         shutil.copyfile(built, part)
         part.replace(kept)
     except OSError:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()

@@ -114,11 +114,10 @@ class _Conv3x3(torch.autograd.Function):
         to_x, to_weight, to_bias = ctx.needs_input_grad[:3]
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         x_gradient = weight_gradient = bias_gradient = None
-        if to_x and ctx.reflect:
-            padded = _convolve(gradient, ctx.filters.backward(gradient.dtype), None, 2, mask=mask)
-            x_gradient = fold(padded, 1)
-        elif to_x:
-            x_gradient = _convolve(gradient, ctx.filters.backward(gradient.dtype), None, 1, mask=mask)
+        if to_x:
+            padding, turned = 2 if ctx.reflect else 1, ctx.filters.backward(gradient.dtype)
+            x_gradient = _convolve(gradient, turned, None, padding, mask=mask)
+            x_gradient = fold(x_gradient, 1) if ctx.reflect else x_gradient
         if mask is not None and (to_weight or to_bias):
             gradient = gradient * (mask > 0)
         if to_weight:

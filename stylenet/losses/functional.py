@@ -36,11 +36,8 @@ class _Gram(torch.autograd.Function):
         ctx.save_for_backward(features)
         with torch.autocast(features.device.type, enabled=False):
             flat = _pixels(features)
-            if kernel.suits(flat):
-                products = kernel.gram(flat)
-            else:
-                products = flat.float().mT @ flat.float()
-        return products / features[0].numel()
+            gram = kernel.gram(flat) if kernel.suits(flat) else flat.float().mT @ flat.float()
+        return gram / features[0].numel()
 
     @staticmethod
     @once_differentiable
@@ -73,7 +70,12 @@ def mean_std(features: Tensor, eps: float = 0.0) -> Tensor:
 
 
 def squared_error(value: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference per batch item: (B, …) and (B or 1, …), a constant → (B,), float32."""
+    """Mean squared difference per batch item, in float32: (B, …) → (B,).
+
+    Args:
+        value: (B, …).
+        target: (B, …) or (1, …); it gets no gradient.
+    """
     error: Tensor = _SquaredError.apply(value, target)
     return error
 
@@ -92,14 +94,16 @@ class _SquaredError(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (difference,) = ctx.saved_tensors
         scale = (2 * gradient / difference[0].numel()).to(difference.dtype)
-        return difference * scale.view(-1, *(1,) * (difference.ndim - 1)), None
+        error: Tensor = difference * scale.view(-1, *(1,) * (difference.ndim - 1))
+        return error, None
 
 
 def energy(target: Tensor) -> Tensor:
     """Mean square per batch item, the normaliser of the relative errors: (B, …) → (B,)."""
     rows = target.movedim(1, -1).flatten(2) if target.ndim > 3 else target  # as they lie in memory
     norms = torch.linalg.vector_norm(rows, dim=-1, dtype=torch.float32)
-    return norms.square().reshape(len(target), -1).sum(1) / target[0].numel()
+    squares: Tensor = norms.square().reshape(len(target), -1).sum(1)
+    return squares / target[0].numel()
 
 
 def total_variation(image: Tensor) -> Tensor:

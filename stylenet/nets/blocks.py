@@ -87,7 +87,9 @@ class ConvNormReLU(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve, normalise and rectify (B, C, H, W)."""
         conv, norm, relu = self
-        return norm(conv(x), relu=True) if isinstance(norm, InstanceNorm) else relu(norm(conv(x)))
+        out = norm(conv(x), relu=True) if isinstance(norm, InstanceNorm) else relu(norm(conv(x)))
+        assert isinstance(out, Tensor)
+        return out
 
 
 class Residual(nn.Module):
