@@ -81,7 +81,8 @@ def _compile(compiler: str, kept: Path) -> CDLL | None:
             subprocess.run(command, check=True, capture_output=True, text=True)
             loaded = CDLL(str(built))
         except subprocess.CalledProcessError as error:
-            _warn(f"{compiler} cannot compile the kernels: {error.stderr.strip()[:200]}")
+            reason = (error.stderr.strip() or f"it ended with {error.returncode}").splitlines()[0]
+            _warn(f"{compiler} cannot compile the kernels: {reason}")
             return None
         except OSError as error:
             _warn(f"the compiled kernels cannot be loaded: {error}")
