@@ -1,26 +1,27 @@
 /* Gram matrices in float: products of all pairs of channels, summed over a picture's pixels. */
 #include "products.h"
 
-#define CHUNK 256 /* pixels that are read at once */
+#define BAND 16 /* rows of the result that a thread makes at once */
 
 ALWAYS_INLINE void gram_as(const void *x, float *gram, int count, long pixels, int channels,
-                           float *chunk, int threads, int bf16) {
+                           float *scratch, int chunk, int threads, int bf16) {
   long square = (long)channels * channels;
   for (long i = 0; i < count * square; i++) gram[i] = 0;
 #pragma omp parallel num_threads(threads)
   for (int picture = 0; picture < count; picture++) {
     float *sums = gram + picture * square;
-    for (long from = 0; from < pixels; from += CHUNK) {
-      int rows = from + CHUNK < pixels ? CHUNK : pixels - from;
+    for (long from = 0; from < pixels; from += chunk) {
+      int rows = from + chunk < pixels ? chunk : pixels - from;
       long first = (picture * pixels + from) * channels;
 #pragma omp for schedule(static)
       for (int r = 0; r < rows; r++)
         for (int k = 0; k < channels; k += LANES)
-          *(loose_vec *)(chunk + blocked(r, k, CHUNK, PANEL)) =
-              load(x, first + (long)r * channels + k, bf16);
+          store(scratch, blocked(r, k, chunk, PANEL),
+                load(x, first + (long)r * channels + k, bf16), 0);
 #pragma omp for schedule(dynamic)
-      for (int c = 0; c < channels; c += PANEL) /* the upper triangle, in steps */
-        multiply_transposed(chunk, chunk, sums, rows, CHUNK, channels, c, c + PANEL, c, PANEL);
+      for (int c = 0; c < channels; c += BAND) /* the upper triangle, in steps */
+        multiply_transposed(scratch, scratch, sums, rows, chunk, channels, c, c + BAND,
+                            c / PANEL * PANEL, PANEL);
     }
 #pragma omp for schedule(static)
     for (int c = 0; c < channels; c++)
@@ -30,11 +31,11 @@ ALWAYS_INLINE void gram_as(const void *x, float *gram, int count, long pixels, i
 }
 
 /* gram (count, channels, channels) of x (count, pixels, channels), which is bfloat16 if `bf16`, else
- * float; channels: a multiple of 64; chunk: 256 * channels floats of scratch. */
+ * float; channels: a multiple of 64; scratch: chunk * channels floats, for as many pixels at once. */
 void stylenet_gram(const void *x, float *gram, int count, long pixels, int channels, int bf16,
-                   float *chunk, int threads) {
+                   float *scratch, int chunk, int threads) {
   if (bf16) /* twice, so that each is compiled without the other's branches */
-    gram_as(x, gram, count, pixels, channels, chunk, threads, 1);
+    gram_as(x, gram, count, pixels, channels, scratch, chunk, threads, 1);
   else
-    gram_as(x, gram, count, pixels, channels, chunk, threads, 0);
+    gram_as(x, gram, count, pixels, channels, scratch, chunk, threads, 0);
 }
