@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from stylenet.errors import UserError
+from stylenet.kernels.compiled import library
 
 
 def kind(accelerator: str) -> str:
@@ -27,5 +28,11 @@ def kind(accelerator: str) -> str:
 
 
 def choose(accelerator: str, choices: Mapping[str, Any]) -> Any:
-    """The entry of `choices` (``gpu``, ``cpu_bf16``, ``cpu``) for the hardware found."""
-    return choices[kind(accelerator)]
+    """The entry of `choices` (``gpu``, ``cpu_bf16``, ``cpu``) for the hardware found.
+
+    Choices of a CPU without the compiled kernels, ``cpu_bf16_plain`` and ``cpu_plain``, may be
+    among them: it takes about twice as long.
+    """
+    found = kind(accelerator)
+    plain = f"{found}_plain"
+    return choices[plain] if plain in choices and library() is None else choices[found]

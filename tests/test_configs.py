@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from stylenet import config as configs
+from stylenet import hardware
 from stylenet.errors import UserError
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.train import KEYS
@@ -92,6 +93,13 @@ def test_a_misspelled_top_level_key_of_an_experiment_fails():
 def test_hardware_chooses_and_names_a_missing_gpu():
     cfg = OmegaConf.create({"steps": "${hardware:cpu,{cpu:1,cpu_bf16:1,gpu:2}}"})
     assert cfg.steps == 1
+
+
+def test_hardware_asks_less_of_a_cpu_without_kernels(monkeypatch: pytest.MonkeyPatch):
+    choices = "cpu:4,cpu_plain:2,cpu_bf16:4,cpu_bf16_plain:2,gpu:9"
+    for library, steps in ((object(), 4), (None, 2)):
+        monkeypatch.setattr(hardware, "library", lambda found=library: found)
+        assert OmegaConf.create({"steps": f"${{hardware:cpu,{{{choices}}}}}"}).steps == steps
 
 
 def test_a_new_run_gets_a_folder_of_its_own_and_last_finds_the_newest(tmp_path: Path):
