@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -21,6 +22,7 @@ from stylenet.cache import cache_dir
 _log = logging.getLogger(__name__)
 
 SOURCES = Path(__file__).parent
+COMPILERS = (["gcc"], ["cc"], ["clang"])
 FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fopenmp", "-shared", "-fPIC")
 PROCESSORS = Path("/proc/cpuinfo")
 
@@ -58,10 +60,11 @@ def library() -> CDLL | None:
     """
     if torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512") or not PROCESSORS.exists():
         return None
-    named = [os.environ["CC"]] if "CC" in os.environ else ["gcc", "cc", "clang"]
-    compiler = next(filter(None, map(shutil.which, named)), None)
+    chosen = shlex.split(os.environ.get("CC", ""))
+    named = [chosen] if chosen else COMPILERS
+    compiler = next((command for command in named if shutil.which(command[0])), None)
     if compiler is None:
-        _warn(f"no C compiler ({', '.join(named)}) found; install gcc")
+        _warn(f"no C compiler ({', '.join(command[0] for command in named)}) found; install gcc")
         return None
     code = [source.read_bytes() for source in sorted(SOURCES.glob("*.[ch]"))]
     features = {line for line in PROCESSORS.read_text().splitlines() if line.startswith("flags")}
@@ -73,22 +76,21 @@ def library() -> CDLL | None:
         return _compile(compiler, kept)
 
 
-def _compile(compiler: str, kept: Path) -> CDLL | None:
-    with tempfile.TemporaryDirectory() as folder:
-        built = Path(folder) / kept.name
-        try:
-            command = [compiler, *FLAGS, *map(str, SOURCES.glob("*.c")), "-o", str(built)]
+def _compile(compiler: list[str], kept: Path) -> CDLL | None:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            built = Path(folder) / kept.name
+            command = [*compiler, *FLAGS, *map(str, SOURCES.glob("*.c")), "-o", str(built)]
             subprocess.run(command, check=True, capture_output=True, text=True)
             loaded = CDLL(str(built))
-        except subprocess.CalledProcessError as error:
-            reason = (error.stderr.strip() or f"it ended with {error.returncode}").splitlines()[0]
-            _warn(f"{compiler} cannot compile the kernels: {reason}")
-            return None
-        except OSError as error:
-            _warn(f"the compiled kernels cannot be loaded: {error}")
-            return None
-        _keep(built, kept)
-    return loaded
+            _keep(built, kept)
+            return loaded
+    except subprocess.CalledProcessError as error:
+        reason = (error.stderr.strip() or f"it ended with {error.returncode}").splitlines()[0]
+        _warn(f"{compiler[0]} cannot compile the kernels: {reason}")
+    except OSError as error:
+        _warn(f"the kernels could not be compiled: {error}")
+    return None
 
 
 def _warn(reason: str) -> None:
