@@ -1,5 +1,11 @@
 """User errors: one line on stderr and exit code 2; any other error passes through."""
 
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
 from stylenet.errors import UserError, exit_on_user_error, find_user_error, reason
@@ -54,3 +60,17 @@ def test_find_user_error():
 def test_reason_is_the_words_of_the_system():
     assert reason(OSError(28, "No space left on device", "x.png")) == "No space left on device"
     assert reason(OSError("truncated")) == "truncated"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_an_interrupt_during_imports_shows_no_traceback():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stylenet.train"], stderr=subprocess.PIPE, text=True
+    )
+    maps = Path(f"/proc/{process.pid}/maps")
+    while "libtorch" not in maps.read_text():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate()[1] == "interrupted\n"
+    assert process.returncode == -signal.SIGINT
