@@ -117,12 +117,14 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="model file to write")
     parser.add_argument("--photos", required=True, help="folder of photographs")
     parser.add_argument("--styles", required=True, nargs="+", type=Path, help="pictures")
+    parser.add_argument("--net", default="johnson", help="johnson or slim (johnson)")
     parser.add_argument("--steps", type=int, default=10600, help="of one photo each (10600)")
     parser.add_argument("--size", type=int, default=160, help="side of a crop (160)")
     args = parser.parse_args()
+    net = f"net={args.net}"
     data = ["data=folder", f"data.path={args.photos}", f"data.size={args.size}"]
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
-        cfg = compose("train", ["trainer=cpu", f"trainer.max_steps={args.steps}", *data])
+        cfg = compose("train", [net, "trainer=cpu", f"trainer.max_steps={args.steps}", *data])
     pictures = [read_picture(path).rgb for path in args.styles]
     turned = [np.ascontiguousarray(np.roll(rgb, by, axis=2)) for rgb in pictures for by in range(3)]
     credit = ", ".join(path.stem for path in args.styles)

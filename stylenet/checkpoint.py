@@ -14,6 +14,7 @@ from torch import nn
 from stylenet.errors import UserError
 from stylenet.images import write_atomically
 from stylenet.nets.johnson import TransformerNet
+from stylenet.nets.slim import SlimNet
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.video import frame_recipe, grown
 from stylenet.nets.widths import resized
@@ -23,6 +24,9 @@ MODEL_FILE = "model.pt"
 
 EMBEDDED = Path(__file__).parent / "nets" / "warm_start.pt"
 """A net that stylises already: what one style learns of photos and strokes serves the next."""
+
+EMBEDDED_SLIM = EMBEDDED.with_name("warm_start_slim.pt")
+"""A `SlimNet` that does."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,8 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
     """
     if init is None:
         return "random weights"
-    file = EMBEDDED if init == "embedded" else Path(init)
+    embedded = EMBEDDED_SLIM if isinstance(net, SlimNet) else EMBEDDED
+    file = embedded if init == "embedded" else Path(init)
     model = load_model(file)
     trained, weights = model.config["net"], model.net.state_dict()
     if not _goes_on(trained, recipe):

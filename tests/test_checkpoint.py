@@ -8,9 +8,17 @@ import pytest
 import torch
 from torch import nn
 
-from stylenet.checkpoint import EMBEDDED, load_model, one_way, save_model, start_from
+from stylenet.checkpoint import (
+    EMBEDDED,
+    EMBEDDED_SLIM,
+    load_model,
+    one_way,
+    save_model,
+    start_from,
+)
 from stylenet.errors import UserError
 from stylenet.nets.johnson import TransformerNet
+from stylenet.nets.slim import SlimNet
 from stylenet.nets.twoway import TwoWay
 
 RECIPE = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.125, "blocks": 1}
@@ -123,6 +131,15 @@ def test_the_embedded_net_is_a_sound_one_and_starts_only_nets_like_it():
     again = TransformerNet(**{k: v for k, v in model.config["net"].items() if k != "_target_"})
     assert "embedded" in start_from(again, model.config["net"], "embedded")
     assert same(again, model.net)
+
+
+def test_a_slim_net_has_embedded_weights_of_its_own():
+    model = load_model(EMBEDDED_SLIM)
+    net = SlimNet()
+    assert "embedded" in start_from(net, model.config["net"], "embedded")
+    assert same(net, model.net)
+    other = SlimNet(blocks=4)
+    assert "random" in start_from(other, model.config["net"] | {"blocks": 4}, "embedded")
 
 
 @pytest.mark.parametrize("attention", [False, True])

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from stylenet.nets.blocks import Conv
-from stylenet.nets.phases import phase_bias, phase_conv, phase_weight
+from stylenet.nets.phases import PHASES, doubling_weight, phase_bias, phase_conv, phase_weight
+from stylenet.nets.slim import DoublingConv
 
 FEW = 8
 """Output channels below which the lanes of a vector unit stand idle."""
@@ -30,11 +31,23 @@ class PhaseConv(nn.Module):
         return phase_conv(mirrored, self.weight, self.bias)
 
 
+def folded(head: DoublingConv) -> nn.Module:
+    """A `DoublingConv` with its kernels smoothed once and for all."""
+    assert head.bias is not None
+    conv = Conv(head.in_channels, head.out_channels * PHASES**2, 3, bias=True)
+    conv.weight = nn.Parameter(doubling_weight(head.weight.detach()))
+    conv.bias = nn.Parameter(phase_bias(head.bias.detach()))
+    return nn.Sequential(conv, nn.PixelShuffle(PHASES))
+
+
 def rewritten(net: nn.Module) -> nn.Module:
-    """A copy of `net` with every stride-1 `Conv` of few output channels as a `PhaseConv`."""
+    """A copy of `net`: every stride-1 `Conv` of few output channels as a `PhaseConv`, and every
+    `DoublingConv` `folded`."""
     net = copy.deepcopy(net)
     for module in list(net.modules()):
         for name, child in list(module.named_children()):
-            if isinstance(child, Conv) and child.stride == (1, 1) and child.out_channels < FEW:
+            if isinstance(child, DoublingConv):
+                setattr(module, name, folded(child))
+            elif isinstance(child, Conv) and child.stride == (1, 1) and child.out_channels < FEW:
                 setattr(module, name, PhaseConv(child))
     return net

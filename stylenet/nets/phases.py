@@ -1,13 +1,16 @@
-"""Convolutions to few channels, several pixels at once."""
+"""Convolutions that give several pixels at once."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, pad, pixel_shuffle
+from torch.nn.functional import conv2d, pad, pixel_shuffle, pixel_unshuffle
 
 PHASES = 2
 """Output pixels along each axis that one convolution gives at once."""
+
+BILINEAR = (0.25, 0.75, 0.75, 0.25)
+"""What a value contributes to those around it when its line is resized to twice its length."""
 
 
 def phase_weight(weight: Tensor) -> Tensor:
@@ -44,3 +47,22 @@ def phase_conv(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     even = pad(x, (0, PHASES - 1) * 2)  # odd sizes end with a part of a step
     pixels = pixel_shuffle(conv2d(even, weight, bias, PHASES), PHASES)
     return pixels.narrow(-2, 0, height).narrow(-1, 0, width)
+
+
+def doubling_weight(weight: Tensor) -> Tensor:
+    """The kernels of a convolution of features resized bilinearly to twice their size.
+
+    Both steps are linear: together they are four convolutions of the features as they are, one for
+    each of 2 x 2 neighbours, whose kernels are the given ones smoothed by the resizing.
+
+    Args:
+        weight: (C, D, 3, 3).
+
+    Returns:
+        (4C, D, 3, 3), in the order of `phase_weight`.
+    """
+    line = weight.new_tensor(BILINEAR)
+    single = weight.flatten(0, 1)[:, None]  # (C D, 1, 3, 3)
+    smoothed = conv2d(single, torch.outer(line, line)[None, None], padding=3)  # (C D, 1, 6, 6)
+    phases = pixel_unshuffle(smoothed, PHASES).flip(1)  # (C D, 4, 3, 3)
+    return phases.reshape(*weight.shape[:2], *phases.shape[1:]).transpose(1, 2).flatten(0, 1)

@@ -6,6 +6,7 @@ import torch
 from stylenet.export.rewrites import PhaseConv, rewritten
 from stylenet.nets.blocks import Conv
 from stylenet.nets.johnson import TransformerNet
+from stylenet.nets.slim import DoublingConv, SlimNet
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 20), (19, 33)])
@@ -22,6 +23,17 @@ def test_the_net_stays_as_it_was_and_its_copy_gives_the_same(size: tuple[int, in
     faster = rewritten(net)
     assert isinstance(net.head, Conv)
     assert isinstance(faster.head, PhaseConv)
+    x = torch.rand(1, 3, *size)
+    with torch.no_grad():
+        assert (faster(x) - net(x)).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("size", [(32, 32), (37, 50)])
+def test_a_slim_nets_last_convolution_is_smoothed_before_it_is_written(size: tuple[int, int]):
+    net = SlimNet(channels=16, blocks=1).eval()
+    faster = rewritten(net)
+    assert any(isinstance(module, DoublingConv) for module in net.modules())
+    assert not any(isinstance(module, DoublingConv) for module in faster.modules())
     x = torch.rand(1, 3, *size)
     with torch.no_grad():
         assert (faster(x) - net(x)).abs().max() < 1e-5

@@ -10,6 +10,7 @@ from stylenet.nets.adain import AdaIN
 from stylenet.nets.arbitrary import ArbitraryNet, Styled
 from stylenet.nets.johnson import TransformerNet, binomial
 from stylenet.nets.sanet import SANet
+from stylenet.nets.slim import SlimNet
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.unet import UNet
 from stylenet.nets.video import RecurrentNet, WindowNet
@@ -18,6 +19,7 @@ NETS = {
     "instance": lambda: TransformerNet(width=0.25),
     "batch": lambda: TransformerNet(width=0.25, norm="batch"),
     "published": lambda: TransformerNet(width=0.25, upsampling="nearest", skips=False),
+    "slim": lambda: SlimNet(channels=16, blocks=1),
     "recurrent": lambda: RecurrentNet(width=0.25),
     "window": lambda: WindowNet(width=0.25),
     "attention": lambda: looking(TransformerNet(width=0.25, attention=True)),

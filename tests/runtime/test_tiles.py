@@ -17,6 +17,7 @@ from stylenet.export.onnx import to_onnx
 from stylenet.export.tiles import Tiled
 from stylenet.images import read_picture
 from stylenet.nets.johnson import TransformerNet
+from stylenet.nets.slim import SlimNet
 from stylenet.runtime import Session, TiledSession
 from stylenet.runtime.model import _cut
 from stylenet.runtime.tiles import merged
@@ -60,6 +61,16 @@ def test_tiles_of_any_side_give_the_whole_picture(
     whole = apply_net(load_model(model).net, picture)
     assert whole.std() > 5
     assert np.abs(TiledSession(tiled, side)(picture).astype(int) - whole).max() <= 1
+
+
+def test_tiles_of_a_slim_net_give_the_whole_picture(tmp_path: Path, picture: np.ndarray):
+    net = SlimNet(channels=8, blocks=1).eval()
+    recipe = {"_target_": "stylenet.nets.slim.SlimNet", "channels": 8, "blocks": 1}
+    save_model(tmp_path / "model.pt", net, {"net": recipe})
+    tiles = to_onnx(load_model(tmp_path), "tiles")
+    whole = apply_net(net, picture)
+    assert whole.std() > 5
+    assert np.abs(TiledSession(tiles, 50)(picture).astype(int) - whole).max() <= 1
 
 
 def test_a_halo_too_small_would_show(model: Path, tiled: bytes, picture: np.ndarray):
