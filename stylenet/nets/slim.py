@@ -32,7 +32,7 @@ class SlimNet(nn.Module):
         UserError: a number that leaves no channel.
     """
 
-    def __init__(self, channels: int = 32, blocks: int = 5) -> None:
+    def __init__(self, channels: int = 32, blocks: int = 3) -> None:
         super().__init__()
         half = channels // 2
         if half < 1 or blocks < 0:
