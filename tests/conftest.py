@@ -1,10 +1,15 @@
 """Shared fixtures: an own cache for every test, and pictures drawn on the spot."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+
+# A shell without job control makes what it starts in the background deaf to Ctrl-C, and so would be
+# the programs that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,11 +88,13 @@ class WandbLog:
         """LevelDB's log format: blocks of 32 KiB, of pieces with sum, length and kind."""
         [log] = self.folder.glob("*.wandb")
         data, at, piece = log.read_bytes(), 7, b""
-        while at < len(data):
+        while at + 7 <= len(data):
             if (left := 32768 - at % 32768) < 7:
                 at += left
                 continue
             _, length, kind = struct.unpack_from("<IHB", data, at)
+            if at + 7 + length > len(data):  # still being written
+                return
             piece += data[at + 7 : at + 7 + length]
             at += 7 + length
             if kind in (1, 4):  # a whole record, or the last piece of one
@@ -129,8 +132,14 @@ class WandbLog:
 
 
 def wandb_log(run: Path) -> WandbLog:
+    """The log, once wandb's process has written all of it, which may be after the run's end."""
     [folder] = run.glob("wandb/offline-run-*")
-    return WandbLog(folder)
+    log = WandbLog(folder)
+    for _ in range(100):
+        if log.exit_codes():
+            break
+        time.sleep(0.1)
+    return log
 
 
 @pytest.fixture(scope="module")
