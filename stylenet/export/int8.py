@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from stylenet.export.hoist import hoisted
 from stylenet.images import Bytes
 
 CALIBRATOR = "percentile 99.99"
@@ -29,7 +30,8 @@ def quantised(content: bytes, photos: Sequence[Bytes], for_tensorrt: bool) -> by
 
     Weights have a scale for each output channel. For CPUs activations are unsigned with a zero
     point and each convolution's result is quantised, too, which is what their integer
-    instructions take; TensorRT wants them signed without one, and results and biases in float.
+    instructions take, and are quantised as early as can be; TensorRT wants them signed without one,
+    and results and biases in float.
 
     Args:
         content: with bytes or floats, in float32.
@@ -68,7 +70,11 @@ def quantised(content: bytes, photos: Sequence[Bytes], for_tensorrt: bool) -> by
             calibrate_method=CalibrationMethod.Percentile,
             extra_options=options,
         )
-        return out.read_bytes()
+        made = onnx.load(out)
+    if not for_tensorrt:
+        hoisted(made)
+    eight: bytes = made.SerializeToString()
+    return eight
 
 
 class _Reader:

@@ -16,19 +16,20 @@ FEW = 8
 
 
 class PhaseConv(nn.Module):
-    """A stride-1 `Conv` of few channels as one of stride 2 with four times as many."""
+    """A stride-1 `Conv` of few channels as one of stride p with p² times as many, p `phases`."""
 
-    def __init__(self, conv: Conv) -> None:
+    def __init__(self, conv: Conv, phases: int = PHASES) -> None:
         super().__init__()
+        self.phases = phases
         self.margin = conv.kernel_size[0] // 2
-        self.weight = nn.Parameter(phase_weight(conv.weight.detach()))
+        self.weight = nn.Parameter(phase_weight(conv.weight.detach(), phases))
         bias = None if conv.bias is None else conv.bias.detach()
-        self.bias = None if bias is None else nn.Parameter(phase_bias(bias))
+        self.bias = None if bias is None else nn.Parameter(phase_bias(bias, phases))
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (B, C, H, W), mirrored by half a kernel on every side."""
-        mirrored = pad(x, (self.margin,) * 4, "reflect")
-        return phase_conv(mirrored, self.weight, self.bias)
+        mirrored = pad(x, (self.margin, self.margin + self.phases - 1) * 2, "reflect")
+        return phase_conv(mirrored, self.weight, self.bias, self.phases)
 
 
 def folded(head: DoublingConv) -> nn.Module:
@@ -40,14 +41,14 @@ def folded(head: DoublingConv) -> nn.Module:
     return nn.Sequential(conv, nn.PixelShuffle(PHASES))
 
 
-def rewritten(net: nn.Module) -> nn.Module:
-    """A copy of `net`: every stride-1 `Conv` of few output channels as a `PhaseConv`, and every
-    `DoublingConv` `folded`."""
+def rewritten(net: nn.Module, phases: int = PHASES) -> nn.Module:
+    """A copy of `net`: every stride-1 `Conv` of few output channels as a `PhaseConv` of `phases`,
+    and every `DoublingConv` `folded`."""
     net = copy.deepcopy(net)
     for module in list(net.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, DoublingConv):
                 setattr(module, name, folded(child))
             elif isinstance(child, Conv) and child.stride == (1, 1) and child.out_channels < FEW:
-                setattr(module, name, PhaseConv(child))
+                setattr(module, name, PhaseConv(child, phases))
     return net

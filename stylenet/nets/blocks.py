@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm, conv2d
+from torch.nn.functional import batch_norm, conv2d, pad
 
 from stylenet.kernels import instance_norm as kernel
 from stylenet.kernels.winograd import conv3x3, suits
-from stylenet.nets.phases import phase_bias, phase_conv, phase_weight
+from stylenet.nets.phases import PHASES, phase_bias, phase_conv, phase_weight
 from stylenet.reflection import reflection_pad
 
 Norm = Callable[[int], nn.Module]
@@ -74,7 +74,7 @@ class Head(Conv):
         if x.device.type != "cpu" or torch.onnx.is_in_onnx_export():
             return super().forward(x)
         assert self.bias is not None
-        padded = reflection_pad(x, self.kernel_size[0] // 2)
+        padded = pad(reflection_pad(x, self.kernel_size[0] // 2), (0, PHASES - 1) * 2)
         return phase_conv(padded, phase_weight(self.weight), phase_bias(self.bias))
 
 

@@ -7,45 +7,45 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad, pixel_shuffle, pixel_unshuffle
 
 PHASES = 2
-"""Output pixels along each axis that one convolution gives at once."""
+"""Output pixels along each axis that one convolution gives at once, if nothing else is said."""
 
 BILINEAR = (0.25, 0.75, 0.75, 0.25)
 """What a value contributes to those around it when its line is resized to twice its length."""
 
 
-def phase_weight(weight: Tensor) -> Tensor:
-    """The kernels of a stride-1 convolution, once for each of 2 x 2 neighbours.
+def phase_weight(weight: Tensor, phases: int = PHASES) -> Tensor:
+    """The kernels of a stride-1 convolution, once for each of p x p neighbours, p `phases`.
 
     Args:
         weight: (C, D, k, k).
 
     Returns:
-        (4C, D, k + 1, k + 1): the plain kernels, shifted by none or one to each side.
+        (p²C, D, k + p - 1, k + p - 1): the plain kernels, shifted by none to p - 1 to each side.
     """
-    last = PHASES - 1
-    shifts = [(x, last - x, y, last - y) for y in range(PHASES) for x in range(PHASES)]
+    last = phases - 1
+    shifts = [(x, last - x, y, last - y) for y in range(phases) for x in range(phases)]
     return torch.stack([pad(weight, shift) for shift in shifts], 1).flatten(0, 1)
 
 
-def phase_bias(bias: Tensor) -> Tensor:
-    """(C,) → (4C,), in the order of `phase_weight`."""
-    return bias.repeat_interleave(PHASES**2)
+def phase_bias(bias: Tensor, phases: int = PHASES) -> Tensor:
+    """(C,) → (p²C,), in the order of `phase_weight`."""
+    return bias.repeat_interleave(phases**2)
 
 
-def phase_conv(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Convolve with stride 2 what `phase_weight` made, and put the neighbours in their places.
+def phase_conv(x: Tensor, weight: Tensor, bias: Tensor | None, phases: int = PHASES) -> Tensor:
+    """Convolve with stride p what `phase_weight` made, and put the neighbours in their places.
 
     Args:
-        x: (B, D, H, W), margins included.
-        weight: (4C, D, k + 1, k + 1).
-        bias: (4C,).
+        x: (B, D, H, W), margins included, and at the lower and right end p - 1 more of any value,
+            as sizes that are no multiple of p end with a part of a step.
+        weight: (p²C, D, k + p - 1, k + p - 1).
+        bias: (p²C,).
 
     Returns:
-        (B, C, H - k + 1, W - k + 1), what the stride-1 convolution gives.
+        (B, C, H - k - p + 2, W - k - p + 2), what the stride-1 convolution gives.
     """
-    height, width = x.shape[-2] - weight.shape[-2] + PHASES, x.shape[-1] - weight.shape[-1] + PHASES
-    even = pad(x, (0, PHASES - 1) * 2)  # odd sizes end with a part of a step
-    pixels = pixel_shuffle(conv2d(even, weight, bias, PHASES), PHASES)
+    height, width = (x.shape[axis] - weight.shape[axis] + 1 for axis in (-2, -1))
+    pixels = pixel_shuffle(conv2d(x, weight, bias, phases), phases)
     return pixels.narrow(-2, 0, height).narrow(-1, 0, width)
 
 

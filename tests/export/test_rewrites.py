@@ -11,10 +11,11 @@ from stylenet.nets.slim import DoublingConv, SlimNet
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 20), (19, 33)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_convolution_by_phases_is_the_plain_one(size: tuple[int, int], bias: bool):
+@pytest.mark.parametrize("phases", [2, 4])
+def test_a_convolution_by_phases_is_the_plain_one(size: tuple[int, int], bias: bool, phases: int):
     conv = Conv(5, 3, 9, bias=bias)
     x = torch.randn(2, 5, *size)
-    torch.testing.assert_close(PhaseConv(conv)(x), conv(x), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(PhaseConv(conv, phases)(x), conv(x), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (37, 50)])
