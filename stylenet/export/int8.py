@@ -17,8 +17,8 @@ from stylenet.export.hoist import hoisted
 from stylenet.images import Bytes
 
 CALIBRATOR = "percentile 99.999"
-"""Of the values seen. On five trained nets and six photos each, 99.99 gained up to 1.6 dB on most and
-lost up to 3.5 on one of much sky; 99.9999 lost a decibel on most, min-max two."""
+"""Of the values seen. On five trained nets and six photos each, 99.99 gained up to 1.6 dB on most
+and lost up to 3.5 on one of much sky; 99.9999 lost a decibel on most, min-max two."""
 
 FLOAT_CONVS = 4
 """Convolutions from the first that stay in float: the encoder's three, without which a trained net
