@@ -49,6 +49,8 @@ class CycleGAN(Task):
         paintings: the second collection, or the path of a folder of it.
         pool: earlier results, of each kind, that a critic may be shown in the place of new ones.
         optimizer: makes the optimiser of the generators, and that of the critics.
+        critic_lr: the critics' learning rate. They learn a small collection by heart: as fast as
+            the generators, they soon tell everything apart, and these learn to change nothing.
         schedule: makes the per-step schedule of each, called with ``(optimizer, steps=…)``.
 
     Raises:
@@ -66,6 +68,7 @@ class CycleGAN(Task):
         paintings: PhotoSource | str | None,
         pool: int,
         optimizer: Callable[..., Optimizer],
+        critic_lr: float,
         schedule: Callable[..., LRScheduler],
     ) -> None:
         if paintings is None:
@@ -82,7 +85,7 @@ class CycleGAN(Task):
         self.critics = nn.ModuleDict({"forth": critic(), "back": critic()})
         self.critics.to(memory_format=torch.channels_last)
         self.pools = nn.ModuleDict({"forth": ImagePool(pool), "back": ImagePool(pool)})
-        self.critics_optimizer = optimizer(self.critics.parameters())
+        self.critics_optimizer = optimizer(self.critics.parameters(), lr=critic_lr)
         self.loss = loss
         self.automatic_optimization = False
 

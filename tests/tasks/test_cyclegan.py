@@ -119,7 +119,8 @@ def make_task(folder: Path) -> CycleGAN:
         CycleLoss(),
         str(folder),
         pool=2,
-        optimizer=torch.optim.Adam,
+        optimizer=partial(torch.optim.Adam, lr=2e-4),
+        critic_lr=5e-5,
         schedule=constant_linear,
     )
 
@@ -142,6 +143,19 @@ def test_a_critic_judges_without_teaching_the_generators(folder: Path):
     assert all(parameter.grad is None for parameter in task.net.parameters())
     for name, parameter in task.critics.named_parameters():
         assert parameter.grad is not None, name
+
+
+def test_critics_learn_at_a_rate_of_their_own(folder: Path):
+    task = make_task(folder)
+    before = [parameter.detach().clone() for parameter in task.critics.parameters()]
+    photo, painting = torch.rand(2, 1, 3, 32, 32)
+    real = {"forth": painting, "back": photo}
+    task.critic_term(real, real).sum().backward()
+    task.critics_optimizer.step()
+    pairs = zip(task.critics.parameters(), before, strict=True)
+    moved = torch.stack([(now - then).abs().max() for now, then in pairs]).max()
+    # Adam's first step is the rate itself, whatever the gradient.
+    torch.testing.assert_close(moved, torch.tensor(5e-5), rtol=0.05, atol=0)
 
 
 def test_other_paintings_are_another_collection(folder: Path, tmp_path: Path):
