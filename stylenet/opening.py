@@ -62,12 +62,14 @@ class Mix:
 class Wanted:
     """How a model is to be opened.
 
-    device: ``auto``, ``cpu`` or ``cuda``. tile: side in pixels, or None for whole pictures.
-    direction: ``forth`` or ``back``, of a model that learnt both. mix: of one that takes any style.
+    device: ``auto``, ``cpu`` or ``cuda``. tile: side in pixels, or None for whole pictures. fast:
+    as of a `TiledSession`. direction: ``forth`` or ``back``, of a model that learnt both. mix: of
+    one that takes any style.
     """
 
     device: str = "auto"
     tile: int | None = None
+    fast: bool = False
     direction: str = "forth"
     mix: Mix = Mix()
 
@@ -98,17 +100,19 @@ def _exported(path: Path, wanted: Wanted, report: Report) -> Opened:
         raise UserError(f"{path} goes one way only; export the other with --direction")
     model = open_model(path, wanted.device)
     wanted.mix.check(path, model.takes_style, wanted.tile)
+    if wanted.fast and model.io != "tiles":
+        raise UserError(f"{path} works on whole pictures; leave out --fast")
     if model.takes_style:
         mix = wanted.mix
         net = Pair(model).styled(mix.pictures(), mix.shares, mix.alpha)
         return Opened(net, per_frame(net), model.device)
     if wanted.tile is not None and model.io != "tiles":
         raise UserError(f"{path} works on whole pictures; export one with --io tiles")
-    return _at_work(model, wanted.tile, report)
+    return _at_work(model, wanted, report)
 
 
-def _at_work(model: Model, tile: int | None, report: Report) -> Opened:
-    net = at_work(model, tile or SIDE, report)
+def _at_work(model: Model, wanted: Wanted, report: Report) -> Opened:
+    net = at_work(model, wanted.tile or SIDE, report, wanted.fast)
     clip = per_frame(net) if model.io == "tiles" else clip_at_work(model)
     return Opened(net, clip, model.device)
 
@@ -126,7 +130,9 @@ def _run(path: Path, wanted: Wanted, report: Report) -> Opened:
     if wanted.tile is not None:
         from stylenet.export.onnx import to_onnx
 
-        return _at_work(open_model(to_onnx(trained, "tiles"), device), wanted.tile, report)
+        return _at_work(open_model(to_onnx(trained, "tiles"), device), wanted, report)
+    if wanted.fast:
+        raise UserError("--fast is about tiles; add --tile 768, or leave it out")
     has_gpu = torch.cuda.is_available()
     if device == "cuda" and not has_gpu:
         raise UserError("--device cuda: no GPU found; use --device cpu")

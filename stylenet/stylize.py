@@ -116,10 +116,9 @@ def _run(options: argparse.Namespace) -> int:
         preserve_color=options.preserve_color,
         strength=options.strength,
     )
+    device, tile, fast = options.device, options.tile, options.fast
     models = [
-        open_to_stylize(
-            path, Wanted(options.device, options.tile, options.direction, mix), _Tiles(progress)
-        )
+        open_to_stylize(path, Wanted(device, tile, fast, options.direction, mix), _Tiles(progress))
         for path, mix in _regions(options, masks)
     ]
     on_cpu = all(model.device == "cpu" for model in models)
@@ -291,6 +290,10 @@ def _parser() -> argparse.ArgumentParser:
         " some six times slower"
     )
     add("--tile", type=pixels, metavar="N", help=help)
+    help = (
+        "with --tile: the net's norms see a sample of the picture, not all of it; nearly the same"
+    )
+    add("--fast", action="store_true", help=help)
     help = "of a run that learnt both: photo to painting, or back (default: forth)"
     add("--direction", choices=("forth", "back"), default="forth", help=help)
     help = "where the net runs (default: auto, a GPU if there is one)"

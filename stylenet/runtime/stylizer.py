@@ -86,9 +86,14 @@ class RegionalStylizer:
         return Picture(mixed, before.alpha)
 
 
-def at_work(model: Model, tile: int = SIDE, report: Report = lambda done, total: None) -> Net:
+def at_work(
+    model: Model,
+    tile: int = SIDE,
+    report: Report = lambda done, total: None,
+    fast: bool = False,
+) -> Net:
     """A model on whole pictures, or, if it was exported for them, on tiles of a side of `tile`."""
-    return TiledSession(model, tile, report) if model.io == "tiles" else Session(model)
+    return TiledSession(model, tile, report, fast) if model.io == "tiles" else Session(model)
 
 
 def clip_at_work(model: Model) -> ClipNet:

@@ -2,7 +2,8 @@
 
 InstanceNorm looks at the whole picture. A sweep over all tiles gives the mean and variance of one
 norm, once those of the norms before it are known; after a sweep for each norm every tile is
-stylised just as it would be within the whole picture.
+stylised just as it would be within the whole picture. The fast way sweeps squares spread evenly
+over the picture instead of all of it: statistics of a sample, the same ones for every tile.
 """
 
 from __future__ import annotations
@@ -23,6 +24,13 @@ from stylenet.runtime.session import check_pictures
 SIDE = 768
 """Pixels of a tile, without its halo, along an axis."""
 
+SAMPLES = 8
+"""Squares along each axis whose statistics stand for the whole picture's, the fast way."""
+
+SAMPLE_SIDE = 128
+"""Their side in pixels, without the halo. With 8x8 of them, photos of 2048x1536 differed from the
+exact way's by 34 to 42 dB; with 6x6 by 31 to 38, and with a quarter of the side by 32 to 37."""
+
 Report = Callable[[int, int], object]
 
 
@@ -40,6 +48,12 @@ class Part:
         return np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64)
 
     @property
+    def pixels(self) -> int:
+        """How many it has, the halo among them."""
+        rows, columns = self.outer
+        return int((rows.stop - rows.start) * (columns.stop - columns.start))
+
+    @property
     def place(self) -> tuple[slice, slice]:
         """The tile without its halo, on the picture."""
         rows, columns = (
@@ -55,6 +69,7 @@ class TiledSession:
     Args:
         model: as `open_model` takes it, or what it returned.
         side: of a tile in pixels, without its halo; memory grows with its square.
+        fast: take the norms' statistics from a sample of the picture, where that is less work.
         report: told after each run of a tile how many of a picture's are done, and of how many.
         device, threads: as in `open_model`.
 
@@ -67,6 +82,7 @@ class TiledSession:
         model: Model | str | Path | bytes,
         side: int = SIDE,
         report: Report = lambda done, total: None,
+        fast: bool = False,
         device: str = "auto",
         threads: int | None = None,
     ) -> None:
@@ -76,6 +92,7 @@ class TiledSession:
                 f"{self.model.name} works on whole pictures; export one with --io tiles"
             )
         self.report = report
+        self.fast = fast
         self.halo = int(self.model.metadata["stylenet.halo"])
         self.alignment = int(self.model.metadata["stylenet.alignment"])
         self.side = max(1, side // self.alignment) * self.alignment
@@ -90,7 +107,8 @@ class TiledSession:
         """
         check_pictures(rgb[None])
         parts = list(self.parts(*rgb.shape[:2]))
-        total = (len(self._channels) + 1) * len(parts)
+        swept = self._swept(parts, *rgb.shape[:2])
+        total = len(self._channels) * len(swept) + len(parts)
         done = 0
 
         def run(session: Any, part: Part, output: str) -> NDArray[Any]:
@@ -104,7 +122,7 @@ class TiledSession:
         for number, channels in enumerate(self._channels):
             output = f"statistics_{number}"
             session = self.model.part(output)
-            found = [run(session, part, output) for part in parts]
+            found = [run(session, part, output) for part in swept]
             statistics[:, start : start + channels] = merged(np.stack(found))
             start += channels
         session, stylized = self.model.part("stylized"), np.empty_like(rgb)
@@ -118,14 +136,35 @@ class TiledSession:
             for columns in self._along(width):
                 yield Part((rows[0], columns[0]), (rows[1], columns[1]))
 
+    def _swept(self, tiles: list[Part], height: int, width: int) -> list[Part]:
+        """What the statistics are taken from: all tiles, or a sample that is less work."""
+        if not self.fast:
+            return tiles
+        across = self._spread(width)
+        sample = [
+            Part((rows[0], columns[0]), (rows[1], columns[1]))
+            for rows in self._spread(height)
+            for columns in across
+        ]
+        return min(tiles, sample, key=lambda parts: sum(part.pixels for part in parts))
+
     def _along(self, length: int) -> list[tuple[slice, slice]]:
-        """Every tile along an axis: with its halo on the picture, and without it on itself."""
-        found = []
-        for start in range(0, length, self.side):
-            stop = min(start + self.side, length)
-            first, last = max(0, start - self.halo), min(length, stop + self.halo)
-            found.append((slice(first, last), slice(start - first, stop - first)))
-        return found
+        """Every tile along an axis."""
+        starts = range(0, length, self.side)
+        return [self._with_halo(start, self.side, length) for start in starts]
+
+    def _spread(self, length: int) -> list[tuple[slice, slice]]:
+        """Every sample along an axis: each in the middle of its share."""
+        middles = (np.arange(SAMPLES) + 0.5) * length / SAMPLES
+        starts = np.maximum(0, middles - SAMPLE_SIDE / 2).astype(int)
+        aligned = starts // self.alignment * self.alignment
+        return [self._with_halo(int(start), SAMPLE_SIDE, length) for start in aligned]
+
+    def _with_halo(self, start: int, side: int, length: int) -> tuple[slice, slice]:
+        """A stretch of an axis: with its halo on the picture, and without it on itself."""
+        stop = min(start + side, length)
+        first, last = max(0, start - self.halo), min(length, stop + self.halo)
+        return slice(first, last), slice(start - first, stop - first)
 
 
 def _run(

@@ -112,6 +112,48 @@ def test_progress_is_told(tiled: bytes):
     assert told == [(i, 6 * (norms + 1)) for i in range(1, 6 * (norms + 1) + 1)]
 
 
+@pytest.fixture(scope="module")
+def large() -> np.ndarray:
+    """Light above, rough below, and a disk: far more than a sample's pixels."""
+    rng = np.random.default_rng(1)
+    rows, columns = np.mgrid[:1501, :2003]
+    smooth = (rows / 8 + 60 * ((rows - 700) ** 2 + (columns - 1200) ** 2 < 300**2))[..., None]
+    rough = rng.normal(0, 25, (1501, 2003, 3)) * (rows > 800)[..., None]
+    return (smooth + np.array([0, 20, 5]) + rough).clip(0, 255).astype(np.uint8)
+
+
+def test_the_fast_way_is_near_the_exact_one_and_shows_no_tiles(tiled: bytes, large: np.ndarray):
+    runs: list[int] = []
+    exact = TiledSession(tiled, 512)(large).astype(int)
+    fast, otherwise = (
+        TiledSession(tiled, side, lambda _, total: runs.append(total), fast=True)(large)
+        for side in (512, 400)
+    )
+    norms = 3 + 2 + 2
+    assert runs[0] == norms * 64 + 12  # 8x8 samples for each norm, 3x4 tiles
+    assert np.abs(fast.astype(int) - otherwise).max() <= 1
+    error = np.square(fast - exact).mean()
+    assert 0 < error < 255**2 / 10**3.2  # 32 dB
+
+
+def test_the_fast_way_is_exact_where_a_sample_would_be_more_work(tiled: bytes, picture: np.ndarray):
+    exact, fast = (TiledSession(tiled, 64, fast=fast)(picture) for fast in (False, True))
+    np.testing.assert_array_equal(exact, fast)
+
+
+def test_fast_is_about_tiles(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    photo, whole = tmp_path / "photo.png", tmp_path / "whole.onnx"
+    Image.fromarray(np.full((40, 40, 3), 99, np.uint8)).save(photo)
+    whole.write_bytes(to_onnx(load_model(model), "bytes"))
+    for path, mend in ((model, "--tile 768"), (whole, "leave out --fast")):
+        given = [str(photo), "--model", str(path), "-o", str(tmp_path / "out.png"), "--fast"]
+        with pytest.raises(SystemExit) as failure:
+            main(given)
+        assert failure.value.code == 2
+        assert mend in capsys.readouterr().err
+    assert main([*given[:2], str(model), *given[3:], "--tile", "32"]) == 0
+
+
 def test_the_export_proves_itself_and_names_its_parts(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
