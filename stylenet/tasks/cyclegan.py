@@ -9,6 +9,7 @@ import torch
 from numpy import uint8
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -38,9 +39,8 @@ SHOWN = 3
 class CycleGAN(Task):
     """Zhu et al. 2017: a generator for each direction, and a critic for each kind of picture.
 
-    A step is a batch, in which generators and critics take one step each. The order does not
-    matter: the generators are judged by the critics from before it, and the critics judge pictures
-    of the generators from before it.
+    A step is a batch, in which generators and critics take one step each, both from where they
+    stood before it. One backward pass serves both: the terms of one do not reach the other.
 
     Args:
         net: forth from photo to painting, and back.
@@ -109,15 +109,17 @@ class CycleGAN(Task):
         """One batch of photos and paintings, (2, B, 3, H, W); logs every term."""
         real = {"back": batch[0], "forth": batch[1]}  # by the direction that makes its kind
         made = {"forth": self.net.forth(batch[0]), "back": self.net.back(batch[1])}
-        generators, critics = self.optimizers()  # type: ignore[attr-defined]
-        self.critics.requires_grad_(False)
         terms = self.generator_terms(real, made)
         total = self.loss.total(terms)
-        self._take(generators, total.mean())
-        self.critics.requires_grad_(True)
         terms["critic"] = self.critic_term(real, made)
+        generators, critics = self.optimizers()  # type: ignore[attr-defined]
         # Lightning counts a step for each of its own; a batch is to count as one.
-        self._take(critics.optimizer, terms["critic"].mean())
+        both = generators, critics.optimizer
+        for optimizer in both:
+            optimizer.zero_grad()
+        self.manual_backward((total + terms["critic"]).mean())
+        for optimizer in both:
+            optimizer.step()
         for schedule in self.lr_schedulers():  # type: ignore[union-attr]
             schedule.step()
         means = {name: term.detach().mean() for name, term in {**terms, "total": total}.items()}
@@ -138,8 +140,8 @@ class CycleGAN(Task):
         forth, back = self.net.forth, self.net.back
         paintings, photos = real["forth"], real["back"]
         return {
-            "forth": least_squares(self.critics["forth"](made["forth"]), REAL),
-            "back": least_squares(self.critics["back"](made["back"]), REAL),
+            "forth": least_squares(opinion(self.critics["forth"], made["forth"]), REAL),
+            "back": least_squares(opinion(self.critics["back"], made["back"]), REAL),
             "cycle": absolute_error(back(made["forth"]), photos)
             + absolute_error(forth(made["back"]), paintings),
             "identity": absolute_error(forth(paintings), paintings)
@@ -153,12 +155,6 @@ class CycleGAN(Task):
             for way, critic in self.critics.items()
         ]
         return torch.stack(errors).sum(0)
-
-    def _take(self, optimizer: Any, objective: Tensor) -> None:
-        """One step of `optimizer` down the scalar `objective`."""
-        optimizer.zero_grad()
-        self.manual_backward(objective)
-        optimizer.step()
 
     @torch.no_grad()
     def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
@@ -185,3 +181,10 @@ class CycleGAN(Task):
         """Photos and the paintings they become, then paintings and the photos they become."""
         back = [(name, rgb, apply_net(self.net.back, rgb)) for name, rgb in self.shown]
         return super().previews(photos) + back
+
+
+def opinion(critic: nn.Module, image: Tensor) -> Tensor:
+    """What `critic` thinks of `image` (B, 3, H, W), with a gradient to the image alone."""
+    frozen = {name: weight.detach() for name, weight in critic.named_parameters()}
+    scores: Tensor = functional_call(critic, frozen, image)
+    return scores
