@@ -71,10 +71,11 @@ def upright(clip: Path, source: Any, stream: Any) -> Iterator[Frame]:
         UserError: it is damaged.
     """
     av = open_av()
+    counted = source.format.name == "avi"  # which knows when to decode a frame, not when to show it
     try:
-        for frame in source.decode(stream):
+        for number, frame in enumerate(source.decode(stream)):
             turns = round(frame.rotation / 90) % 4
             rgb = frame.to_ndarray(format="rgb24")
-            yield frame.pts, np.ascontiguousarray(np.rot90(rgb, turns))
+            yield number if counted else frame.pts, np.ascontiguousarray(np.rot90(rgb, turns))
     except (av.error.FFmpegError, ValueError) as error:
         raise UserError(f"{clip} is damaged ({error}); convert it to H.264 first") from None

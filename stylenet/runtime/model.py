@@ -62,6 +62,8 @@ def open_model(
     metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
     _check_contract(name, metadata.get(CONTRACT_KEY))
     on_gpu = _PROVIDERS["cuda"] in session.get_providers()
+    if device == "cuda" and not on_gpu:
+        raise UserError(f"onnxruntime cannot use the GPU for {name}; check its CUDA and cuDNN")
     io = metadata.get("stylenet.io", "bytes")
 
     def part(output: str) -> Any:

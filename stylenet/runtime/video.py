@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import io
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,10 @@ from stylenet.images import Bytes, Picture, read_picture, write_atomically, writ
 from stylenet.runtime.clips import AnyClipStylizer, windows
 from stylenet.runtime.frames import Frame, open_av, opened, pictures, upright
 
-WRITTEN = frozenset({".mp4", ".mov", ".mkv", ".m4v"})
+_CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".m4v": "ipod"}
+"""Suffix → FFmpeg's name of what it chooses for it."""
+
+WRITTEN = frozenset(_CONTAINERS)
 
 PART = 48
 """Frames a part: what a crash can cost."""
@@ -46,10 +50,12 @@ def stylize_clip(
         The number of frames.
 
     Raises:
-        UserError: no clip, no picture in it, a damaged one, or a target that cannot be written.
+        UserError: no clip, no picture in it, a damaged one, sound that the target cannot hold, or a
+            target that cannot be written.
     """
     check_target(target)
     folder = target.with_name(f".{target.name}.parts")
+    _check_sound(clip, target)
     done = _begin(folder, {**job, "clip": str(clip.resolve()), "bytes": _size(clip)})
     state = _state(folder, len(done) - 1)
     stylizer.go_on(PART * len(done), read_picture(state).rgb if state.is_file() else None)
@@ -78,6 +84,25 @@ def check_target(target: Path) -> None:
     """
     if target.suffix.lower() not in WRITTEN:
         raise UserError(f"{target} is no clip stylenet can write; use .mp4, .mov or .mkv")
+
+
+def _check_sound(clip: Path, target: Path) -> None:
+    """Hold the clip's sound, which is copied as it is, against what the target can hold."""
+    av = open_av()
+    with opened(clip) as source:
+        if not source.streams.audio:
+            return
+        heard = source.streams.audio[0]
+        suffix = target.suffix.lower()
+        try:
+            with closing(av.open(io.BytesIO(), "w", format=_CONTAINERS[suffix])) as trial:
+                trial.add_stream_from_template(heard)
+                trial.start_encoding()
+        except (OSError, ValueError):  # PyAV's errors are of both kinds
+            codec = heard.codec_context.name
+            raise UserError(
+                f"{clip} has sound ({codec}) that {suffix} cannot hold; use .mkv or make it AAC"
+            ) from None
 
 
 def _stylized(

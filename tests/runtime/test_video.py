@@ -142,6 +142,40 @@ def test_what_is_no_clip_is_named(tmp_path: Path, content: bytes | None):
     assert not (tmp_path / "out.mp4").exists()
 
 
+def test_frames_that_avi_stores_out_of_order_come_out_in_order(tmp_path: Path):
+    clip = draw(tmp_path / "clip.avi", rate=25)
+    assert stylize_clip(clip, tmp_path / "out.mp4", unchanged(), {}) == FRAMES
+    after, then = frames(tmp_path / "out.mp4")
+    assert [frame.mean() for frame in after] == sorted(frame.mean() for frame in after)
+    assert then == [Fraction(n, 25) for n in range(FRAMES)]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".m4v"])
+def test_sound_that_does_not_fit_is_named_before_any_frame(tmp_path: Path, suffix: str):
+    clip = tmp_path / "clip.mkv"
+    with av.open(str(clip), "w") as out:
+        video, sound = out.add_stream("libx264", rate=24), out.add_stream("tta", rate=44100)
+        video.width, video.height = 64, 48
+        for _ in range(3):
+            grey = np.full((48, 64, 3), 90, np.uint8)
+            out.mux(video.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+        out.mux(video.encode())
+        tone = av.AudioFrame.from_ndarray(
+            np.zeros((1, 4096), np.int16), format="s16", layout="mono"
+        )
+        tone.sample_rate = 44100
+        out.mux(sound.encode(tone))
+        out.mux(sound.encode())
+
+    def untouched(_: np.ndarray) -> np.ndarray:
+        raise AssertionError("a frame was stylised")
+
+    with pytest.raises(UserError, match=r"tta.*\.mkv"):
+        stylize_clip(clip, tmp_path / f"out{suffix}", ClipStylizer(per_frame(untouched)), {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mkv"]
+    assert stylize_clip(clip, tmp_path / "out.mkv", unchanged(), {}) == 3
+
+
 def test_an_output_that_is_no_clip_is_named(tmp_path: Path):
     with pytest.raises(UserError, match=r"out\.png"):
         stylize_clip(draw(tmp_path / "clip.mp4"), tmp_path / "out.png", darker(), {})
