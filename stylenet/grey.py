@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from skimage.metrics import structural_similarity
 
 from stylenet.color import luma, to_floats
@@ -23,11 +23,12 @@ _FORMATS = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
 def read_grey(path: Path) -> Grey | None:
-    """The values of a grey picture as they are, (H, W); None for one in colour.
+    """The values of a grey picture, turned as it says, (H, W); None for one in colour.
 
     The file is one that `read_picture` has read: a picture, and undamaged.
     """
-    with Image.open(path) as image:
+    with Image.open(path) as opened:
+        image = ImageOps.exif_transpose(opened)
         if image.mode.startswith("I"):
             return np.asarray(image).clip(0, 65535).astype(np.uint16)
         return np.asarray(image) if image.mode == "L" else None

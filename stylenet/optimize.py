@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +24,12 @@ from stylenet.hardware import kind
 from stylenet.images import READABLE, Bytes, Picture, file_format, read_picture, write_picture
 from stylenet.images import resize as resize_picture
 from stylenet.memory import limit_memory, out_of_memory_names
+from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.styles import split_share
 from stylenet.stylize import count, pixels
 from stylenet.tasks.pixels import OPTIMIZERS, Iteration, noise
-from stylenet.tasks.pyramid import Painting, levels, paint
+from stylenet.tasks.pyramid import Painting, levels, paint, resize
 from stylenet.tasks.strength import calibrate
 from stylenet.tensors import apply_net, resize_shorter_side, to_bytes, to_tensor
 
@@ -61,6 +63,8 @@ def wanted(text: str) -> Wanted:
         UserError: no such style or picture.
     """
     name, share = split_share(text)
+    if not share:
+        raise UserError(f"--style {text} has no share of the result; leave it out")
     known = {path.stem for path in (configs.FOLDER / "style").glob("*.yaml")} - {"custom"}
     if name not in known and not Path(name).is_file():
         raise UserError(f"--style {name} is no picture, and none of {', '.join(sorted(known))}")
@@ -89,7 +93,12 @@ def start_image(init: str, photo: Tensor, seed: int) -> Tensor:
                 "stylise it with the same --size"
             )
     else:
-        rgb = apply_net(load_model(path).net, to_bytes(photo))
+        net = load_model(path).net
+        if isinstance(net, ArbitraryNet):
+            raise UserError(
+                f"--init {path} takes any style; give a picture that stylenet.stylize made with it"
+            )
+        rgb = apply_net(net, to_bytes(photo))
     return to_tensor(rgb)
 
 
@@ -110,10 +119,8 @@ class Result:
 
     def write(self, image: Tensor) -> None:
         """Put an image, (1, 3, h, w) of any size, into the file at the photo's size."""
-        made = Picture(to_bytes(image))
-        if made.size != self.photo.size:
-            made = resize_picture(made, max(self.photo.size))
-        rgb = self.postprocess(self.photo.rgb, made.rgb)
+        made = to_bytes(resize(image, self.photo.size))
+        rgb = self.postprocess(self.photo.rgb, made)
         if self.grey is None:
             write_picture(Picture(rgb, self.photo.alpha), self.target)
         else:
@@ -146,7 +153,10 @@ def run(options: argparse.Namespace) -> None:
     steps = paint(painting, vgg, loss.to(device), iterations, optimizer)
     total = sum(level.iterations for level in levels(photo.size, iterations))
     mend = "use --size to make the picture smaller"
-    with limit_memory(), out_of_memory_names(f"{options.photo} at this size", mend):
+    with (
+        nullcontext() if device == "cuda" else limit_memory(),
+        out_of_memory_names(f"{options.photo} at this size", mend),
+    ):
         first, last = follow(steps, total, result)
     print(
         f"{options.out}: total loss {first.terms['total']:.4g} → {last.terms['total']:.4g} "

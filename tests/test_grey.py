@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from stylenet.errors import UserError
 from stylenet.grey import apply_change, read_grey, resize_grey, similarity, write_grey
+from stylenet.images import read_picture
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -25,6 +26,17 @@ def test_written_and_read_again_bit_for_bit(tmp_path: Path, suffix: str, dtype: 
 def test_colour_is_no_grey(tmp_path: Path):
     Image.new("RGB", (40, 40)).save(tmp_path / "c.png")
     assert read_grey(tmp_path / "c.png") is None
+
+
+def test_values_lie_as_the_colours_do(tmp_path: Path):
+    grey = Image.fromarray(np.arange(40 * 50, dtype=np.uint8).reshape(40, 50))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # turn by a quarter
+    grey.save(tmp_path / "g.png", exif=exif)
+    found = read_grey(tmp_path / "g.png")
+    assert found is not None
+    assert np.array_equal(found, read_picture(tmp_path / "g.png").rgb[..., 0])
+    assert found.shape == (50, 40)
 
 
 def test_an_unchanged_result_gives_the_input_back():

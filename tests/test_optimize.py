@@ -8,9 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from stylenet.optimize import main
+from stylenet.checkpoint import save_model
+from stylenet.errors import UserError
+from stylenet.images import Picture
+from stylenet.nets.adain import AdaIN
+from stylenet.optimize import Result, main, start_image
+from stylenet.runtime.postprocess import Postprocess
 
 LIGHT = ["~loss.content_layers.conv4_2", "+loss.content_layers.relu1_1=1.0"] + [
     f"~loss.style_layers.conv{block}_1" for block in range(2, 6)
@@ -86,6 +92,16 @@ def test_a_colour_picture_is_refused_by_the_medical_scene(
     assert "in colour" in capsys.readouterr().err
 
 
+def test_coarse_results_are_written_at_the_photos_very_size(tmp_path: Path):
+    rgb = np.zeros((667, 1001, 3), np.uint8)
+    photo = Picture(rgb, np.full((667, 1001), 90, np.uint8))
+    result = Result(photo, None, tmp_path / "out.png", Postprocess(preserve_color=True))
+    result.write(torch.rand(1, 3, 167, 250))  # a quarter, rounded
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.size == (1001, 667)
+        assert out.mode == "RGBA"
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -94,6 +110,8 @@ def test_a_colour_picture_is_refused_by_the_medical_scene(
         (["--init", "style.pt"], "style.pt"),
         (["loss.stile_weight=3"], "stile_weight"),
         (["loss.style_weight=-3"], "style=-3"),
+        (["--style", "udnie:0"], "udnie:0 has no share"),
+        (["loss.strength=0.5", "loss.content_weight=0"], "give loss.content_weight above 0"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -104,6 +122,13 @@ def test_mistakes_are_one_line(
     assert said in error
     assert error.count("\n") == 1
     assert not (place / "out.png").exists()
+
+
+def test_a_net_for_any_style_is_no_start_by_itself(tmp_path: Path):
+    net = {"_target_": "stylenet.nets.adain.AdaIN", "width": 0.1}
+    save_model(tmp_path / "model.pt", AdaIN(width=0.1), {"net": net})
+    with pytest.raises(UserError, match="takes any style"):
+        start_image(str(tmp_path / "model.pt"), torch.rand(1, 3, 64, 64), seed=0)
 
 
 def test_ctrl_c_keeps_the_picture_as_far_as_it_is(place: Path):
