@@ -214,6 +214,15 @@ def test_a_style_that_was_not_trained_on_is_refused(folder, tmp_path, capsys):
     assert "was trained on another picture than" in refused(capsys, tmp_path / "model.pt")
 
 
+def test_a_net_for_any_style_shows_the_picture_of_its_previews(folder, tmp_path):
+    image = str(folder / "style.png")
+    preview = {"_target_": "stylenet.styles.Style", "name": "own", "image": image}
+    learnt = {"origin": "collection", "sha256": "of names and sizes"}
+    config = {"net": NET, "task": {"preview": preview}, "style_picture": learnt}
+    save_model(tmp_path / "model.pt", TransformerNet(width=0.05, blocks=1), config)
+    assert open_subject(tmp_path / "model.pt", None).style().name == "style"
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [

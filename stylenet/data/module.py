@@ -102,11 +102,16 @@ class PhotoDataModule(LightningDataModule):
             raise TypeError("a streamed source has no cache")
         return open_cache(self.source, self.cache_side)
 
+    @property
+    def style_side(self) -> int:
+        """Pixels, the shorter side at which style pictures are cached."""
+        return self.crop.size * _STYLE_ZOOM
+
     @cached_property
     def beside(self) -> PhotoCache | None:
         """The decoded paintings or style pictures, where there are some."""
         if self.styles is not None:
-            return open_cache(self.styles, round(self.crop.size * _STYLE_ZOOM))
+            return open_cache(self.styles, self.style_side)
         return None if self.paintings is None else open_cache(self.paintings, self.cache_side)
 
     def train_dataloader(self) -> DataLoader[Tensor]:

@@ -63,6 +63,8 @@ def prepare(data: PhotoDataModule) -> None:
     _prepare(data.source, data.cache_side)
     if data.paintings is not None:
         _prepare(data.paintings, data.cache_side)
+    if data.styles is not None:
+        _prepare(data.styles, data.style_side)
 
 
 def _prepare(source: PhotoSource, side: int) -> None:

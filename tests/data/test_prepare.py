@@ -101,6 +101,21 @@ def test_training_finds_the_cache_ready_and_without_duplicates(photos, cache, dr
     ]
 
 
+def test_style_pictures_are_prepared_too(tmp_path, draw, cache, capsys):
+    for name in ("photos", "styles"):
+        (tmp_path / name).mkdir()
+        draw(tmp_path / name / "a.png")
+    styles = ["task=arbitrary", "net=adain", f"data.styles={tmp_path / 'styles'}"]
+    assert prepared(tmp_path / "photos", *styles) == 0
+    assert "shorter side 128" in capsys.readouterr().out  # twice the crops' 64
+    module = data_module(
+        ["data=folder", f"data.path={tmp_path / 'photos'}", "data.size=64", *styles]
+    )
+    before = [path.stat().st_mtime_ns for path in sorted(cache.rglob("*"))]
+    assert module.beside is not None
+    assert [path.stat().st_mtime_ns for path in sorted(cache.rglob("*"))] == before
+
+
 def test_a_killed_run_is_gone_on_with(benchmark, tmp_path, cache, capsys):
     photos = tmp_path / "photos"
     for number in range(700):
