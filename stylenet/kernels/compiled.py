@@ -26,12 +26,15 @@ COMPILERS = (["gcc"], ["cc"], ["clang"])
 FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fopenmp", "-shared", "-fPIC")
 PROCESSORS = Path("/proc/cpuinfo")
 
+TYPES = (torch.float32, torch.bfloat16)
+"""Of the tensors that the kernels take."""
+
 
 def usable(x: Tensor) -> bool:
     """Whether the kernels take `x`: float32 or bfloat16 on a CPU, neither exported nor traced."""
     return (
         x.device.type == "cpu"
-        and x.dtype in (torch.float32, torch.bfloat16)
+        and x.dtype in TYPES
         and not torch.onnx.is_in_onnx_export()
         and not torch.compiler.is_compiling()
         and library() is not None
@@ -59,8 +62,13 @@ def library() -> CDLL | None:
     processor, as another machine may share the cache.
     """
     if torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512") or not PROCESSORS.exists():
+        _warn("the compiled kernels are for Linux and processors with AVX2")
         return None
-    chosen = shlex.split(os.environ.get("CC", ""))
+    try:
+        chosen = shlex.split(os.environ.get("CC", ""))
+    except ValueError as error:
+        _warn(f"the kernels could not be compiled: CC is no command ({error})")
+        return None
     named = [chosen] if chosen else COMPILERS
     compiler = next((command for command in named if shutil.which(command[0])), None)
     if compiler is None:
@@ -82,9 +90,9 @@ def _compile(compiler: list[str], kept: Path) -> CDLL | None:
             built = Path(folder) / kept.name
             command = [*compiler, *FLAGS, *map(str, SOURCES.glob("*.c")), "-o", str(built)]
             subprocess.run(command, check=True, capture_output=True, text=True)
-            loaded = CDLL(str(built))
             _keep(built, kept)
-            return loaded
+            # From the cache rather than a temporary folder, where programs are often forbidden.
+            return CDLL(str(kept if kept.exists() else built))
     except subprocess.CalledProcessError as error:
         reason = (error.stderr.strip() or f"it ended with {error.returncode}").splitlines()[0]
         _warn(f"{compiler[0]} cannot compile the kernels: {reason}")
@@ -94,7 +102,7 @@ def _compile(compiler: list[str], kept: Path) -> CDLL | None:
 
 
 def _warn(reason: str) -> None:
-    _log.warning("%s; training on the CPU takes up to twice as long", reason)
+    _log.warning("%s; nets on the CPU take up to twice as long", reason)
 
 
 def _keep(built: Path, kept: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from stylenet.kernels.compiled import address, kernels, usable
+from stylenet.kernels.compiled import TYPES, address, kernels, usable
 from stylenet.reflection import fold
 
 CHANNELS = 64
@@ -55,6 +55,7 @@ def suits(x: Tensor, weight: Tensor) -> bool:
         weight.shape[0] % CHANNELS == weight.shape[1] % CHANNELS == 0
         and min(x.shape[2:]) > 1
         and usable(x)
+        and (not torch.is_autocast_enabled("cpu") or torch.get_autocast_dtype("cpu") in TYPES)
     )
 
 

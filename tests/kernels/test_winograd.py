@@ -112,3 +112,9 @@ def test_it_leaves_to_torch_what_it_cannot_do(
 ):
     x, weight, _, _ = drawn(shape, dtype)
     assert not suits(x, weight)
+
+
+def test_it_leaves_to_torch_what_autocast_makes_too_short():
+    x, weight, _, _ = drawn((1, 64, 64, 8, 8), torch.float32)
+    with torch.autocast("cpu", torch.float16):
+        assert not suits(x, weight)
