@@ -47,9 +47,8 @@ class Tiled(nn.Module):
         if any(isinstance(module, SelfAttention) for module in net.modules()):
             raise UserError("a net with attention works on whole pictures; not in tiles")
         self.net = copy.deepcopy(net)
-        norms, strides = _norms_as_they_run(self.net)
+        norms, strides, self.alignment = _norms_as_they_run(self.net)
         self.channels = [norm.num_features for norm in norms]
-        self.alignment = max(strides, default=1)
         self._tile = [Tile(torch.empty(0), torch.empty(0))]  # held in common with the norms
         start = 0
         for norm, stride in zip(norms, strides, strict=True):
@@ -122,24 +121,27 @@ class TileNorm(nn.Module):
         return ((pixels >= start) & (pixels < end)).float()
 
 
-def _norms_as_they_run(net: nn.Module) -> tuple[list[InstanceNorm], list[int]]:
-    """Every InstanceNorm, and how many pixels one of its features covers along an axis."""
+def _norms_as_they_run(net: nn.Module) -> tuple[list[InstanceNorm], list[int], int]:
+    """Every InstanceNorm, how many pixels one of its features covers along an axis, and how many
+    one of any layer covers at most."""
     norms: list[InstanceNorm] = []
     strides: list[int] = []
+    every: list[int] = []
     side = 64
 
-    def note(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
-        assert isinstance(module, InstanceNorm)
-        norms.append(module)
-        strides.append(side // inputs[0].shape[-1])
+    def note(module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+        every.append(side // output.shape[-1])
+        if isinstance(module, InstanceNorm):
+            norms.append(module)
+            strides.append(every[-1])
 
-    every = [module for module in net.modules() if isinstance(module, InstanceNorm)]
-    hooks = [norm.register_forward_hook(note) for norm in every]
+    layers = [each for each in net.modules() if isinstance(each, InstanceNorm | nn.Conv2d)]
+    hooks = [layer.register_forward_hook(note) for layer in layers]
     with torch.no_grad():
         net(torch.zeros(1, 3, side, side))
     for hook in hooks:
         hook.remove()
-    return norms, strides
+    return norms, strides, max(every)
 
 
 def _replace(net: nn.Module, old: nn.Module, new: nn.Module) -> None:

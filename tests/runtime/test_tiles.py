@@ -63,6 +63,15 @@ def test_tiles_of_any_side_give_the_whole_picture(
     assert np.abs(TiledSession(tiled, side)(picture).astype(int) - whole).max() <= 1
 
 
+def test_tiles_of_a_net_without_instance_norms_lie_on_its_grid(tmp_path: Path, picture: np.ndarray):
+    torch.manual_seed(0)
+    net = TransformerNet(width=0.1, blocks=1, norm="batch").eval()
+    assert Tiled(net).alignment == 4
+    save_model(tmp_path / "model.pt", net, {"net": {**NET, "norm": "batch"}})
+    tiles = to_onnx(load_model(tmp_path), "tiles")
+    assert np.abs(TiledSession(tiles, 50)(picture).astype(int) - apply_net(net, picture)).max() <= 1
+
+
 def test_tiles_of_a_slim_net_give_the_whole_picture(tmp_path: Path, picture: np.ndarray):
     net = SlimNet(channels=8, blocks=1).eval()
     recipe = {"_target_": "stylenet.nets.slim.SlimNet", "channels": 8, "blocks": 1}
