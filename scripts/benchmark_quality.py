@@ -43,7 +43,7 @@ class Objective:
     """The total loss that a model was trained with, on any image."""
 
     def __init__(self, config: dict[str, Any], style: Path) -> None:
-        self.loss: PerceptualLoss = instantiate(config["loss"])
+        self.loss: PerceptualLoss = instantiate(config["loss"], **config.get("measured", {}))
         self.vgg: VGG = instantiate(config["task"]["vgg"])(self.loss.layers)
         picture = resize_shorter_side(read_picture(style).rgb, config["task"]["style_size"])
         with torch.no_grad():

@@ -35,6 +35,12 @@ _FREE_TO_CHANGE = frozenset(
 )
 """Keys that may differ when a run is resumed: they do not bear on the weights."""
 
+_OF_SEVERAL_TYPES = frozenset({"trainer.devices", "trainer.deterministic"})
+"""Keys that take words or lists, too, such as ``auto``, ``[0,1]`` and ``warn``."""
+
+_COUNTS = frozenset({"trainer.max_steps", "trainer.log_every_n_steps", "callbacks.resume.every"})
+"""Keys of steps, of which there must be one."""
+
 _SWEPT_HOW = ("hydra.", "hydra/")
 """Overrides on how jobs are launched, not on what they train."""
 
@@ -71,10 +77,12 @@ def run_folder(parent: str, ckpt: str | None) -> str:
 def sweep_folder(overrides: Sequence[str]) -> str:
     """The folder of a multirun: the same command line finds it again.
 
+    Overrides in another order are another multirun: Hydra numbers the jobs by it.
+
     Args:
         overrides: of the command line, as ``KEY=VALUE,VALUE``.
     """
-    what = sorted(override for override in overrides if not override.startswith(_SWEPT_HOW))
+    what = [override for override in overrides if not override.startswith(_SWEPT_HOW)]
     swept = [o.split("=")[0].split(".")[-1] for o in what if "," in o or o.startswith("sweep=")]
     digest = hashlib.sha256("\n".join(what).encode()).hexdigest()[:8]
     return f"runs/sweeps/{'-'.join([*swept, digest])}"
@@ -97,19 +105,20 @@ def resolve(cfg: DictConfig, known: set[str]) -> dict[str, Any]:
 
 
 def check_types(config: dict[str, Any], choices: dict[str, str]) -> None:
-    """Hold every value against the shipped one: where that is a number, so must it be.
+    """Hold every value against the shipped one: where that is a number, so must it be; and counts.
 
     Args:
         config: as `resolve` returns it.
         choices: config group → the choice made, from Hydra's runtime.
 
     Raises:
-        UserError: a value of another type.
+        UserError: a value of another type, or no step where there must be one.
     """
     groups = [f"{k}={v}" for k, v in choices.items() if v and not k.startswith("hydra/")]
     device = f"trainer.accelerator={config['trainer']['accelerator']}"  # others may not be here
     shipped = OmegaConf.to_container(compose("train", overrides=[*groups, device]), resolve=True)
-    for name, value in _leaves(config):
+    checked = [leaf for leaf in _leaves(config) if leaf[0] not in _OF_SEVERAL_TYPES]
+    for name, value in checked:
         default: Any = shipped
         for key in name.split("."):
             default = default.get(key) if isinstance(default, dict) else None
@@ -118,6 +127,8 @@ def check_types(config: dict[str, Any], choices: dict[str, str]) -> None:
                 if not isinstance(value, kind):
                     raise UserError(f"{name}={value} should be {word}, such as {default}")
                 break
+        if name in _COUNTS and value < 1:
+            raise UserError(f"{name}={value} is no step; give 1 or more")
 
 
 def _leaves(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

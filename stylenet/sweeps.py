@@ -42,13 +42,15 @@ def take_part(cfg: DictConfig, job: HydraConf, train: Callable[[DictConfig], boo
         UserError: what went wrong; Hydra keeps it until the other runs are done.
         SystemExit: interrupted; no further run is to begin.
     """
+    if "ddp" in str(cfg.trainer.get("strategy")):
+        raise UserError("a multirun trains each job in one process; leave out trainer=ddp")
     run, overrides = Path(cfg.run), OmegaConf.to_container(job.overrides.task)
     name = f"{run}: {' '.join(map(str, job.overrides.task))}"
-    if _is_finished(run, cfg):
+    if _is(run, cfg, MODEL_FILE):
         print(f"{name}: done before", file=sys.stderr)
     else:
         print(name, file=sys.stderr)
-        if cfg.ckpt is None and (run / configs.CHECKPOINT).is_file():
+        if cfg.ckpt is None and _is(run, cfg, configs.CHECKPOINT):
             cfg.ckpt = "last"
         _write(run / OVERRIDES, yaml.safe_dump(overrides, allow_unicode=True))
         if "wandb" in cfg.logger:
@@ -69,12 +71,13 @@ def take_part(cfg: DictConfig, job: HydraConf, train: Callable[[DictConfig], boo
     return _score(run, cfg)
 
 
-def _is_finished(run: Path, cfg: DictConfig) -> bool:
+def _is(run: Path, cfg: DictConfig, kept: str) -> bool:
+    """Whether the file `kept` in `run` is of this very config."""
     config = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(config, dict)
     made = {"style_picture", "started_from", "measured"}  # what training adds
     saved = run / "config.yaml"
-    return (run / MODEL_FILE).is_file() and configs.is_config_of(saved, config, besides=made)
+    return (run / kept).is_file() and configs.is_config_of(saved, config, besides=made)
 
 
 def _score(run: Path, cfg: DictConfig) -> float | None:

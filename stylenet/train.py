@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 import warnings
 from pathlib import Path
@@ -16,6 +17,7 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning import seed_everything
+from pytorch_lightning.utilities import rank_zero_only
 
 from stylenet import config as configs
 from stylenet import sweeps
@@ -52,6 +54,10 @@ def train(cfg: DictConfig) -> bool:
         loggers = instantiate(cfg.logger)
         trainer = instantiate(cfg.trainer)(
             callbacks=list(callbacks.values()), logger=list(loggers.values())
+        )
+    if trainer.accumulate_grad_batches != 1:
+        raise UserError(
+            "trainer.accumulate_grad_batches: a step is a batch here; use data.batch_size"
         )
     config["style_picture"] = style.note() if style else task.style_note()
     config["measured"] = task.measured()
@@ -96,18 +102,21 @@ def _checkpoint(config: dict[str, Any], run: Path) -> str | None:
     return str(checkpoint)
 
 
+@rank_zero_only
 def _say_what_next(run: str, finished: bool, any_style: bool) -> None:
     if finished:
-        style = " --style PICTURE" if any_style else ""
+        model = shlex.quote(run) + (" --style PICTURE" if any_style else "")
         print(
             f"\nDone: {run} holds {MODEL_FILE}, preview.png, losses.csv, losses.png, config.yaml\n"
             "Next:\n"
-            f"  python -m stylenet.stylize PHOTO_OR_FOLDER --model {run}{style} -o stylized/\n"
+            f"  python -m stylenet.stylize PHOTO_OR_FOLDER --model {model} -o stylized/\n"
             "  python -m stylenet.train style=great_wave"
         )
     else:
         overrides = [o for o in sys.argv[1:] if not o.startswith(("run=", "ckpt="))]
-        command = " ".join(["python -m stylenet.train", *overrides, f"run={run} ckpt=last"])
+        command = shlex.join(
+            ["python", "-m", "stylenet.train", *overrides, f"run={run}", "ckpt=last"]
+        )
         print(f"\nStopped; everything is saved. Go on with:\n  {command}")
 
 

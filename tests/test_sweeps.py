@@ -52,6 +52,7 @@ def test_a_failed_run_ends_nothing_and_the_same_command_does_what_is_missing(pla
     assert yaml.safe_load((folder / "0" / RESULT).read_text())["content"] > 0
 
     (folder / "2" / "model.pt").unlink()
+    (folder / "2" / "config.yaml").write_text("seed: 5\n")  # of an older stylenet, say
     made = (folder / "0" / "model.pt").stat().st_mtime_ns
     again = sweep(place, "loss.content_weight=1,-1,2")
     assert [*(place / "runs" / "sweeps").iterdir()] == [folder]
@@ -122,8 +123,9 @@ def test_launchers_of_clusters_compose(plugin: str, launcher: str, option: str):
 
 def test_the_folder_is_the_commands_own():
     one = ["style=a,b", "loss.style_weight=1,2", "trainer.max_steps=3"]
-    assert sweep_folder(one) == sweep_folder([*reversed(one), "hydra/launcher=joblib"])
+    assert sweep_folder(one) == sweep_folder([*one, "hydra/launcher=joblib"])
     assert sweep_folder(one) != sweep_folder([*one[:2], "trainer.max_steps=4"])
+    assert sweep_folder(one) != sweep_folder([*reversed(one)])  # run 1 is another then
 
 
 def test_balance_is_reached_where_both_terms_weigh_the_same():

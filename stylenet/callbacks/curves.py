@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from stylenet.callbacks.terms import loss_terms
+from stylenet.images import write_atomically
 
 NO_TERMS = frozenset({"step", "lr", "seconds"})
 """Columns of ``losses.csv`` that are not loss terms."""
@@ -41,10 +43,13 @@ class LossCurves(Callback):
             return
         rows = read_rows(self.csv) if trainer.global_step and self.csv.exists() else []
         rows = [row for row in rows if int(row["step"]) <= trainer.global_step]
-        self.csv.unlink(missing_ok=True)
-        self._append(rows)
-        if rows:
-            self.start -= float(rows[-1].get("seconds", 0))
+        if not rows:
+            self.csv.unlink(missing_ok=True)
+            return
+        text = io.StringIO()
+        _write(text, rows, header=True)
+        write_atomically(self.csv, lambda file: file.write(text.getvalue().encode()))
+        self.start -= float(rows[-1].get("seconds", 0))
 
     def on_train_batch_end(
         self,
@@ -91,14 +96,16 @@ class LossCurves(Callback):
         )
 
     def _append(self, rows: list[dict[str, Any]]) -> None:
-        if not rows:
-            return
         new = not self.csv.exists()
         with self.csv.open("a", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            if new:
-                writer.writeheader()
-            writer.writerows(rows)
+            _write(file, rows, header=new)
+
+
+def _write(file: TextIO, rows: list[dict[str, Any]], header: bool) -> None:
+    writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

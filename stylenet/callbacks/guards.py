@@ -86,8 +86,9 @@ class StopOnInterrupt(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Between two steps the state is whole, so this is where the run may end."""
-        trainer.should_stop = trainer.should_stop or self.interrupted
+        """Between two steps the state is whole, so this is where all devices may end the run."""
+        anywhere = trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
+        trainer.should_stop = trainer.should_stop or anywhere
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Give Ctrl-C back."""

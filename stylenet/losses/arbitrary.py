@@ -8,11 +8,9 @@ from torch import Tensor, nn
 
 from stylenet.errors import UserError
 from stylenet.losses.functional import energy, gram_matrix, mean_std, squared_error
+from stylenet.nets.arbitrary import EPS, normalized
 
 Features = Mapping[str, Tensor]
-
-EPS = 1e-5
-"""Added to variances, lest a channel that is zero all over have an infinite gradient."""
 
 
 def statistics_error(features: Tensor, style: Tensor) -> Tensor:
@@ -37,12 +35,6 @@ def gram_error(features: Tensor, style: Tensor) -> Tensor:
 def relative_error(value: Tensor, target: Tensor) -> Tensor:
     """Mean squared difference over the target's mean square: (B, …) twice → (B,)."""
     return squared_error(value, target) / energy(target)
-
-
-def normalized(features: Tensor) -> Tensor:
-    """(B, C, h, w) with mean 0 and deviation 1 in each channel, in float32."""
-    mean, deviation = mean_std(features, EPS)[..., None, None].unbind(1)
-    return (features.float() - mean) / deviation
 
 
 STATISTICS = {"mean_std": statistics_error, "gram": gram_error}

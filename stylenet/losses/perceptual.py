@@ -31,7 +31,8 @@ class PerceptualLoss(nn.Module):
             style (`stylenet.tasks.strength`); None takes the weight as it is.
 
     Raises:
-        UserError: a negative weight, a strength beyond [0, 1], or no style layer.
+        UserError: a negative weight, a strength beyond [0, 1] or without a content weight, or no
+            style layer.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class PerceptualLoss(nn.Module):
         super().__init__()
         if strength is not None and not 0 <= strength <= 1:
             raise UserError(f"loss.strength={strength} is not between 0 and 1")
+        if strength is not None and not content_weight > 0:
+            raise UserError("loss.strength is beside content; give loss.content_weight above 0")
         self.strength = strength
         self.content_layers = dict(content_layers)
         self.style_layers = dict(style_layers)

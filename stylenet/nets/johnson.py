@@ -6,11 +6,12 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, pad
+from torch.nn.functional import avg_pool2d, interpolate
 
 from stylenet.errors import UserError
 from stylenet.nets.attention import SelfAttention
 from stylenet.nets.blocks import ConvNormReLU, Head, InstanceNorm, Norm, Residual
+from stylenet.reflection import reflection_pad
 
 CENTRE = 0.5
 CONTRAST = 64 / 255
@@ -122,4 +123,4 @@ class TransformerNet(nn.Module):
 
 def binomial(x: Tensor) -> Tensor:
     """Smooth (B, C, H, W) by [1 2 1]/4 along both axes, as two means of 2x2 pixels."""
-    return avg_pool2d(avg_pool2d(pad(x, (1, 1, 1, 1), "reflect"), 2, 1), 2, 1)
+    return avg_pool2d(avg_pool2d(reflection_pad(x, 1), 2, 1), 2, 1)

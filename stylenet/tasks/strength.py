@@ -74,6 +74,8 @@ def _search(vgg: VGG, loss: PerceptualLoss, photos: Sequence[Tensor], wanted: fl
         if abs(trials[place] - wanted) < _NEAR:
             break
         place = _next(trials, wanted)
+    nearest = min(trials, key=lambda place: abs(trials[place] - wanted))
+    loss.weights["style"] = math.exp(nearest)
 
 
 def _next(trials: dict[float, float], wanted: float) -> float:

@@ -46,6 +46,19 @@ def test_styles_as_different_as_can_be_are_met_equally(vgg: VGG):
         assert reached(vgg, 0.5, style) == pytest.approx(0.5, abs=0.04)
 
 
+def test_the_nearest_trial_is_kept_not_the_last(vgg: VGG, monkeypatch: pytest.MonkeyPatch):
+    tried: dict[float, float] = {}
+    shares = iter([0.9, 0.1, 0.52, 0.8, 0.2, 0.7, 0.3])
+
+    def answer(_vgg: VGG, loss: PerceptualLoss, _photo: torch.Tensor) -> float:
+        return tried.setdefault(loss.weights["style"], next(shares))
+
+    monkeypatch.setattr("stylenet.tasks.strength.reduction", answer)
+    loss = loss_of(0.5)
+    calibrate(vgg, loss, [drawn(0, 12)], [stripes()], [1.0])
+    assert tried[loss.weights["style"]] == 0.52
+
+
 def test_no_strength_is_no_style(vgg: VGG):
     loss = loss_of(0.0)
     calibrate(vgg, loss, [drawn(0, 12)], [stripes()], [1.0])
