@@ -1,4 +1,4 @@
-# docker build -t stylenet . && docker run --gpus all -v "$PWD/runs:/studio/runs" stylenet style=starry_night
+# docker build -t stylenet . && docker run --gpus all --ipc=host -v "$PWD/runs:/studio/runs" stylenet style=starry_night
 FROM python:3.12-slim
 # for the kernels that are compiled for the processor at hand
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev \

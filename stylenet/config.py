@@ -32,6 +32,7 @@ _CONFIG_ERRORS = (
 
 _FREE_TO_CHANGE = frozenset(
     {"ckpt", "run", "logger", "callbacks", "experiment", "score", "scene", "measured"}
+    | {"data.workers"}
 )
 """Keys that may differ when a run is resumed: they do not bear on the weights."""
 
@@ -148,7 +149,7 @@ def check_resumable(config: dict[str, Any], saved: Path) -> None:
     before = _read(saved)
     if before is None:
         raise UserError(f"{saved} is missing or no config; resume from a checkpoint in its run")
-    found = _first_difference_that_matters(before, config)
+    found = _first_difference("", before, config)
     if found:
         raise UserError(
             f"{saved.parent} was started with {found}; give the same overrides to resume"
@@ -161,7 +162,7 @@ def is_config_of(saved: Path, config: dict[Any, Any], besides: set[str]) -> bool
     if before is None:
         return False
     kept = {key: value for key, value in before.items() if key not in besides}
-    return _first_difference_that_matters(kept, config) is None
+    return _first_difference("", kept, config) is None
 
 
 def _read(saved: Path) -> dict[str, Any] | None:
@@ -172,22 +173,18 @@ def _read(saved: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _first_difference_that_matters(before: dict[str, Any], now: dict[str, Any]) -> str | None:
-    for key in sorted((before.keys() | now.keys()) - _FREE_TO_CHANGE):
-        difference = _first_difference(key, before.get(key), now.get(key))
+def _first_difference(name: str, before: Any, now: Any) -> str | None:
+    """The first difference that matters, in words."""
+    if name in _FREE_TO_CHANGE or before == now:
+        return None
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return f"{name}={before}, now {now}"
+    for key in sorted(before.keys() | now.keys()):
+        inner = f"{name}.{key}" if name else key
+        difference = _first_difference(inner, before.get(key), now.get(key))
         if difference:
             return difference
     return None
-
-
-def _first_difference(name: str, before: Any, now: Any) -> str | None:
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in sorted(before.keys() | now.keys()):
-            difference = _first_difference(f"{name}.{key}", before.get(key), now.get(key))
-            if difference:
-                return difference
-        return None
-    return None if before == now else f"{name}={before}, now {now}"
 
 
 # Here, not in a function: the workers of a parallel sweep know no more than what they import.

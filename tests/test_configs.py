@@ -115,7 +115,8 @@ def test_a_new_run_gets_a_folder_of_its_own_and_last_finds_the_newest(tmp_path: 
 
 def test_resuming_with_another_config_names_the_difference(tmp_path: Path):
     saved = tmp_path / "config.yaml"
-    saved.write_text("seed: 0\nnet: {width: 0.5}\nrun: a\n")
-    configs.check_resumable({"seed": 0, "net": {"width": 0.5}, "run": "b"}, saved)
+    saved.write_text("seed: 0\nnet: {width: 0.5}\nrun: a\ndata: {workers: 0, size: 64}\n")
+    data = {"workers": 4, "size": 64}  # who prepares the batches does not change them
+    configs.check_resumable({"seed": 0, "net": {"width": 0.5}, "run": "b", "data": data}, saved)
     with pytest.raises(UserError, match=r"net\.width=0\.5, now 1\.0"):
         configs.check_resumable({"seed": 0, "net": {"width": 1.0}, "run": "a"}, saved)

@@ -84,7 +84,8 @@ class BatchLoader(DataLoader[Tensor]):
     dataset: Batches
 
     def __init__(self, batches: Batches, workers: int, batches_done: Callable[[], int]) -> None:
-        super().__init__(batches, batch_size=None, num_workers=workers)
+        on_gpu = torch.cuda.is_available()  # which copies from pinned memory while it computes
+        super().__init__(batches, batch_size=None, num_workers=workers, pin_memory=on_gpu)
         self._batches_done = batches_done
 
     def __iter__(self) -> Any:
