@@ -119,4 +119,4 @@ def test_resuming_with_another_config_names_the_difference(tmp_path: Path):
     data = {"workers": 4, "size": 64}  # who prepares the batches does not change them
     configs.check_resumable({"seed": 0, "net": {"width": 0.5}, "run": "b", "data": data}, saved)
     with pytest.raises(UserError, match=r"net\.width=0\.5, now 1\.0"):
-        configs.check_resumable({"seed": 0, "net": {"width": 1.0}, "run": "a"}, saved)
+        configs.check_resumable({"seed": 0, "net": {"width": 1.0}, "run": "a", "data": data}, saved)
