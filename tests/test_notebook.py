@@ -99,7 +99,7 @@ def test_the_service_answers_with_what_the_net_makes(executed: dict[str, Execute
 def test_a_notebook_writes_to_its_temporary_folder_only(name: str, executed: dict[str, Executed]):
     assert not list((executed[name].folder / "here").iterdir())
     beside = {path.name for path in FOLDER.iterdir() if path.suffix}
-    assert beside == {*(f"{name}.ipynb" for name in NAMES), "results.jpg"}
+    assert beside == {*(f"{name}.ipynb" for name in NAMES), "results.jpg", "methods.jpg"}
 
 
 @pytest.mark.parametrize("name", NAMES)
