@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from numpy.typing import NDArray
 from torch import nn
 
 from stylenet.errors import UserError
 from stylenet.images import write_atomically
+from stylenet.known_styles import style_recipe
 from stylenet.nets.johnson import TransformerNet
+from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.nets.slim import SlimNet
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.video import frame_recipe, grown
@@ -63,8 +67,8 @@ def load_model(path: Path) -> TrainedModel:
     content = _read(file)
     config: Any = content.get("config") if isinstance(content, dict) else None
     recipe = config.get("net") if isinstance(config, dict) else None
-    target = recipe.get("_target_") if isinstance(recipe, dict) else None
-    if not str(target).startswith("stylenet.nets."):
+    targets = _targets(recipe)
+    if not targets or not all(target.startswith("stylenet.nets.") for target in targets):
         raise UserError(f"{file} is no stylenet model; give a run folder or its {MODEL_FILE}")
     try:
         net: nn.Module = instantiate(recipe)
@@ -73,6 +77,16 @@ def load_model(path: Path) -> TrainedModel:
         detail = str(error).strip().splitlines()[-1].strip()
         raise UserError(f"{file}: weights do not fit its net ({detail}); train it again") from None
     return TrainedModel(net.eval(), config)
+
+
+def _targets(recipe: Any) -> list[str]:
+    """What a recipe would build, with all the recipes within it."""
+    if isinstance(recipe, list):
+        return [target for part in recipe for target in _targets(part)]
+    if not isinstance(recipe, dict):
+        return []
+    own = [str(recipe["_target_"])] if "_target_" in recipe else []
+    return own + _targets(list(recipe.values()))
 
 
 def one_way(model: TrainedModel, direction: str) -> TrainedModel:
@@ -89,6 +103,30 @@ def one_way(model: TrainedModel, direction: str) -> TrainedModel:
     return model
 
 
+def in_mixture(model: TrainedModel, weights: NDArray[np.float32]) -> TrainedModel:
+    """Of a model of several styles, the plain one of a mixture; of one alone, with its picture.
+
+    Args:
+        weights: of its styles, (1, styles).
+    """
+    net = model.net
+    assert isinstance(net, MultiStyleNet)
+    mixed = [(number, share) for number, share in enumerate(weights[0].tolist()) if share]
+    facts: dict[str, Any] = {"net": model.config["net"]["net"]}
+    facts["style"] = {"name": "_".join(net.styles[number] for number, _ in mixed)}
+    if len(mixed) == 1:
+        [(number, _)] = mixed
+        whole = model.config["style_picture"]
+        facts["style"] = style_recipe(model.config["net"]["styles"][number])
+        facts["style_picture"] = whole | {
+            "name": net.styles[number],
+            "origin": "one of several",
+            "sha256": whole["sha256"].split()[number],
+        }
+    plain = net.mixture(torch.from_numpy(weights)).eval()
+    return TrainedModel(plain, model.config | facts)
+
+
 def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
     """Give `net` trained weights to start from.
 
@@ -96,7 +134,8 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
         recipe: the config that built `net`.
         init: ``embedded``, which leaves another net as it is; a run folder or a model file of the
             same recipe, but for its width or attention that is new, or for a net for clips of the
-            per-frame net alike; or None, to start from random weights.
+            per-frame net alike, or for a net of several styles of one style's; or None, to start
+            from random weights.
 
     Returns:
         What training starts from, for the record.
@@ -106,6 +145,11 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
     """
     if init is None:
         return "random weights"
+    if isinstance(net, MultiStyleNet) and (init == "embedded" or not _is_multistyle(Path(init))):
+        plain = net.mixture(net.even())
+        started = start_from(plain, recipe["net"], init)
+        net.begin_as(plain)
+        return started
     embedded = EMBEDDED_SLIM if isinstance(net, SlimNet) else EMBEDDED
     file = embedded if init == "embedded" else Path(init)
     model = load_model(file)
@@ -127,6 +171,10 @@ def _goes_on(trained: dict[str, Any], recipe: dict[str, Any]) -> bool:
     Recipes older than attention do not name it.
     """
     return recipe in (trained, trained | {"attention": False}, trained | {"attention": True})
+
+
+def _is_multistyle(file: Path) -> bool:
+    return isinstance(load_model(file).net, MultiStyleNet)
 
 
 def _is_like(trained: dict[str, Any], recipe: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Opening a model to stylise with: exported or trained, of one style or of any."""
+"""Opening a model to stylise with: exported or trained, of one style, of several, or of any."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stylenet.errors import UserError
 from stylenet.images import Bytes, read_picture
 from stylenet.runtime.clips import ClipNet, per_frame
 from stylenet.runtime.codes import MIN_SIDE, fitted, mixed
+from stylenet.runtime.mixture import MixtureSession, weights_of
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.pair import Pair
 from stylenet.runtime.stylizer import Net, at_work, clip_at_work
@@ -23,9 +27,10 @@ if TYPE_CHECKING:  # torch is for trained models; exported ones do without, and 
 
 @dataclass(frozen=True)
 class Mix:
-    """The style of a model that takes any.
+    """The style of a model that takes any, or has learnt several.
 
-    styles: picture files, each with its share. alpha: from 0, the photo, to 1, all of the style.
+    styles: picture files, or names of what it has learnt, each with its share. alpha: from 0, the
+    photo, to 1, all of the style.
     """
 
     styles: Sequence[tuple[Path, float]] = ()
@@ -44,8 +49,18 @@ class Mix:
         """
         return [read_picture(path, min_side=MIN_SIDE).rgb for path, _ in self.styles]
 
+    def weights(self, styles: Sequence[str]) -> NDArray[np.float32]:
+        """Of each of a model's `styles`, (1, styles).
+
+        Raises:
+            UserError: as of `weights_of`, or an alpha.
+        """
+        if self.alpha != 1:
+            raise UserError("--alpha is for models that take any style; use --strength")
+        return weights_of(styles, self.styles)
+
     def check(self, model: Path, takes_style: bool, tile: int | None) -> None:
-        """Hold what was asked for against what the model is.
+        """Hold what was asked for against a model of one style, or of any.
 
         Raises:
             UserError: a style for a model of one, none for a model of any, or tiles for that.
@@ -64,7 +79,7 @@ class Wanted:
 
     device: ``auto``, ``cpu`` or ``cuda``. tile: side in pixels, or None for whole pictures. fast:
     as of a `TiledSession`. direction: ``forth`` or ``back``, of a model that learnt both. mix: of
-    one that takes any style.
+    one that takes any style, or has learnt several.
     """
 
     device: str = "auto"
@@ -99,6 +114,12 @@ def _exported(path: Path, wanted: Wanted, report: Report) -> Opened:
     if wanted.direction != "forth":
         raise UserError(f"{path} goes one way only; export the other with --direction")
     model = open_model(path, wanted.device)
+    if model.styles:
+        weights = wanted.mix.weights(model.styles)
+        if wanted.tile is not None or wanted.fast:
+            raise UserError(f"{path} works on whole pictures; export one style with --io tiles")
+        mixture = MixtureSession(model, weights)
+        return Opened(mixture, per_frame(mixture), model.device)
     wanted.mix.check(path, model.takes_style, wanted.tile)
     if wanted.fast and model.io != "tiles":
         raise UserError(f"{path} works on whole pictures; leave out --fast")
@@ -120,12 +141,17 @@ def _at_work(model: Model, wanted: Wanted, report: Report) -> Opened:
 def _run(path: Path, wanted: Wanted, report: Report) -> Opened:
     import torch
 
-    from stylenet.checkpoint import load_model, one_way
+    from stylenet.checkpoint import in_mixture, load_model, one_way
     from stylenet.nets.arbitrary import ArbitraryNet
+    from stylenet.nets.multistyle import MultiStyleNet
     from stylenet.tensors import apply_net, clip_net
 
     trained = one_way(load_model(path), wanted.direction)
-    net, mix, device = trained.net, wanted.mix, wanted.device
+    mix, device = wanted.mix, wanted.device
+    if isinstance(trained.net, MultiStyleNet):
+        trained = in_mixture(trained, mix.weights(trained.net.styles))
+        mix = Mix()
+    net = trained.net
     mix.check(path, isinstance(net, ArbitraryNet), wanted.tile)
     if wanted.tile is not None:
         from stylenet.export.onnx import to_onnx

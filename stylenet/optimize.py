@@ -23,6 +23,7 @@ from stylenet.grey import Grey, apply_change, read_grey, resize_grey, similarity
 from stylenet.hardware import kind
 from stylenet.images import READABLE, Bytes, Picture, file_format, read_picture, write_picture
 from stylenet.images import resize as resize_picture
+from stylenet.known_styles import find_style
 from stylenet.memory import limit_memory, out_of_memory_names
 from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.runtime.postprocess import Postprocess
@@ -65,12 +66,7 @@ def wanted(text: str) -> Wanted:
     name, share = split_share(text)
     if not share:
         raise UserError(f"--style {text} has no share of the result; leave it out")
-    known = {path.stem for path in (configs.FOLDER / "style").glob("*.yaml")} - {"custom"}
-    if name not in known and not Path(name).is_file():
-        raise UserError(f"--style {name} is no picture, and none of {', '.join(sorted(known))}")
-    style = composed(f"style={name}").style if name in known else None
-    picture = instantiate(style).picture().rgb if style else read_picture(Path(name)).rgb
-    return Wanted(picture, share)
+    return Wanted(find_style(name).picture().rgb, share)
 
 
 def start_image(init: str, photo: Tensor, seed: int) -> Tensor:

@@ -220,7 +220,7 @@ def _stylize_frames(
     out = Path(options.out)
     if clip:
         job = {name: str(value) for name, value in vars(options).items() if name != "photos"}
-        styles = [path for path, _ in options.style]
+        styles = [path for path, _ in options.style if path.is_file()]
         files = (*options.model, *options.mask, *options.keep, *styles)
         job["changed"] = str([_changed(path) for path in files])
         count = stylize_clip(clip, out, stylizer, job, report)
@@ -251,11 +251,12 @@ def _parser() -> argparse.ArgumentParser:
     help = "a run, its model.pt, or an exported .onnx; more than one with a --mask for each"
     add("--model", required=True, type=Path, action="append", metavar="RUN_OR_FILE", help=help)
     help = (
-        "a picture whose style a model of task=arbitrary takes; may be given several times, with"
-        " :SHARE, which are mixed, but where each has a --mask"
+        "a picture whose style a model of task=arbitrary takes, or the name of one that a model of"
+        " task=multistyle has learnt; may be given several times, with :SHARE, which are mixed, but"
+        " where each has a --mask"
     )
-    add("--style", type=style, action="append", default=[], metavar="PICTURE", help=help)
-    help = "of --style, from 0, the photo's own look, to 1 (default: 1)"
+    add("--style", type=style, action="append", default=[], metavar="STYLE", help=help)
+    help = "of a picture's --style, from 0, the photo's own look, to 1 (default: 1)"
     add("--alpha", type=share, default=1.0, metavar="A", help=help)
     help = (
         "a picture file for one photo, a clip for a clip, or a folder, which mirrors those searched"

@@ -102,10 +102,17 @@ def _checkpoint(config: dict[str, Any], run: Path) -> str | None:
     return str(checkpoint)
 
 
+def _style_option(cfg: DictConfig) -> str:
+    """How a model that has to be told its style is told."""
+    if "styles" in cfg.data:
+        return " --style PICTURE"
+    return " --style NAME" if "styles" in cfg.net else ""
+
+
 @rank_zero_only
-def _say_what_next(run: str, finished: bool, any_style: bool) -> None:
+def _say_what_next(run: str, finished: bool, style: str) -> None:
     if finished:
-        model = shlex.quote(run) + (" --style PICTURE" if any_style else "")
+        model = shlex.quote(run) + style
         print(
             f"\nDone: {run} holds {MODEL_FILE}, preview.png, losses.csv, losses.png, config.yaml\n"
             "Next:\n"
@@ -128,7 +135,7 @@ def _hydra_main(cfg: DictConfig) -> float | None:
         return sweeps.take_part(cfg, HydraConfig.get(), _checked_train)
     with exit_on_user_error():  # here too, before Hydra adds lines of its own
         finished = _checked_train(cfg)
-    _say_what_next(cfg.run, finished, "styles" in cfg.data)
+    _say_what_next(cfg.run, finished, _style_option(cfg))
     if not finished:
         raise SystemExit(130)
     return None

@@ -74,6 +74,10 @@ SMALL_TASKS = {
         *("trainer=cpu", "net.width=0.05", "data.size=32", "data.cache_side=64"),
         *("data.styles={folder}", "data.validation={folder}", "callbacks.previews.height=48"),
     ],
+    "multistyle": [
+        *("net.net.width=0.125", "net.net.blocks=1", "net.styles=[{folder}/drawn.png]"),
+        *(part for part in SMALL if not part.startswith("net.")),
+    ],
     "cyclegan": [
         *("trainer=cpu", "net.width=0.05", "task.critic.width=0.05", "data.size=32"),
         *("data.paintings={folder}", "callbacks.previews.height=48"),

@@ -20,6 +20,7 @@ from stylenet.evaluation.adapter import PeerNet, read_adapter
 from stylenet.evaluation.inputs import Input, picture_file
 from stylenet.images import Bytes
 from stylenet.nets.arbitrary import ArbitraryNet
+from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.opening import styled
 from stylenet.runtime.clips import ClipNet, per_frame
 from stylenet.runtime.model import CONTRACT_KEY, open_model, open_onnx
@@ -105,6 +106,8 @@ def _trained(path: Path) -> Subject:
     def subject(net: nn.Module) -> Subject:
         return Subject(str(path), [file], partial(apply_net, net), clip_net(net), net, style)
 
+    if isinstance(net, MultiStyleNet):
+        raise _has_several(path, net.styles)
     if isinstance(net, ArbitraryNet):
         return _of_any_style(lambda rgb: subject(styled(net, [rgb], [1.0])))
     return subject(net)
@@ -114,6 +117,8 @@ def _exported(path: Path, threads: int | None) -> Subject:
     model = open_model(path, "cpu", threads)
     config = json.loads(model.metadata.get("stylenet.config", "{}"))
     style = partial(_own_style, path, config)
+    if model.styles:
+        raise _has_several(path, model.styles)
     if model.takes_style:
         pair, files = Pair(model), [path, path.with_suffix(STYLE_SUFFIX)]
 
@@ -123,6 +128,13 @@ def _exported(path: Path, threads: int | None) -> Subject:
 
         return _of_any_style(subject)
     return Subject(str(path), [path], at_work(model), clip_at_work(model), None, style)
+
+
+def _has_several(model: Path, styles: Sequence[str]) -> UserError:
+    return UserError(
+        f"{model} has learnt {', '.join(styles)}; evaluate one, as python -m stylenet.export RUN "
+        "--style NAME writes it"
+    )
 
 
 def _of_any_style(subject: Callable[[Bytes], Subject]) -> Subject:

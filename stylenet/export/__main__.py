@@ -6,12 +6,16 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from stylenet.checkpoint import load_model, one_way
-from stylenet.errors import exit_on_user_error
+from stylenet.checkpoint import in_mixture, load_model, one_way
+from stylenet.errors import UserError, exit_on_user_error
 from stylenet.export.pair import write_pair
 from stylenet.export.precision import Export, proven
+from stylenet.export.several import write_several
 from stylenet.export.targets import write_engine, write_onnx, write_repository
 from stylenet.nets.arbitrary import ArbitraryNet
+from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.runtime.mixture import weights_of
+from stylenet.styles import split_share
 
 TARGETS = {"onnx": write_onnx, "tensorrt": write_engine, "triton": write_repository}
 
@@ -28,6 +32,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         wanted.check()
         model = one_way(load_model(options.model), options.direction)
+        if isinstance(model.net, MultiStyleNet):
+            if not options.style:
+                write_several(options.out, model, wanted, options.target)
+                return
+            model = in_mixture(model, weights_of(model.net.styles, options.style))
+        elif options.style:
+            raise UserError(f"{options.model} has not learnt several styles; leave out --style")
         if isinstance(model.net, ArbitraryNet):
             write_pair(options.out, model, wanted, options.target)
             return
@@ -54,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--for", dest="platform", choices=("cpu", "tensorrt"), default="cpu", help=help)
     help = "photos to calibrate int8 on (default: embedded ones)"
     add("--photos", metavar="FOLDER", help=help)
+    help = (
+        "one of those that a model of task=multistyle has learnt, which alone is exported; may be "
+        "given several times, as NAME:SHARE, for a fixed mixture (default: all, chosen at run time)"
+    )
+    add("--style", type=split_share, action="append", default=[], metavar="NAME", help=help)
     help = "of a run that learnt both: photo to painting, or back (default: forth)"
     add("--direction", choices=("forth", "back"), default="forth", help=help)
     help = (

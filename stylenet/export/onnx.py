@@ -139,6 +139,13 @@ def _graph(net: nn.Module, io: str) -> Graph:
     return Graph(Floats(net), (to_floats(example),), free, outputs, {}, (0, 2, 3))
 
 
+def free_pictures() -> tuple[Tensor, dict[int, Any]]:
+    """Two pictures, uint8 (N, H, W, 3), to trace a graph with, and their free axes."""
+    height, width = (torch.export.Dim(name, min=MIN_SIDE) for name in "HW")
+    axes = {0: torch.export.Dim("N"), 1: height, 2: width}
+    return torch.zeros(2, 64, 66, 3, dtype=torch.uint8), axes
+
+
 def _tiles(net: Tiled, free: dict[int, Any]) -> Graph:
     image = torch.zeros(1, 64, 66, 3, dtype=torch.uint8)
     interior = torch.tensor([0, 0, 64, 66])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from stylenet.checkpoint import TrainedModel
 from stylenet.errors import UserError
 from stylenet.export.contract import add_metadata, metadata, to_bytes, to_floats, weights_sha256
-from stylenet.export.onnx import Graph, written
+from stylenet.export.onnx import Graph, free_pictures, written
 from stylenet.export.parity import SHAPES, Difference, difference, drawn
 from stylenet.export.precision import Export, hold
 from stylenet.export.targets import check_file, write
@@ -20,7 +20,6 @@ from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.opening import styled
 from stylenet.runtime.model import open_model
 from stylenet.runtime.pair import STYLE_SUFFIX, Pair
-from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.tensors import apply_net
 
 STYLES = ((1, 97, 130), (1, 64, 64))
@@ -100,12 +99,12 @@ def _compared(photo: bytes, style: bytes, net: ArbitraryNet) -> Iterator[Differe
 
 
 def _style_graph(net: ArbitraryNet) -> Graph:
-    image, free = _pictures()
+    image, free = free_pictures()
     return Graph(StyleGraph(net), (image,), {"image": free}, ["code"], {}, result_axes=())
 
 
 def _photo_graph(net: ArbitraryNet) -> Graph:
-    image, free = _pictures()
+    image, free = free_pictures()
     with torch.no_grad():
         code = net.code(to_floats(image))
     places = {2: torch.export.Dim("T")} if code.ndim == 3 else {}
@@ -115,9 +114,3 @@ def _photo_graph(net: ArbitraryNet) -> Graph:
         examples += (torch.ones(len(image)),)
         inputs["strength"] = {0: free[0]}
     return Graph(PhotoGraph(net), examples, inputs, ["stylized"], {})
-
-
-def _pictures() -> tuple[Tensor, dict[int, torch.export.Dim]]:
-    height, width = (torch.export.Dim(name, min=MIN_SIDE) for name in "HW")
-    axes = {0: torch.export.Dim("N"), 1: height, 2: width}
-    return torch.zeros(2, 64, 66, 3, dtype=torch.uint8), axes

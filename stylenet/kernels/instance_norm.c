@@ -44,7 +44,8 @@ ALWAYS_INLINE void forward_as(const void *x, const float *scale, const float *sh
     moments(x, first, s, &mean, &rstd, bf16);
     *(loose_vec *)(saved + 2l * picture * s->channels + k) = mean;
     *(loose_vec *)(saved + (2l * picture + 1) * s->channels + k) = rstd;
-    vec factor = rstd * load(scale, k, 0), offset = load(shift, k, 0);
+    long affine = (long)picture * s->channels + k;
+    vec factor = rstd * load(scale, affine, 0), offset = load(shift, affine, 0);
     for (long p = 0; p < s->pixels; p++) {
       vec value = (load(x, first + p * s->channels, bf16) - mean) * factor + offset;
       if (s->relu) value = where_positive(value, value);
@@ -63,7 +64,8 @@ ALWAYS_INLINE void backward_as(const void *x, const void *dy, const float *scale
     long first = picture * s->pixels * s->channels + k;
     long row_of = 2l * picture * s->channels + k, next = row_of + s->channels;
     vec mean = load(saved, row_of, 0), rstd = load(saved, next, 0);
-    vec gain = load(scale, k, 0), offset = load(shift, k, 0), factor = rstd * gain;
+    long affine = (long)picture * s->channels + k;
+    vec gain = load(scale, affine, 0), offset = load(shift, affine, 0), factor = rstd * gain;
     vec to_scale = {0}, to_shift = {0};
     for (long p = 0; p < s->pixels; p += s->width) {
       vec products = {0}, plain = {0};
@@ -92,8 +94,8 @@ ALWAYS_INLINE void backward_as(const void *x, const void *dy, const float *scale
 
 /* y = (x - mean) / deviation * scale + shift.
  *
- * x, y: (count, height, width, channels), bfloat16 if `bf16`, else float; scale, shift: (channels);
- * saved: (count, 2, channels), means and 1 / deviations for the way back.
+ * x, y: (count, height, width, channels), bfloat16 if `bf16`, else float; scale, shift: (count,
+ * channels); saved: (count, 2, channels), means and 1 / deviations for the way back.
  */
 void stylenet_norm(const void *x, const float *scale, const float *shift, void *y, float *saved,
                    int count, int height, int width, int channels, float eps, int relu, int bf16,

@@ -25,14 +25,15 @@ def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, eps: float, relu: boo
 
     Args:
         x: (B, C, H, W) that `suits`.
-        scale, shift: (C,).
+        scale, shift: (C,), or (B, C), each picture's own.
         eps: added to the population variance.
         relu: cut off what is negative.
 
     Returns:
         (B, C, H, W), of the type of `x`.
     """
-    out: Tensor = _InstanceNorm.apply(x, scale, shift, eps, relu)
+    own = (len(x), x.shape[1])
+    out: Tensor = _InstanceNorm.apply(x, scale.expand(own), shift.expand(own), eps, relu)
     return out
 
 
@@ -65,5 +66,5 @@ class _InstanceNorm(torch.autograd.Function):
             address(out), address(sums), batch, height, width, channels, ctx.relu,
             x.dtype == torch.bfloat16, torch.get_num_threads(),
         )  # fmt: skip
-        to_scale, to_shift = sums.sum(0)
+        to_scale, to_shift = sums.unbind(1)
         return out, to_scale, to_shift, None, None

@@ -106,6 +106,33 @@ def energy(target: Tensor) -> Tensor:
     return squares / target[0].numel()
 
 
+def in_range(image: Tensor) -> Tensor:
+    """Clamp an image to [0, 1], as a file does; from beyond it, gradients lead back only.
+
+    A loss of the clamped image has no slope beyond the range, and its own gradient, passed on as it
+    is, would lead further out for nothing (a projected gradient step; Bertsekas 1976).
+
+    Args:
+        image: any shape.
+    """
+    clamped: Tensor = _InRange.apply(image)
+    return clamped
+
+
+class _InRange(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, image: Tensor) -> Tensor:
+        ctx.save_for_backward(image)
+        return image.clamp(0, 1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (image,) = ctx.saved_tensors
+        further_out = (image < 0) & (gradient > 0) | (image > 1) & (gradient < 0)
+        return gradient.masked_fill(further_out, 0)
+
+
 def total_variation(image: Tensor) -> Tensor:
     """Mean absolute difference of neighbours, down plus across (Mahendran & Vedaldi 2015, β = 1).
 

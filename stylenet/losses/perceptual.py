@@ -74,13 +74,19 @@ class PerceptualLoss(nn.Module):
         plain squared error has the gradient of the pictures' own errors, so weighted.
         """
         total = sum(shares)
+        grams = {}
         for layer in self.style_layers:
-            grams = [
+            weighted = [
                 gram_matrix(features[layer]) * (share / total)
                 for features, share in zip(pictures, shares, strict=True)
             ]
-            target = sum(grams[1:], start=grams[0])
-            self.register_buffer(f"gram_{layer}", target, persistent=False)
+            grams[layer] = sum(weighted[1:], start=weighted[0])
+        self.set_targets(grams)
+
+    def set_targets(self, grams: Mapping[str, Tensor]) -> None:
+        """Take Gram matrices by style layer: (1, C, C), or (B, C, C), one for each image."""
+        for layer in self.style_layers:
+            self.register_buffer(f"gram_{layer}", grams[layer], persistent=False)
 
     def forward(self, image: Tensor, features: Features, content: Features) -> dict[str, Tensor]:
         """The unweighted terms of each image.

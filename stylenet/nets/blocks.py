@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm, conv2d, pad
+from torch.nn.functional import batch_norm, conv2d, instance_norm, pad
 
 from stylenet.kernels import instance_norm as kernel
 from stylenet.kernels.winograd import conv3x3, suits
@@ -21,6 +21,9 @@ class InstanceNorm(nn.InstanceNorm2d):
 
     On a CPU each picture goes through batch norm by itself, which is the same thing, and keeps the
     channels-last layout of the convolutions, where torch's instance norm copies back and forth.
+
+    Scale and shift, `weight` and `bias`, may be exchanged for (B, C), each picture's own (see
+    `stylenet.nets.multistyle`).
     """
 
     def __init__(self, channels: int) -> None:
@@ -34,6 +37,9 @@ class InstanceNorm(nn.InstanceNorm2d):
         return out.relu_() if relu else out
 
     def _plain(self, x: Tensor) -> Tensor:
+        if self.weight.ndim == 2:
+            scale, shift = (part[:, :, None, None] for part in (self.weight, self.bias))
+            return instance_norm(x, eps=self.eps) * scale.to(x.dtype) + shift.to(x.dtype)
         if x.is_cuda or torch.onnx.is_in_onnx_export():
             return super().forward(x)
         pictures = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,12 @@ class Model:
     def takes_style(self) -> bool:
         """Whether it takes the code of any style, beside the photo."""
         return "code" in self.inputs
+
+    @property
+    def styles(self) -> list[str]:
+        """The names of the styles that it takes weights of, beside the photo; else none."""
+        several = "style_weights" in self.inputs
+        return list(json.loads(self.metadata["stylenet.styles"])) if several else []
 
 
 def open_model(

@@ -33,7 +33,7 @@ class Session:
         device, threads: as in `open_model`.
 
     Raises:
-        UserError: as `open_model`, a model for tiles, or one that takes any style.
+        UserError: as `open_model`, a model for tiles, or one that has to be told a style.
     """
 
     def __init__(
@@ -44,6 +44,9 @@ class Session:
             raise UserError(f"{self.model.name} works on {self.model.io}, not on whole pictures")
         if self.model.takes_style and type(self) is Session:
             raise UserError(f"{self.model.name} takes any style; give one, with --style PICTURE")
+        if self.model.styles and type(self) is Session:
+            learnt = ", ".join(self.model.styles)
+            raise UserError(f"{self.model.name} has learnt {learnt}; choose with --style NAME")
 
     def __call__(self, rgb: Bytes) -> Bytes:
         """Stylise one picture, uint8 (H, W, 3) → the same."""

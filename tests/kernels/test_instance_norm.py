@@ -37,6 +37,22 @@ def test_it_normalises_and_its_gradients_are_torchs(
         assert error(a.grad, b.grad) < most
 
 
+@pytest.mark.usefixtures("_kernels")
+def test_each_picture_may_have_its_own_scale_and_shift():
+    x = torch.randn(2, 32, 9, 7)
+    own = [torch.randn(2, 32).requires_grad_() for _ in range(2)]
+    together = instance_norm(x, *own, 1e-5, relu=True)
+    apart = [part.detach().clone().requires_grad_() for part in own]
+    alone = [
+        instance_norm(x[i : i + 1], apart[0][i], apart[1][i], 1e-5, relu=True) for i in range(2)
+    ]
+    assert torch.equal(together, torch.cat(alone))
+    together.square().sum().backward()
+    torch.cat(alone).square().sum().backward()
+    for a, b in zip(own, apart, strict=True):
+        assert torch.equal(a.grad, b.grad)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_flat_picture_gives_the_shift(dtype: torch.dtype):
     x = torch.full((1, 16, 9, 9), 100.0, dtype=dtype)

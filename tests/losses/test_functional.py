@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stylenet.losses.functional import energy, gram_matrix, squared_error, total_variation
+from stylenet.losses.functional import energy, gram_matrix, in_range, squared_error, total_variation
 
 
 def checkerboard(size: int) -> torch.Tensor:
@@ -83,3 +83,14 @@ def test_the_gradient_of_bfloat16_features_is_that_of_float32_to_two_digits():
         gradients.append(x.grad.float())
     ours, exact = gradients
     assert (ours - exact).norm() < 0.01 * exact.norm()
+
+
+def test_an_image_in_range_keeps_its_gradient_and_one_beyond_is_only_led_back():
+    image = torch.tensor([-0.5, -0.5, 0.25, 0.25, 1.5, 1.5], requires_grad=True)
+    gradient = torch.tensor([2.0, -2.0, 2.0, -2.0, 2.0, -2.0])
+    clamped = in_range(image)
+    assert clamped.tolist() == [0, 0, 0.25, 0.25, 1, 1]
+    clamped.backward(gradient)
+    assert image.grad is not None
+    # Descent goes against the gradient: from -0.5 upwards, from 1.5 downwards, else not at all.
+    assert image.grad.tolist() == [0, -2, 2, -2, 2, 0]

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call
 
 from stylenet.nets.blocks import Conv, Head, InstanceNorm
 
@@ -48,6 +49,18 @@ def test_a_head_and_its_gradients_are_those_of_a_plain_convolution(
 def test_a_margin_must_fit_into_the_picture():
     with pytest.raises(RuntimeError, match="Padding"):
         Conv(1, 1, 9)(torch.zeros(1, 1, 4, 4))
+
+
+def test_instance_norm_takes_a_scale_and_shift_for_each_picture():
+    torch.manual_seed(0)
+    norm, x = InstanceNorm(4), torch.randn(2, 4, 6, 5)
+    own = {"weight": torch.randn(2, 4), "bias": torch.randn(2, 4)}
+    together = functional_call(norm, own, (x,))
+    for i in range(2):
+        alone = functional_call(
+            norm, {name: part[i] for name, part in own.items()}, (x[i : i + 1],)
+        )
+        torch.testing.assert_close(together[i : i + 1], alone)
 
 
 @pytest.mark.parametrize("batch", [1, 3])

@@ -9,6 +9,7 @@ from stylenet.errors import UserError
 from stylenet.nets.adain import AdaIN
 from stylenet.nets.arbitrary import ArbitraryNet, Styled
 from stylenet.nets.johnson import TransformerNet, binomial
+from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.nets.sanet import SANet
 from stylenet.nets.slim import SlimNet
 from stylenet.nets.twoway import TwoWay
@@ -23,6 +24,7 @@ NETS = {
     "recurrent": lambda: RecurrentNet(width=0.25),
     "window": lambda: WindowNet(width=0.25),
     "attention": lambda: looking(TransformerNet(width=0.25, attention=True)),
+    "several styles": lambda: MultiStyleNet(TransformerNet(width=0.25), ["a", "b"]),
     "unet": lambda: UNet(width=0.125),
     "adain": lambda: in_one_style(AdaIN(width=0.125)),
     "sanet": lambda: in_one_style(SANet(width=0.125)),

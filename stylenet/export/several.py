@@ -1,0 +1,90 @@
+"""A model of several styles as one graph, which takes weights of its styles beside each photo."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor, nn
+
+from stylenet.checkpoint import TrainedModel, in_mixture
+from stylenet.errors import UserError
+from stylenet.export.contract import add_metadata, metadata, to_bytes, to_floats, weights_sha256
+from stylenet.export.onnx import Graph, free_pictures, written
+from stylenet.export.parity import SHAPES, Difference, difference, drawn
+from stylenet.export.precision import Export, hold
+from stylenet.export.rewrites import rewritten
+from stylenet.export.targets import check_file, write
+from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.runtime.mixture import MixtureSession
+from stylenet.runtime.model import open_model
+from stylenet.tensors import apply_net
+
+
+class Several(nn.Module):
+    """uint8 (N, H, W, 3) and weights of all styles for each, (N, styles) → the same as the photos.
+
+    Args:
+        net: a `MultiStyleNet`, rewritten or not.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor, style_weights: Tensor) -> Tensor:
+        """Stylise a batch of RGB pictures; the result has the same shape and type."""
+        return to_bytes(self.net(to_floats(image), style_weights))
+
+
+def write_several(out: Path, model: TrainedModel, wanted: Export, target: str) -> None:
+    """Write one ``.onnx`` file, once it is proven.
+
+    Raises:
+        UserError: something else than an ONNX file in float32 is wanted, the graph differs from
+            the net, or it cannot be written.
+    """
+    if target != "onnx" or wanted != Export():
+        raise UserError(
+            "several styles are exported in fp32 for whole pictures in bytes; choose one with "
+            "--style NAME, or leave out --io, --precision, --for, --target and --photos"
+        )
+    check_file(out)
+    write(out, proven_several(model))
+
+
+def proven_several(model: TrainedModel) -> bytes:
+    """The file's bytes; what was compared is printed.
+
+    Raises:
+        UserError: it differs from the net by more than 1 of 255.
+    """
+    net = model.net
+    assert isinstance(net, MultiStyleNet)
+    facts = {"precision": "fp32", "weights_sha256": weights_sha256(net)}
+    facts["styles"] = json.dumps(net.styles)
+    graph = _graph(net)
+    content = add_metadata(written(graph, metadata(model.config, "bytes")), facts)
+    hold(list(_compared(content, model)), "fp32")
+    return content
+
+
+def _compared(content: bytes, model: TrainedModel) -> Iterator[Difference]:
+    """Every style alone at the smallest shape, and one mixture at all."""
+    exported, count = open_model(content, device="cpu"), len(open_model(content).styles)
+    alone = [(weights[None], SHAPES[:1]) for weights in np.eye(count, dtype=np.float32)]
+    mixture = np.arange(1, count + 1, dtype=np.float32)[None]
+    for weights, shapes in [*alone, (mixture / mixture.sum(), SHAPES)]:
+        session, net = MixtureSession(exported, weights), in_mixture(model, weights).net
+        for rgb in map(drawn, shapes):
+            expected = np.stack([apply_net(net, each) for each in rgb])
+            yield difference(session.batch(rgb), expected)
+
+
+def _graph(net: MultiStyleNet) -> Graph:
+    image, free = free_pictures()
+    weights = net.even().repeat(len(image), 1)
+    inputs = {"image": free, "style_weights": {0: free[0]}}
+    return Graph(Several(rewritten(net)), (image, weights), inputs, ["stylized"], {})

@@ -1,0 +1,52 @@
+"""An exported model of several styles at work in a mixture of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylenet.errors import UserError
+from stylenet.runtime.model import Model
+from stylenet.runtime.session import Session
+
+
+class MixtureSession(Session):
+    """A model of several styles with its mixture fixed: uint8 RGB in and out, as any `Session`.
+
+    Args:
+        model: that takes weights of styles. weights: (1, styles), as `weights_of` makes them.
+    """
+
+    def __init__(self, model: Model, weights: NDArray[np.float32]) -> None:
+        super().__init__(model)
+        self.weights = weights
+
+    def _style(self, count: int) -> dict[str, NDArray[Any]]:
+        return {"style_weights": np.repeat(self.weights, count, axis=0)}
+
+
+def weights_of(
+    styles: Sequence[str], mixture: Sequence[tuple[str | Path, float]]
+) -> NDArray[np.float32]:
+    """Names, or files called so, and shares of any sum → weights that sum to 1, (1, styles).
+
+    Args:
+        styles: all that the model has learnt.
+
+    Raises:
+        UserError: none is named, or one that the model has not learnt.
+    """
+    learnt = f"the model has learnt {', '.join(styles)}"
+    if not mixture:
+        raise UserError(f"{learnt}; choose with --style NAME")
+    weights = np.zeros((1, len(styles)), np.float32)
+    for named, share in mixture:
+        name = Path(named).stem
+        if name not in styles:
+            raise UserError(f"--style {named} is not among its styles: {learnt}")
+        weights[0, styles.index(name)] += share
+    return np.asarray(weights / weights.sum())

@@ -1,0 +1,132 @@
+"""Several styles at once: one net learns them all, each photo of a step in another."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy import uint8
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from stylenet.errors import UserError
+from stylenet.known_styles import find_style
+from stylenet.losses.functional import gram_matrix
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.tasks.perceptual import PerceptualTask
+from stylenet.tensors import apply_net, resize_shorter_side, to_tensor
+from stylenet.vgg import VGG
+
+CELL = 128
+"""Pixels of a side of each picture on preview sheets."""
+
+
+class MultiStyleTask(PerceptualTask):
+    """Fit `net` so that each of its styles paints photos as a net of that style alone would.
+
+    Photo `i` of all photos seen gets style `i` modulo their number: a resumed run goes on where it
+    was.
+
+    Args:
+        net: with as many styles.
+        styles: shipped ones by name, or picture files.
+        vgg, loss, style_size, optimizer, schedule: as of `PerceptualTask`.
+
+    Raises:
+        UserError: a style that cannot be found or read.
+    """
+
+    net: MultiStyleNet
+
+    def __init__(
+        self,
+        net: MultiStyleNet,
+        vgg: Callable[[list[str]], VGG],
+        loss: PerceptualLoss,
+        styles: Sequence[str],
+        style_size: int,
+        optimizer: Callable[..., Optimizer],
+        schedule: Callable[..., LRScheduler],
+    ) -> None:
+        if loss.strength is not None:
+            raise UserError("loss.strength is for one style; use loss.style_weight")
+        self.pictures = [find_style(style).picture() for style in styles]
+        first, *_ = [picture.rgb for picture in self.pictures]
+        super().__init__(net, vgg, loss, first, style_size, optimizer, schedule)
+        self.style = _mosaic([picture.rgb for picture in self.pictures])
+        with torch.no_grad():
+            each = [
+                self.vgg(to_tensor(resize_shorter_side(picture.rgb, style_size)))
+                for picture in self.pictures
+            ]
+            for layer in loss.style_layers:
+                grams = torch.cat([gram_matrix(features[layer]) for features in each])
+                self.register_buffer(f"grams_{layer}", grams, persistent=False)
+
+    def terms(self, photo: Tensor) -> dict[str, Tensor]:
+        """The unweighted terms of each photo (B, 3, H, W) in the style whose turn it is, (B,)."""
+        first = self.global_step * self.trainer.world_size + self.global_rank
+        turns = torch.arange(len(photo)) + first * len(photo)
+        return self.terms_in(photo, turns % len(self.pictures))
+
+    def terms_in(self, photo: Tensor, styles: Tensor) -> dict[str, Tensor]:
+        """The unweighted terms of each photo (B, 3, H, W) in the style of its number, (B,)."""
+        styles = styles.to(photo.device)
+        self.turn_to(styles)
+        weights = one_hot(styles, len(self.pictures)).to(photo.dtype)
+        return self.perceptual_terms(photo, self.net(photo, weights))
+
+    def turn_to(self, styles: Tensor) -> None:
+        """Let the loss be about these styles, a number for each photo."""
+        layers = self.loss.style_layers
+        self.loss.set_targets({x: self.get_buffer(f"grams_{x}")[styles] for x in layers})
+
+    def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
+        """The mean unweighted terms, and the total, of all photos in all styles, clamped."""
+        photos = list(photos)
+        rows = []
+        for number, net in enumerate(self._plain_nets()):
+            self.turn_to(torch.tensor([number], device=self.device))
+            rows.append(self.terms_of(net, photos))
+        return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+
+    def previews(
+        self, photos: Iterable[tuple[str, NDArray[uint8]]]
+    ) -> list[tuple[str, NDArray[uint8], NDArray[uint8]]]:
+        """Every style once, on the photos by turns."""
+        turns = zip(
+            itertools.cycle(list(photos)), self.net.styles, self._plain_nets(), strict=False
+        )
+        return [(f"{name}, {style}", rgb, apply_net(net, rgb)) for (name, rgb), style, net in turns]
+
+    def style_note(self) -> dict[str, str]:
+        """All pictures as one note, with the sum of each, in the order of the styles."""
+        return {
+            "name": "multistyle",
+            "origin": "collection",
+            "sha256": " ".join(picture.sha256 for picture in self.pictures),
+            "credit": "; ".join(picture.credit for picture in self.pictures),
+        }
+
+    def _plain_nets(self) -> Iterator[nn.Module]:
+        """The net of each style alone."""
+        for weights in torch.eye(len(self.pictures), device=self.device):
+            yield self.net.mixture(weights[None]).eval()
+
+
+def _mosaic(pictures: Sequence[NDArray[uint8]]) -> NDArray[uint8]:
+    """The middles of all pictures as one, row by row."""
+    across = math.ceil(math.sqrt(len(pictures)))
+    canvas = Image.new("RGB", (across * CELL, -(-len(pictures) // across) * CELL), "white")
+    for number, rgb in enumerate(pictures):
+        cell = ImageOps.fit(Image.fromarray(rgb), (CELL, CELL), Image.Resampling.LANCZOS)
+        canvas.paste(cell, (number % across * CELL, number // across * CELL))
+    return np.asarray(canvas)

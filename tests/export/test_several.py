@@ -1,0 +1,130 @@
+"""Several styles as one graph, or one of them as a plain export."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from stylenet.checkpoint import in_mixture, load_model, save_model
+from stylenet.export.__main__ import main as export
+from stylenet.nets.johnson import TransformerNet
+from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.runtime.mixture import MixtureSession, weights_of
+from stylenet.runtime.model import open_model
+from stylenet.runtime.session import Session
+from stylenet.stylize import main as stylize
+from stylenet.tensors import apply_net
+
+SUMS = ["a" * 64, "b" * 64]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of two styles, its export, which the command has proven, and a photo."""
+    folder = tmp_path_factory.mktemp("several")
+    torch.manual_seed(0)
+    inner = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.125, "blocks": 1}
+    target = "stylenet.nets.multistyle.MultiStyleNet"
+    recipe = {"_target_": target, "net": inner, "styles": ["udnie", "folder/mine.jpg"]}
+    net = MultiStyleNet(TransformerNet(width=0.125, blocks=1), recipe["styles"])
+    for learns in (net.scale, net.shift):
+        nn.init.normal_(learns, mean=0.5, std=0.5)
+    note = {"origin": "collection", "sha256": " ".join(SUMS), "credit": "two"}
+    save_model(folder / "net.pt", net, {"net": recipe, "style_picture": note})
+    export([str(folder / "net.pt"), "-o", str(folder / "net.onnx")])
+    noise = np.random.default_rng(3).integers(0, 256, (45, 57, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "photo.png")
+    return folder
+
+
+def test_the_graph_says_what_it_takes(folder: Path):
+    model = onnx.load(folder / "net.onnx")
+    sizes = {
+        value.name: [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]
+        for value in (*model.graph.input, *model.graph.output)
+    }
+    pictures = ["N", "H", "W", 3]
+    assert sizes == {"image": pictures, "style_weights": ["N", 2], "stylized": pictures}
+    facts = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(facts["stylenet.styles"]) == ["udnie", "mine"]
+    assert facts["stylenet.style_picture_sha256"].split() == SUMS
+
+
+def test_a_batch_has_a_mixture_for_each_picture(folder: Path):
+    model, net = open_model(folder / "net.onnx"), load_model(folder / "net.pt").net
+    rgb = np.random.default_rng(0).integers(0, 256, (2, 40, 33, 3), dtype=np.uint8)
+    weights = np.array([[1, 0], [0.25, 0.75]], np.float32)
+    given = {"image": rgb, "style_weights": weights}
+    [together] = model.session.run(None, given)
+    for number in range(2):
+        plain = net.mixture(torch.from_numpy(weights[number : number + 1])).eval()
+        expected = apply_net(plain, rgb[number]).astype(int)
+        assert abs(together[number] - expected).max() <= 1
+    assert abs(together[0].astype(int) - together[1]).max() > 5
+
+
+def test_the_command_gives_the_same_pixels_with_the_export_and_the_run(folder: Path):
+    results = []
+    for name in ("net.onnx", "net.pt"):
+        out = folder / f"{name}.png"
+        told = ["--model", str(folder / name), "--style", "mine:3", "--style", "udnie"]
+        assert stylize([str(folder / "photo.png"), "-o", str(out), *told]) == 0
+        results.append(np.asarray(Image.open(out)).astype(int))
+    assert abs(results[0] - results[1]).max() <= 1
+
+
+def test_one_style_alone_is_a_plain_export_with_its_own_picture(folder: Path):
+    out = folder / "mine.onnx"
+    export([str(folder / "net.pt"), "-o", str(out), "--style", "mine"])
+    model = open_model(out)
+    assert model.inputs == ["image"]
+    assert model.metadata["stylenet.style"] == "mine"
+    assert model.metadata["stylenet.style_picture_sha256"] == SUMS[1]
+    rgb = np.asarray(Image.open(folder / "photo.png"))
+    weights = weights_of(["udnie", "mine"], [("mine", 1)])
+    mixed = MixtureSession(open_model(folder / "net.onnx"), weights)(rgb).astype(int)
+    assert abs(Session(model)(rgb) - mixed).max() <= 1
+
+
+def test_a_mixture_remembers_its_styles_and_one_style_where_its_picture_is(folder: Path):
+    model = load_model(folder / "net.pt")
+    alone = in_mixture(model, np.array([[1, 0]], np.float32)).config
+    assert alone["style"]["title"] == "Udnie"
+    both = in_mixture(model, np.array([[0.5, 0.5]], np.float32)).config
+    assert both["style"] == {"name": "udnie_mine"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--precision", "fp16"], "choose one with --style NAME"),
+        (["--style", "green"], "--style green is not among its styles"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    folder: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as end:
+        export([str(folder / "net.pt"), "-o", str(folder / "no.onnx"), *options])
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / "no.onnx").exists()
+
+
+def test_a_session_without_a_style_is_refused_as_are_tiles(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    photo, out = str(folder / "photo.png"), str(folder / "no.png")
+    command = [photo, "-o", out, "--model", str(folder / "net.onnx")]
+    for options, message in (
+        ([], "choose with --style NAME"),
+        (["--style", "mine", "--tile", "64"], "export one style with --io tiles"),
+    ):
+        with pytest.raises(SystemExit):
+            stylize([*command, *options])
+        assert message in capsys.readouterr().err

@@ -1,0 +1,158 @@
+"""Several styles in one net as a user trains them: they learn, resume, and are told apart."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from training import interrupt_at, rows, train
+
+from stylenet.checkpoint import load_model, start_from
+from stylenet.nets.johnson import TransformerNet
+from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.stylize import main as stylize
+
+SMALL = [
+    *("task=multistyle", "trainer=cpu", "net.net.width=0.125", "net.net.blocks=1"),
+    *("data.size=64", "callbacks.previews.height=48", "trainer.log_every_n_steps=2"),
+    *("+loss.content_layers.relu2_1=1", "~loss.content_layers.relu3_1", "init=null"),
+    *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1", "task.style_size=64"),
+]
+
+
+def pictures(folder: Path) -> list[Path]:
+    """A red and a blue one, with stripes."""
+    stripes = np.tile(np.repeat([60, 250], 4), 12)[None].repeat(80, 0)
+    files = []
+    for name, channel in (("red", 0), ("blue", 2)):
+        rgb = np.full((80, 96, 3), 10, np.uint8)
+        rgb[..., channel] = stripes
+        Image.fromarray(rgb).save(folder / f"{name}.png")
+        files.append(folder / f"{name}.png")
+    return files
+
+
+def run(monkeypatch: pytest.MonkeyPatch, folder: Path, *overrides: str) -> int:
+    styles = ",".join(str(file) for file in pictures(folder))
+    return train(monkeypatch, *SMALL, f"net.styles=[{styles}]", *overrides)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("multistyle")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("STYLENET_CACHE", str(folder / "cache"))
+        overrides = [f"run={folder / 'run'}", "trainer.max_steps=160", "data.batch_size=2"]
+        assert run(monkeypatch, folder, *overrides) == 0
+    return folder
+
+
+def test_each_style_gets_its_own_colour(trained: Path):
+    net = load_model(trained / "run").net
+    assert isinstance(net, MultiStyleNet)
+    assert net.styles == ["red", "blue"]
+    photo = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        red, blue = net(photo.repeat(2, 1, 1, 1), torch.eye(2)).mean((2, 3))
+    assert red[0] - red[2] > blue[0] - blue[2] + 0.05
+    style = [float(row["style"]) for row in rows(trained / "run")]
+    assert np.mean(style[-10:]) < 0.7 * np.mean(style[:10])
+
+
+def test_the_run_holds_a_preview_of_each_style_and_says_which(trained: Path):
+    config = load_model(trained / "run").config
+    assert config["style_picture"]["origin"] == "collection"
+    assert len(config["style_picture"]["sha256"].split()) == 2
+    assert Image.open(trained / "run" / "preview.png").height > 2 * 48  # a row each
+
+
+def stylized(trained: Path, *styles: str) -> np.ndarray:
+    out = trained / "out.png"
+    options = [option for style in styles for option in ("--style", style)]
+    photo, model = str(trained / "photo.png"), str(trained / "run")
+    noise = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(photo)
+    assert stylize([photo, "--model", model, "-o", str(out), *options]) == 0
+    return np.asarray(Image.open(out)).astype(float)
+
+
+def test_the_command_takes_names_and_mixtures(trained: Path):
+    red, blue = stylized(trained, "red"), stylized(trained, "blue")
+    assert red[..., 0].mean() > blue[..., 0].mean() + 8
+    halves = stylized(trained, "red:1", "blue:1")
+    assert blue[..., 0].mean() < halves[..., 0].mean() < red[..., 0].mean()
+    np.testing.assert_array_equal(stylized(trained, "red:3"), red)
+
+
+def test_regions_get_styles_of_one_model(trained: Path):
+    stylized(trained, "red")  # leaves the photo
+    left = np.zeros((40, 50), np.uint8)
+    left[:, :25] = 255
+    for name, mask in (("left", left), ("right", 255 - left)):
+        Image.fromarray(mask).save(trained / f"{name}.png")
+    regions = ["--style", "red", "--mask", str(trained / "left.png")]
+    regions += ["--style", "blue", "--mask", str(trained / "right.png"), "--feather", "0"]
+    options = ["--model", str(trained / "run"), "-o", str(trained / "both.png"), *regions]
+    assert stylize([str(trained / "photo.png"), *options]) == 0
+    both = np.asarray(Image.open(trained / "both.png")).astype(float)
+    np.testing.assert_array_equal(both[:, :25], stylized(trained, "red")[:, :25])
+    np.testing.assert_array_equal(both[:, 25:], stylized(trained, "blue")[:, 25:])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "learnt red, blue; choose with --style NAME"),
+        (["--style", "green"], "--style green is not among its styles"),
+        (["--style", "red", "--alpha", "0.5"], "--alpha is for models that take any style"),
+    ],
+)
+def test_mistakes_are_named(
+    trained: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+):
+    photo = pictures(trained)[0]
+    command = [str(photo), "--model", str(trained / "run"), "-o", str(trained / "no.png")]
+    with pytest.raises(SystemExit) as end:
+        stylize([*command, *options])
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_style_that_cannot_be_found_and_a_strength_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    for override, message in (
+        ("net.styles=[udnei]", "udnei is no picture, and none of composition_vii"),
+        ("loss.strength=0.5", "loss.strength is for one style"),
+    ):
+        assert run(monkeypatch, tmp_path, f"run={tmp_path / 'run'}", override) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert run(monkeypatch, tmp_path, f"run={whole}", "trainer.max_steps=5") == 0
+    assert run(monkeypatch, tmp_path, f"run={cut}", "trainer.max_steps=5", interrupt_at(2)) == 130
+    assert run(monkeypatch, tmp_path, f"run={cut}", "trainer.max_steps=5", "ckpt=last") == 0
+    assert rows(whole) == rows(cut)
+    first, second = (load_model(run).net.state_dict() for run in (whole, cut))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_it_starts_from_one_styles_net_or_goes_on_with_its_own(trained: Path):
+    settings = {"width": 0.125, "blocks": 5, "norm": "instance", "upsampling": "smooth"}
+    settings |= {"skips": True, "attention": False}
+    net = MultiStyleNet(TransformerNet(**settings), ["a", "b"])
+    target = "stylenet.nets.johnson.TransformerNet"
+    started = start_from(net, {"net": {"_target_": target, **settings}}, "embedded")
+    assert started.startswith("embedded")
+    assert torch.equal(net.scale[0], net.scale[1])
+    assert net.scale.std() > 0
+    model = load_model(trained / "run")
+    again = load_model(trained / "run").net
+    torch.nn.init.zeros_(again.scale)
+    start_from(again, model.config["net"], str(trained / "run"))
+    assert torch.equal(again.scale, model.net.scale)
