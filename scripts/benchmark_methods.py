@@ -27,7 +27,7 @@ from stylenet.evaluation import cost
 from stylenet.evaluation.benchmark import mean
 from stylenet.evaluation.inputs import picture_file
 from stylenet.evaluation.judge import Judge, total
-from stylenet.evaluation.subjects import open_subject
+from stylenet.evaluation.subjects import Subject, open_subject
 from stylenet.images import Bytes, Picture, find_pictures, resize, write_picture
 from stylenet.tasks.pixels import optimize
 from stylenet.tensors import to_bytes, to_tensor
@@ -60,11 +60,18 @@ def trained(given: str, photos: Sequence[Bytes], style: Path) -> Method:
     minutes = float(read_rows(curves)[-1]["seconds"]) / 60 if curves.is_file() else None
     return Method(
         name,
-        "1" if found.restyled is None else "any",
+        _styles(found),
         minutes,
         times["512"]["p50_ms"] or 0.0,
         [subject.net(photo) for photo in photos],
     )
+
+
+def _styles(subject: Subject) -> str:
+    """How many a model can paint."""
+    if subject.restyled is None:
+        return "1"
+    return "any" if subject.learnt is None else str(len(subject.learnt))
 
 
 def optimized(photos: Sequence[Bytes], style: Bytes, iterations: int) -> Method:

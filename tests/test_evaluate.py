@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from stylenet.checkpoint import load_model, save_model
+from stylenet.errors import UserError
 from stylenet.evaluate import judge_all, main
 from stylenet.evaluation.benchmark import Benchmark
 from stylenet.evaluation.inputs import Suite, coco_wikiart
@@ -22,6 +23,7 @@ from stylenet.evaluation.yardstick import Curves
 from stylenet.export.pair import proven_pair
 from stylenet.nets.adain import AdaIN
 from stylenet.nets.johnson import TransformerNet
+from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.opening import styled
 from stylenet.tensors import apply_net
 
@@ -183,6 +185,25 @@ def test_an_exported_net_for_any_style_takes_each(folder, tmp_path):
         expected = apply_net(styled(net, [style.fitted()], [1.0]), photo)
         difference = np.abs(one.net(photo).astype(int) - expected)
         assert difference.max() <= 1
+
+
+def test_a_net_of_several_styles_is_judged_in_those_it_has_learnt(folder, tmp_path):
+    suite = coco_wikiart(folder / "photos", folder / "styles")
+    first, second = suite.styles[:2]
+    net = MultiStyleNet(TransformerNet(width=0.05, blocks=1), ["a", "b"]).eval()
+    for learns in (net.scale, net.shift):
+        torch.nn.init.normal_(learns)
+    target = "stylenet.nets.multistyle.MultiStyleNet"
+    recipe = {"_target_": target, "net": NET, "styles": ["a", "b"]}
+    note = {"origin": "collection", "sha256": f"{second.sha256} {'0' * 64}", "credit": "two"}
+    save_model(tmp_path / "net.pt", net, {"net": recipe, "style_picture": note})
+    subject, photo = open_subject(tmp_path / "net.pt", None), suite.photos[0].fitted()
+    [(one, [style])] = subject.by_style(suite.styles)
+    assert style.sha256 == second.sha256
+    expected = apply_net(net.mixture(torch.tensor([[1.0, 0.0]])).eval(), photo)
+    np.testing.assert_array_equal(one.net(photo), expected)
+    with pytest.raises(UserError, match="has learnt none of the styles"):
+        subject.by_style([first])
 
 
 @pytest.mark.slow

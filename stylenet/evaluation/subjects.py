@@ -12,17 +12,20 @@ from typing import Any
 import numpy as np
 import torch
 from hydra.utils import instantiate
+from numpy.typing import NDArray
 from torch import nn
 
-from stylenet.checkpoint import MODEL_FILE, load_model, one_way
+from stylenet.checkpoint import MODEL_FILE, in_mixture, load_model, one_way
 from stylenet.errors import UserError
 from stylenet.evaluation.adapter import PeerNet, read_adapter
 from stylenet.evaluation.inputs import Input, picture_file
 from stylenet.images import Bytes
+from stylenet.known_styles import style_recipe
 from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.opening import styled
 from stylenet.runtime.clips import ClipNet, per_frame
+from stylenet.runtime.mixture import MixtureSession
 from stylenet.runtime.model import CONTRACT_KEY, open_model, open_onnx
 from stylenet.runtime.pair import STYLE_SUFFIX, Pair
 from stylenet.runtime.stylizer import Net, at_work, clip_at_work
@@ -36,8 +39,9 @@ class Subject:
 
     name: as it was given. files: all it is read from, the model first. net: uint8 (H, W, 3) →
     the same. clip: the net at work on clips. module: the torch net, where there is one. style: its
-    own style picture; raises UserError where it has none, or not the one it was trained on.
-    restyled: of a model for any style, the same in that of a picture, uint8 (H, W, 3).
+    own style picture, of several the first; raises UserError where it has none, or not the one it
+    was trained on. restyled: of a model that has to be told its style, the same in another. learnt:
+    the sha256 of every style that such a model has learnt; None: it takes any.
     """
 
     name: str
@@ -46,17 +50,21 @@ class Subject:
     clip: ClipNet
     module: nn.Module | None
     style: Callable[[], Input]
-    restyled: Callable[[Bytes], Subject] | None = None
+    restyled: Callable[[Input], Subject] | None = None
+    learnt: Sequence[str] | None = None
 
     def by_style(self, styles: Sequence[Input]) -> list[tuple[Subject, Sequence[Input]]]:
-        """Itself and all styles that it meets; or, if it takes any, once in each.
+        """Itself and all styles that it meets; or, if it is told its style, once in each it knows.
 
         Raises:
-            UserError: a style cannot be read.
+            UserError: a style cannot be read, or the model has learnt none of them.
         """
         if self.restyled is None:
             return [(self, styles)]
-        return [(self.restyled(style.fitted()), [style]) for style in styles]
+        known = [each for each in styles if self.learnt is None or each.sha256 in self.learnt]
+        if not known:
+            raise UserError(f"{self.name} has learnt none of the styles; check --styles")
+        return [(self.restyled(style), [style]) for style in known]
 
 
 def with_adapters(
@@ -107,7 +115,7 @@ def _trained(path: Path) -> Subject:
         return Subject(str(path), [file], partial(apply_net, net), clip_net(net), net, style)
 
     if isinstance(net, MultiStyleNet):
-        raise _has_several(path, net.styles)
+        return _of_several(model.config, lambda weights: subject(in_mixture(model, weights).net))
     if isinstance(net, ArbitraryNet):
         return _of_any_style(lambda rgb: subject(styled(net, [rgb], [1.0])))
     return subject(net)
@@ -118,7 +126,12 @@ def _exported(path: Path, threads: int | None) -> Subject:
     config = json.loads(model.metadata.get("stylenet.config", "{}"))
     style = partial(_own_style, path, config)
     if model.styles:
-        raise _has_several(path, model.styles)
+
+        def mixture(weights: NDArray[np.float32]) -> Subject:
+            net = MixtureSession(model, weights)
+            return Subject(str(path), [path], net, per_frame(net), None, style)
+
+        return _of_several(config, mixture)
     if model.takes_style:
         pair, files = Pair(model), [path, path.with_suffix(STYLE_SUFFIX)]
 
@@ -130,16 +143,24 @@ def _exported(path: Path, threads: int | None) -> Subject:
     return Subject(str(path), [path], at_work(model), clip_at_work(model), None, style)
 
 
-def _has_several(model: Path, styles: Sequence[str]) -> UserError:
-    return UserError(
-        f"{model} has learnt {', '.join(styles)}; evaluate one, as python -m stylenet.export RUN "
-        "--style NAME writes it"
-    )
+def _of_several(
+    config: Mapping[str, Any], subject: Callable[[NDArray[np.float32]], Subject]
+) -> Subject:
+    """What has learnt several styles, in the first until it gets another."""
+    learnt = config["style_picture"]["sha256"].split()
+    alone = np.eye(len(learnt), dtype=np.float32)
+
+    def restyled(style: Input) -> Subject:
+        number = learnt.index(style.sha256)
+        return subject(alone[number : number + 1])
+
+    return replace(subject(alone[:1]), restyled=restyled, learnt=learnt)
 
 
 def _of_any_style(subject: Callable[[Bytes], Subject]) -> Subject:
     """What takes any style, in that of a black picture until it gets another."""
-    return replace(subject(np.zeros((64, 64, 3), np.uint8)), restyled=subject)
+    black = np.zeros((64, 64, 3), np.uint8)
+    return replace(subject(black), restyled=lambda style: subject(style.fitted()))
 
 
 def _peer(path: Path, file: Path, threads: int | None) -> Subject:
@@ -156,14 +177,16 @@ def _peer(path: Path, file: Path, threads: int | None) -> Subject:
 
 def _own_style(model: Path, config: Mapping[str, Any]) -> Input:
     """The picture that `model` was trained on, fetched again, and checked."""
+    net, note = config.get("net", {}), config.get("style_picture", {})
     recipe = config.get("task", {}).get("preview", config.get("style"))
+    if "styles" in net:
+        recipe = style_recipe(net["styles"][0])
     if not isinstance(recipe, dict) or recipe.get("_target_") != "stylenet.styles.Style":
         raise UserError(f"{model} has no style picture of its own; use --suite coco-wikiart")
     picture: StylePicture = instantiate(recipe).picture()
-    note = config.get("style_picture", {})
-    learnt_one = note.get("origin") != "collection"  # whose sum is of another kind
-    trained = note.get("sha256", picture.sha256)
-    if learnt_one and picture.sha256 != trained:
+    learnt_any = note.get("origin") == "collection" and "styles" not in net
+    trained = str(note.get("sha256", picture.sha256)).split()[0]
+    if not learnt_any and picture.sha256 != trained:
         raise UserError(
             f"{model} was trained on another picture than {picture.credit} (sha256 {trained}, not "
             f"{picture.sha256}); use --suite coco-wikiart with that picture in --styles"
