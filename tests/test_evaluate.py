@@ -201,7 +201,7 @@ def test_a_net_of_several_styles_is_judged_in_those_it_has_learnt(folder, tmp_pa
     [(one, [style])] = subject.by_style(suite.styles)
     assert style.sha256 == second.sha256
     expected = apply_net(net.mixture(torch.tensor([[1.0, 0.0]])).eval(), photo)
-    np.testing.assert_array_equal(one.net(photo), expected)
+    assert np.abs(one.net(photo).astype(int) - expected).max() <= 1
     with pytest.raises(UserError, match="has learnt none of the styles"):
         subject.by_style([first])
 
