@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from stylenet.export.__main__ import main
 from stylenet.export.conformance import violations
 from stylenet.export.onnx import OPSET, to_onnx
 from stylenet.nets.johnson import TransformerNet
+from stylenet.nets.slim import SlimNet
+from stylenet.nets.unet import UNet
 from stylenet.runtime import Session
 from stylenet.tensors import apply_net
 
@@ -56,6 +59,25 @@ def test_any_batch_and_any_size_give_the_nets_pixels(run: Path, exported: Path):
         assert stylized.shape == pictures.shape
         assert np.abs(stylized - expected).max() <= 1
         assert expected.std() > 5
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        lambda: TransformerNet(width=0.1, blocks=1, norm="batch"),
+        lambda: SlimNet(channels=16, blocks=1),
+        lambda: UNet(width=0.125),
+    ],
+    ids=["batch", "slim", "unet"],
+)
+def test_every_other_net_gives_its_pixels_too(net: Callable[[], nn.Module]):
+    torch.manual_seed(0)
+    model = TrainedModel(net().eval(), CONFIG)
+    rng = np.random.default_rng(4)
+    shapes = [(2, 33, 47), (1, 130, 97), (1, 32, 32)]
+    pictures = [rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in shapes]
+    found = parity.compare(to_onnx(model, "bytes"), model.net, pictures)
+    assert all(difference.tolerated("fp32") for difference in found)
 
 
 def test_floats_give_the_same_picture_as_bytes(run: Path, exported: Path, tmp_path: Path):
