@@ -3,7 +3,8 @@
 
 Each picture counts three times, the second and third time with its colour channels turned. What is
 kept is the even mixture of all styles: the convolutions that they share, with the mean of their
-scales and shifts: what every style needs of photos and strokes, and no style's look.
+scales and shifts: what every style needs of photos and strokes, and no style's look. (The shipped
+weights were made with losses of unclamped results, and norms that learnt in their own turns only.)
 
     python scripts/train_warm_start.py OUT.pt --photos FOLDER --styles PICTURE [PICTURE …]
 """
@@ -38,9 +39,9 @@ SAVE_EVERY = 1000  # steps
 def turned_files(pictures: list[Path], folder: Path) -> list[Path]:
     """Each picture, and with its colour channels turned once and twice, as files."""
     files = []
-    for path in pictures:
+    for number, path in enumerate(pictures):
         for by in range(3):
-            files.append(folder / f"{path.stem}_{by}.png")
+            files.append(folder / f"{number}_{by}.png")
             Image.fromarray(np.roll(read_picture(path).rgb, by, axis=2)).save(files[-1])
     return files
 

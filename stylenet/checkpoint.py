@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from numpy.typing import NDArray
 from torch import nn
 
@@ -22,6 +21,7 @@ from stylenet.nets.slim import SlimNet
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.video import frame_recipe, grown
 from stylenet.nets.widths import resized
+from stylenet.recipes import build
 
 MODEL_FILE = "model.pt"
 """The model's name in a run folder."""
@@ -67,26 +67,18 @@ def load_model(path: Path) -> TrainedModel:
     content = _read(file)
     config: Any = content.get("config") if isinstance(content, dict) else None
     recipe = config.get("net") if isinstance(config, dict) else None
-    targets = _targets(recipe)
-    if not targets or not all(target.startswith("stylenet.nets.") for target in targets):
+    target = recipe.get("_target_") if isinstance(recipe, dict) else None
+    if not str(target).startswith("stylenet.nets."):
         raise UserError(f"{file} is no stylenet model; give a run folder or its {MODEL_FILE}")
     try:
-        net: nn.Module = instantiate(recipe)
+        net: nn.Module = build(recipe)
         net.load_state_dict(content["weights"])
-    except (KeyError, RuntimeError, TypeError, InstantiationException) as error:
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from None
+    except (KeyError, RuntimeError, TypeError, AttributeError, InstantiationException) as error:
         detail = str(error).strip().splitlines()[-1].strip()
         raise UserError(f"{file}: weights do not fit its net ({detail}); train it again") from None
     return TrainedModel(net.eval(), config)
-
-
-def _targets(recipe: Any) -> list[str]:
-    """What a recipe would build, with all the recipes within it."""
-    if isinstance(recipe, list):
-        return [target for part in recipe for target in _targets(part)]
-    if not isinstance(recipe, dict):
-        return []
-    own = [str(recipe["_target_"])] if "_target_" in recipe else []
-    return own + _targets(list(recipe.values()))
 
 
 def one_way(model: TrainedModel, direction: str) -> TrainedModel:
@@ -111,18 +103,13 @@ def in_mixture(model: TrainedModel, weights: NDArray[np.float32]) -> TrainedMode
     """
     net = model.net
     assert isinstance(net, MultiStyleNet)
-    mixed = [(number, share) for number, share in enumerate(weights[0].tolist()) if share]
     facts: dict[str, Any] = {"net": model.config["net"]["net"]}
-    facts["style"] = {"name": "_".join(net.styles[number] for number, _ in mixed)}
+    mixed = [number for number, share in enumerate(weights[0].tolist()) if share]
+    facts["style"] = {"name": "_".join(net.styles[number] for number in mixed)}
     if len(mixed) == 1:
-        [(number, _)] = mixed
-        whole = model.config["style_picture"]
+        [number] = mixed
         facts["style"] = style_recipe(model.config["net"]["styles"][number])
-        facts["style_picture"] = whole | {
-            "name": net.styles[number],
-            "origin": "one of several",
-            "sha256": whole["sha256"].split()[number],
-        }
+        facts["style_picture"] = model.config["style_picture"]["pictures"][number]
     plain = net.mixture(torch.from_numpy(weights)).eval()
     return TrainedModel(plain, model.config | facts)
 

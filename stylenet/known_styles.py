@@ -39,5 +39,7 @@ def find_style(text: str) -> Style:
     """
     if text not in known_styles() and not Path(text).expanduser().is_file():
         raise UserError(f"style {text} is no picture, and none of {', '.join(known_styles())}")
+    if text not in known_styles():
+        return Style(Path(text).stem, image=text)
     style: Style = instantiate(style_recipe(text))
     return style

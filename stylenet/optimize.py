@@ -26,6 +26,7 @@ from stylenet.images import resize as resize_picture
 from stylenet.known_styles import find_style
 from stylenet.memory import limit_memory, out_of_memory_names
 from stylenet.nets.arbitrary import ArbitraryNet
+from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.styles import split_share
 from stylenet.stylize import count, pixels
@@ -42,7 +43,7 @@ WRITTEN = 10
 
 @dataclass(frozen=True)
 class Wanted:
-    """A style on the command line: a picture, its share, and its place in the configs or a file."""
+    """A style on the command line: its picture, and its share."""
 
     picture: Bytes
     share: float
@@ -93,6 +94,10 @@ def start_image(init: str, photo: Tensor, seed: int) -> Tensor:
         if isinstance(net, ArbitraryNet):
             raise UserError(
                 f"--init {path} takes any style; give a picture that stylenet.stylize made with it"
+            )
+        if isinstance(net, MultiStyleNet):
+            raise UserError(
+                f"--init {path} has several styles; give a picture that stylenet.stylize made"
             )
         rgb = apply_net(net, to_bytes(photo))
     return to_tensor(rgb)

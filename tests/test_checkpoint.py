@@ -88,8 +88,8 @@ def test_a_truncated_model_is_refused(tmp_path: Path):
         ({"width": 0.25}, "do not fit"),
         ({"depth": 3}, "do not fit"),
         ({"_target_": "os.system"}, "no stylenet model"),
-        ({"blocks": {"_target_": "os.system"}}, "no stylenet model"),
-        ({"blocks": [{"_target_": "os.system"}]}, "no stylenet model"),
+        ({"blocks": {"_target_": "os.system"}}, "no class of stylenet"),
+        ({"blocks": [{"_target_": "os.system"}]}, "no class of stylenet"),
         (None, "no stylenet model"),
     ],
 )

@@ -195,7 +195,8 @@ def test_a_net_of_several_styles_is_judged_in_those_it_has_learnt(folder, tmp_pa
         torch.nn.init.normal_(learns)
     target = "stylenet.nets.multistyle.MultiStyleNet"
     recipe = {"_target_": target, "net": NET, "styles": ["a", "b"]}
-    note = {"origin": "collection", "sha256": f"{second.sha256} {'0' * 64}", "credit": "two"}
+    pictures = [{"sha256": second.sha256}, {"sha256": "0" * 64}]
+    note = {"origin": "collection", "sha256": "c" * 64, "credit": "two", "pictures": pictures}
     save_model(tmp_path / "net.pt", net, {"net": recipe, "style_picture": note})
     subject, photo = open_subject(tmp_path / "net.pt", None), suite.photos[0].fitted()
     [(one, [style])] = subject.by_style(suite.styles)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra.utils import instantiate
 from numpy.typing import NDArray
 from torch import nn
 
@@ -24,6 +23,7 @@ from stylenet.known_styles import style_recipe
 from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.opening import styled
+from stylenet.recipes import build
 from stylenet.runtime.clips import ClipNet, per_frame
 from stylenet.runtime.mixture import MixtureSession
 from stylenet.runtime.model import CONTRACT_KEY, open_model, open_onnx
@@ -147,7 +147,7 @@ def _of_several(
     config: Mapping[str, Any], subject: Callable[[NDArray[np.float32]], Subject]
 ) -> Subject:
     """What has learnt several styles, in the first until it gets another."""
-    learnt = config["style_picture"]["sha256"].split()
+    learnt = [picture["sha256"] for picture in config["style_picture"]["pictures"]]
     alone = np.eye(len(learnt), dtype=np.float32)
 
     def restyled(style: Input) -> Subject:
@@ -183,9 +183,10 @@ def _own_style(model: Path, config: Mapping[str, Any]) -> Input:
         recipe = style_recipe(net["styles"][0])
     if not isinstance(recipe, dict) or recipe.get("_target_") != "stylenet.styles.Style":
         raise UserError(f"{model} has no style picture of its own; use --suite coco-wikiart")
-    picture: StylePicture = instantiate(recipe).picture()
-    learnt_any = note.get("origin") == "collection" and "styles" not in net
-    trained = str(note.get("sha256", picture.sha256)).split()[0]
+    picture: StylePicture = build(recipe).picture()
+    [note, *_] = note.get("pictures", [note])
+    learnt_any = note.get("origin") == "collection"  # whose sum is of another kind
+    trained = note.get("sha256", picture.sha256)
     if not learnt_any and picture.sha256 != trained:
         raise UserError(
             f"{model} was trained on another picture than {picture.credit} (sha256 {trained}, not "

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra.utils import instantiate
 
 from stylenet.errors import UserError
 from stylenet.images import Bytes
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.recipes import build
 from stylenet.tensors import resize_shorter_side, to_tensor
 from stylenet.vgg import VGG
 
@@ -35,9 +35,11 @@ def loss_drift(
     """
     if "vgg" not in config["task"]:
         raise UserError("it was not trained with a perceptual loss")
-    loss: PerceptualLoss = instantiate(config["loss"], **config.get("measured", {}))
-    vgg: VGG = instantiate(config["task"]["vgg"])(loss.layers)
-    picture = instantiate(config["style"]).picture().rgb
+    if "_target_" not in config["style"]:
+        raise UserError("a mixture of styles has no picture of its own")
+    loss: PerceptualLoss = build(config["loss"], **config.get("measured", {}))
+    vgg: VGG = build(config["task"]["vgg"])(loss.layers)
+    picture = build(config["style"]).picture().rgb
 
     @torch.no_grad()
     def total(photo: Bytes, stylized: Bytes) -> float:

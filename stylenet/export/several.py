@@ -73,7 +73,8 @@ def proven_several(model: TrainedModel) -> bytes:
 
 def _compared(content: bytes, model: TrainedModel) -> Iterator[Difference]:
     """Every style alone at the smallest shape, and one mixture at all."""
-    exported, count = open_model(content, device="cpu"), len(open_model(content).styles)
+    exported = open_model(content, device="cpu")
+    count = len(exported.styles)
     alone = [(weights[None], SHAPES[:1]) for weights in np.eye(count, dtype=np.float32)]
     mixture = np.arange(1, count + 1, dtype=np.float32)[None]
     for weights, shapes in [*alone, (mixture / mixture.sum(), SHAPES)]:

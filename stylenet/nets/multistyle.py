@@ -13,6 +13,7 @@ from torch.func import functional_call
 from stylenet.errors import UserError
 from stylenet.nets.arbitrary import constant
 from stylenet.nets.blocks import InstanceNorm
+from stylenet.nets.video import RecurrentNet, WindowNet
 
 
 class MultiStyleNet(nn.Module):
@@ -27,19 +28,23 @@ class MultiStyleNet(nn.Module):
         styles: their names, or files, which are called by their stems.
 
     Raises:
-        UserError: no style, two of one name, or a net without InstanceNorm.
+        UserError: no style, two of one name, or a net for clips or without InstanceNorm.
     """
 
     def __init__(self, net: nn.Module, styles: Sequence[str]) -> None:
         super().__init__()
+        if isinstance(styles, str) or not all(isinstance(style, str) for style in styles):
+            raise UserError(
+                f"net.styles={styles} is no list of names; use net.styles=[udnie,PICTURE]"
+            )
         self.styles = [style_name(style) for style in styles]
         twice = [name for name in self.styles if self.styles.count(name) > 1]
         if not self.styles or twice:
             wrong = f"has {twice[0]} twice" if twice else "is empty"
             raise UserError(f"net.styles {wrong}; name different styles or pictures")
         norms = _norms(net)
-        if not norms:
-            raise UserError("styles are told apart by InstanceNorm; use net.net.norm=instance")
+        if not norms or isinstance(net, RecurrentNet | WindowNet | MultiStyleNet):
+            raise UserError("several styles take a net for photos, of one style, with InstanceNorm")
         for norm in norms.values():
             constant(norm)  # whose place each style's own take
         self.net = net
@@ -93,9 +98,14 @@ class MultiStyleNet(nn.Module):
         parts = [
             part
             for every in (self.scale, self.shift)
-            for part in torch.split(style_weights.to(every) @ every, self.channels, dim=1)
+            for part in torch.split(_mixed(style_weights, every), self.channels, dim=1)
         ]
         return dict(zip(self.places, parts, strict=True))
+
+
+def _mixed(style_weights: Tensor, every: Tensor) -> Tensor:
+    """Rows of `every`, (styles, C), by weight, (B, C): in float32, where autocast would round."""
+    return (style_weights.to(every)[:, :, None] * every).sum(1)
 
 
 def style_name(style: str) -> str:

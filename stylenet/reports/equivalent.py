@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from statistics import fmean
 
 import torch
-from hydra.utils import instantiate
 
 from stylenet.checkpoint import TrainedModel
 from stylenet.evaluation.yardstick import ITERATIONS, equalled
 from stylenet.images import Bytes
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.recipes import build
 from stylenet.tasks.pixels import PixelLoss, optimize
 from stylenet.tensors import apply_net, resize_shorter_side, to_tensor
 
@@ -32,8 +32,8 @@ def lbfgs_iteration(model: TrainedModel, photos: Sequence[Bytes], style: Bytes) 
     """
     config = model.config
     device = next(model.net.parameters()).device
-    loss: PerceptualLoss = instantiate(config["loss"], **config.get("measured", {}))
-    vgg = instantiate(config["task"]["vgg"])(loss.layers).to(device)
+    loss: PerceptualLoss = build(config["loss"], **config.get("measured", {}))
+    vgg = build(config["task"]["vgg"])(loss.layers).to(device)
     with torch.no_grad():
         target = resize_shorter_side(style, config["task"]["style_size"])
         loss.set_style(vgg(to_tensor(target).to(device)))

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from rich.console import Console
 from rich.progress import track
 
@@ -21,6 +20,7 @@ from stylenet.data.source import Photo, file_photo
 from stylenet.errors import UserError, find_user_error
 from stylenet.images import READABLE, Bytes, find_pictures, resize
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.recipes import build
 from stylenet.reports.equivalent import lbfgs_iteration
 from stylenet.reports.sweep import Axis, Run
 from stylenet.styles import StylePicture
@@ -81,8 +81,8 @@ class Yardstick:
     """
 
     def __init__(self, config: dict[str, Any], device: str) -> None:
-        self.loss: PerceptualLoss = instantiate(config["loss"])
-        self.vgg: VGG = instantiate(config["task"]["vgg"])(self.loss.layers)
+        self.loss: PerceptualLoss = build(config["loss"])
+        self.vgg: VGG = build(config["task"]["vgg"])(self.loss.layers)
         self.style_size: int = config["task"]["style_size"]
         self.device = device
         self.vgg.to(device)
@@ -154,7 +154,7 @@ class Laboratory:
             raise UserError("it learnt from a collection; a report is for styles of one picture")
         key = json.dumps(config["style"], sort_keys=True)
         if key not in self._pictures:
-            self._pictures[key] = instantiate(config["style"]).picture()
+            self._pictures[key] = build(config["style"]).picture()
         picture = self._pictures[key]
         if picture.sha256 != config["style_picture"]["sha256"]:
             _log.warning(

@@ -38,15 +38,17 @@ def weights_of(
         styles: all that the model has learnt.
 
     Raises:
-        UserError: none is named, or one that the model has not learnt.
+        UserError: none is named, or one that the model has not learnt, or a share of 0.
     """
     learnt = f"the model has learnt {', '.join(styles)}"
     if not mixture:
         raise UserError(f"{learnt}; choose with --style NAME")
     weights = np.zeros((1, len(styles)), np.float32)
     for named, share in mixture:
-        name = Path(named).stem
+        name = str(named) if str(named) in styles else Path(named).stem
         if name not in styles:
             raise UserError(f"--style {named} is not among its styles: {learnt}")
+        if not 0 < share < float("inf"):
+            raise UserError(f"--style {named}:{share:g} has no share; give one above 0")
         weights[0, styles.index(name)] += share
     return np.asarray(weights / weights.sum())

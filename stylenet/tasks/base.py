@@ -57,7 +57,7 @@ class Task(LightningModule, ABC):
             photos: names and pictures, uint8 (H, W, 3).
         """
 
-    def style_note(self) -> dict[str, str]:
+    def style_note(self) -> dict[str, Any]:
         """What a checkpoint says of the pictures that a task with ``style=none`` learns from.
 
         The keys are those of `StylePicture.note`.

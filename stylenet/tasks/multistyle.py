@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -45,6 +47,7 @@ class MultiStyleTask(PerceptualTask):
     """
 
     net: MultiStyleNet
+    several: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -58,36 +61,38 @@ class MultiStyleTask(PerceptualTask):
     ) -> None:
         if loss.strength is not None:
             raise UserError("loss.strength is for one style; use loss.style_weight")
-        self.pictures = [find_style(style).picture() for style in styles]
-        first, *_ = [picture.rgb for picture in self.pictures]
-        super().__init__(net, vgg, loss, first, style_size, optimizer, schedule)
-        self.style = _mosaic([picture.rgb for picture in self.pictures])
-        with torch.no_grad():
-            each = [
-                self.vgg(to_tensor(resize_shorter_side(picture.rgb, style_size)))
-                for picture in self.pictures
-            ]
-            for layer in loss.style_layers:
-                grams = torch.cat([gram_matrix(features[layer]) for features in each])
-                self.register_buffer(f"grams_{layer}", grams, persistent=False)
+        pictures = [find_style(style).picture() for style in styles]
+        super().__init__(net, vgg, loss, pictures[0].rgb, style_size, optimizer, schedule)
+        if [picture.name for picture in pictures] != net.styles:
+            raise UserError("task.styles are not net.styles; give net.styles alone")
+        self.style = _mosaic([picture.rgb for picture in pictures])
+        self.notes = [picture.note() for picture in pictures]
+        grams = [self._grams(picture.rgb, style_size) for picture in pictures]
+        self.grams = {layer: torch.cat([each[layer] for each in grams]) for layer in grams[0]}
+
+    @torch.no_grad()
+    def _grams(self, picture: NDArray[uint8], style_size: int) -> dict[str, Tensor]:
+        """The Gram matrices of one picture, by style layer."""
+        features = self.vgg(to_tensor(resize_shorter_side(picture, style_size)))
+        return {layer: gram_matrix(features[layer]) for layer in self.loss.style_layers}
 
     def terms(self, photo: Tensor) -> dict[str, Tensor]:
         """The unweighted terms of each photo (B, 3, H, W) in the style whose turn it is, (B,)."""
         first = self.global_step * self.trainer.world_size + self.global_rank
         turns = torch.arange(len(photo)) + first * len(photo)
-        return self.terms_in(photo, turns % len(self.pictures))
+        return self.terms_in(photo, turns % len(self.notes))
 
     def terms_in(self, photo: Tensor, styles: Tensor) -> dict[str, Tensor]:
         """The unweighted terms of each photo (B, 3, H, W) in the style of its number, (B,)."""
         styles = styles.to(photo.device)
         self.turn_to(styles)
-        weights = one_hot(styles, len(self.pictures)).to(photo.dtype)
+        weights = one_hot(styles, len(self.notes)).to(photo.dtype)
         return self.perceptual_terms(photo, self.net(photo, weights))
 
     def turn_to(self, styles: Tensor) -> None:
         """Let the loss be about these styles, a number for each photo."""
-        layers = self.loss.style_layers
-        self.loss.set_targets({x: self.get_buffer(f"grams_{x}")[styles] for x in layers})
+        chosen = {layer: grams.to(styles.device)[styles] for layer, grams in self.grams.items()}
+        self.loss.set_targets(chosen)
 
     def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
         """The mean unweighted terms, and the total, of all photos in all styles, clamped."""
@@ -107,18 +112,20 @@ class MultiStyleTask(PerceptualTask):
         )
         return [(f"{name}, {style}", rgb, apply_net(net, rgb)) for (name, rgb), style, net in turns]
 
-    def style_note(self) -> dict[str, str]:
-        """All pictures as one note, with the sum of each, in the order of the styles."""
+    def style_note(self) -> dict[str, Any]:
+        """All pictures as one collection, with the note of each; the sum is that of their sums."""
+        sums = " ".join(note["sha256"] for note in self.notes)
         return {
             "name": "multistyle",
             "origin": "collection",
-            "sha256": " ".join(picture.sha256 for picture in self.pictures),
-            "credit": "; ".join(picture.credit for picture in self.pictures),
+            "sha256": hashlib.sha256(sums.encode()).hexdigest(),
+            "credit": "; ".join(note["credit"] for note in self.notes),
+            "pictures": self.notes,
         }
 
     def _plain_nets(self) -> Iterator[nn.Module]:
         """The net of each style alone."""
-        for weights in torch.eye(len(self.pictures), device=self.device):
+        for weights in torch.eye(len(self.notes), device=self.device):
             yield self.net.mixture(weights[None]).eval()
 
 

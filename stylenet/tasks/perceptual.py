@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar
 
 import torch
 from numpy import uint8
@@ -12,8 +13,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from stylenet.data.samples import SamplePhotos
+from stylenet.errors import UserError
 from stylenet.losses.functional import in_range
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.tasks.base import Task
 from stylenet.tasks.pixels import PixelLoss
 from stylenet.tasks.strength import calibrate
@@ -37,7 +40,13 @@ class PerceptualTask(Task):
         style_size: its shorter side for the loss, in pixels: the size of the strokes.
         optimizer: makes the optimiser for the net's parameters.
         schedule: makes the per-step schedule, called with ``(optimizer, steps=…)``.
+
+    Raises:
+        UserError: a net of several styles.
     """
+
+    several: ClassVar[bool] = False
+    """Whether it is for nets of several styles."""
 
     def __init__(
         self,
@@ -49,6 +58,8 @@ class PerceptualTask(Task):
         optimizer: Callable[..., Optimizer],
         schedule: Callable[..., LRScheduler],
     ) -> None:
+        if isinstance(net, MultiStyleNet) != self.several:
+            raise UserError("net=multistyle and task=multistyle belong together; add the other")
         net = net.to(memory_format=torch.channels_last)
         super().__init__(net, style, optimizer, schedule)
         self.vgg = vgg(loss.layers)

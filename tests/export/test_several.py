@@ -11,7 +11,9 @@ from PIL import Image
 from torch import nn
 
 from stylenet.checkpoint import in_mixture, load_model, save_model
+from stylenet.errors import UserError
 from stylenet.export.__main__ import main as export
+from stylenet.export.drift import loss_drift
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.runtime.mixture import MixtureSession, weights_of
@@ -34,7 +36,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     net = MultiStyleNet(TransformerNet(width=0.125, blocks=1), recipe["styles"])
     for learns in (net.scale, net.shift):
         nn.init.normal_(learns, mean=0.5, std=0.5)
-    note = {"origin": "collection", "sha256": " ".join(SUMS), "credit": "two"}
+    pictures = [{"name": name, "sha256": value} for name, value in zip("ab", SUMS, strict=True)]
+    note = {"origin": "collection", "sha256": "c" * 64, "credit": "two", "pictures": pictures}
     save_model(folder / "net.pt", net, {"net": recipe, "style_picture": note})
     export([str(folder / "net.pt"), "-o", str(folder / "net.onnx")])
     noise = np.random.default_rng(3).integers(0, 256, (45, 57, 3), dtype=np.uint8)
@@ -52,7 +55,8 @@ def test_the_graph_says_what_it_takes(folder: Path):
     assert sizes == {"image": pictures, "style_weights": ["N", 2], "stylized": pictures}
     facts = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(facts["stylenet.styles"]) == ["udnie", "mine"]
-    assert facts["stylenet.style_picture_sha256"].split() == SUMS
+    pictures = json.loads(facts["stylenet.style_picture"])["pictures"]
+    assert [picture["sha256"] for picture in pictures] == SUMS
 
 
 def test_a_batch_has_a_mixture_for_each_picture(folder: Path):
@@ -99,11 +103,25 @@ def test_a_mixture_remembers_its_styles_and_one_style_where_its_picture_is(folde
     assert both["style"] == {"name": "udnie_mine"}
 
 
+def test_names_may_have_dots():
+    assert weights_of(["mr", "mr.blue"], [("mr.blue", 2)]).tolist() == [[0, 1]]
+    assert weights_of(["mr", "mr.blue"], [("folder/mr.png", 2)]).tolist() == [[1, 0]]
+
+
+def test_the_loss_of_a_mixture_is_not_measured(folder: Path):
+    model = load_model(folder / "net.pt")
+    config = in_mixture(model, np.array([[0.5, 0.5]], np.float32)).config
+    config |= {"task": {"vgg": {}}}
+    with pytest.raises(UserError, match="a mixture of styles has no picture of its own"):
+        loss_drift(config, [], lambda rgb: rgb, lambda rgb: rgb)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--precision", "fp16"], "choose one with --style NAME"),
         (["--style", "green"], "--style green is not among its styles"),
+        (["--style", "udnie:0"], "--style udnie:0 has no share"),
     ],
 )
 def test_what_does_not_go_together_is_refused(

@@ -1,6 +1,7 @@
 """Several styles in one net as a user trains them: they learn, resume, and are told apart."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from stylenet.checkpoint import load_model, start_from
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.stylize import main as stylize
+from stylenet.tasks.multistyle import MultiStyleTask
 
 SMALL = [
     *("task=multistyle", "trainer=cpu", "net.net.width=0.125", "net.net.blocks=1"),
@@ -63,7 +65,7 @@ def test_each_style_gets_its_own_colour(trained: Path):
 def test_the_run_holds_a_preview_of_each_style_and_says_which(trained: Path):
     config = load_model(trained / "run").config
     assert config["style_picture"]["origin"] == "collection"
-    assert len(config["style_picture"]["sha256"].split()) == 2
+    assert [picture["name"] for picture in config["style_picture"]["pictures"]] == ["red", "blue"]
     assert Image.open(trained / "run" / "preview.png").height > 2 * 48  # a row each
 
 
@@ -125,9 +127,36 @@ def test_a_style_that_cannot_be_found_and_a_strength_are_refused(
     for override, message in (
         ("net.styles=[udnei]", "udnei is no picture, and none of composition_vii"),
         ("loss.strength=0.5", "loss.strength is for one style"),
+        ("net.styles=udnie", "net.styles=udnie is no list"),
+        ("task.styles=[udnie]", "task.styles are not net.styles"),
     ):
         assert run(monkeypatch, tmp_path, f"run={tmp_path / 'run'}", override) == 2
         assert message in capsys.readouterr().err
+
+
+def test_a_net_of_several_styles_is_not_trained_on_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    image = f"style.image={pictures(tmp_path)[0]}"
+    overrides = ["style=custom", image, "net=multistyle", f"run={tmp_path / 'run'}"]
+    assert train(monkeypatch, "trainer=cpu", *overrides) == 2
+    assert "net=multistyle and task=multistyle belong together" in capsys.readouterr().err
+
+
+def test_photos_take_the_styles_by_turns():
+    """Whatever the batch and however many processes: the next photo, the next style."""
+    met: list[int] = []
+    for step in range(2):
+        for rank in range(2):
+            task = SimpleNamespace(
+                global_step=step,
+                global_rank=rank,
+                trainer=SimpleNamespace(world_size=2),
+                notes=[{}] * 3,
+                terms_in=lambda photo, styles: met.extend(styles.tolist()),
+            )
+            MultiStyleTask.terms(task, torch.zeros(2, 3, 8, 8))
+    assert met == [0, 1, 2, 0, 1, 2, 0, 1]
 
 
 def test_an_interrupted_run_ends_with_the_same_weights(
