@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""The README's picture: held-out photos across, one trained style a row.
+"""The README's pictures: held-out photos across, one trained style a row.
 
 python scripts/results_sheet.py RUN [RUN …] -o notebooks/results.jpg
 """
@@ -11,14 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hydra.utils import instantiate
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from stylenet.checkpoint import load_model
+from stylenet.checkpoint import TrainedModel, in_mixture, load_model
 from stylenet.data.samples import SamplePhotos
 from stylenet.errors import exit_on_user_error
 from stylenet.images import Picture, write_picture
+from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.recipes import build
 from stylenet.tensors import to_bytes, to_tensor
 
 HEIGHT = 256
@@ -48,6 +49,14 @@ def row(style: Bytes | None, pictures: list[Bytes]) -> Image.Image:
     return canvas
 
 
+def by_style(model: TrainedModel) -> list[TrainedModel]:
+    """A model of several styles in each, or one of one style as it is."""
+    if not isinstance(model.net, MultiStyleNet):
+        return [model]
+    alone = np.eye(len(model.net.styles), dtype=np.float32)
+    return [in_mixture(model, weights[None]) for weights in alone]
+
+
 @torch.inference_mode()
 def main() -> None:
     """Stylise the held-out photos by every run and write the sheet."""
@@ -58,9 +67,8 @@ def main() -> None:
     listing = SamplePhotos(held_out=True).listing().photos
     photos = [np.asarray(shrink(photo.decode().rgb, SIDE, SIDE)) for photo in listing]
     rows = [row(None, photos)]
-    for run in args.runs:
-        model = load_model(run)
-        style = instantiate(model.config["style"]).picture().rgb
+    for model in (model for run in args.runs for model in by_style(load_model(run))):
+        style = build(model.config["style"]).picture().rgb
         rows.append(row(style, [to_bytes(model.net(to_tensor(photo))) for photo in photos]))
     canvas = Image.new("RGB", (rows[0].width, len(rows) * (HEIGHT + GAP) - GAP), "white")
     for number, line in enumerate(rows):

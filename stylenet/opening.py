@@ -8,9 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stylenet.errors import UserError
 from stylenet.images import Bytes, read_picture
 from stylenet.runtime.clips import ClipNet, per_frame
@@ -49,15 +46,15 @@ class Mix:
         """
         return [read_picture(path, min_side=MIN_SIDE).rgb for path, _ in self.styles]
 
-    def weights(self, styles: Sequence[str]) -> NDArray[np.float32]:
-        """Of each of a model's `styles`, (1, styles).
+    def of_several(self) -> Sequence[tuple[Path, float]]:
+        """The styles, for a model that has learnt several.
 
         Raises:
-            UserError: as of `weights_of`, or an alpha.
+            UserError: an alpha.
         """
         if self.alpha != 1:
             raise UserError("--alpha is for models that take any style; use --strength")
-        return weights_of(styles, self.styles)
+        return self.styles
 
     def check(self, model: Path, takes_style: bool, tile: int | None) -> None:
         """Hold what was asked for against a model of one style, or of any.
@@ -115,10 +112,9 @@ def _exported(path: Path, wanted: Wanted, report: Report) -> Opened:
         raise UserError(f"{path} goes one way only; export the other with --direction")
     model = open_model(path, wanted.device)
     if model.styles:
-        weights = wanted.mix.weights(model.styles)
+        mixture = MixtureSession(model, wanted.mix.of_several())
         if wanted.tile is not None or wanted.fast:
             raise UserError(f"{path} works on whole pictures; export one style with --io tiles")
-        mixture = MixtureSession(model, weights)
         return Opened(mixture, per_frame(mixture), model.device)
     wanted.mix.check(path, model.takes_style, wanted.tile)
     if wanted.fast and model.io != "tiles":
@@ -149,7 +145,7 @@ def _run(path: Path, wanted: Wanted, report: Report) -> Opened:
     trained = one_way(load_model(path), wanted.direction)
     mix, device = wanted.mix, wanted.device
     if isinstance(trained.net, MultiStyleNet):
-        trained = in_mixture(trained, mix.weights(trained.net.styles))
+        trained = in_mixture(trained, weights_of(trained.net.styles, mix.of_several()))
         mix = Mix()
     net = trained.net
     mix.check(path, isinstance(net, ArbitraryNet), wanted.tile)

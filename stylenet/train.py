@@ -84,7 +84,7 @@ def _style_picture(cfg: DictConfig) -> StylePicture | None:
     """The picture that the task learns; None for tasks that learn from collections."""
     has_one, needs_one = "_target_" in cfg.style, cfg.task.get("_partial_", False)
     if has_one and not needs_one:
-        raise UserError("this task learns from collections, not from a picture; leave out style=")
+        raise UserError("this task learns from more than one picture; leave out style=")
     if needs_one and not has_one:
         raise UserError("style=none: this task learns from a picture; choose a style")
     picture: StylePicture | None = instantiate(cfg.style).picture() if has_one else None

@@ -78,6 +78,10 @@ def test_the_quickstart_shows_style_curves_and_result(executed: dict[str, Execut
     assert np.abs(original - stylized).mean() > 1
 
 
+PICTURES = ("results.jpg", "styles.jpg", "methods.jpg")
+"""Of the README."""
+
+
 def test_the_sweep_has_a_run_for_each_weight_and_shows_them(executed: dict[str, Executed]):
     sweep = executed["sweep"]
     assert len([*sweep.folder.glob(f"temporary/stylenet-*/sweep/*/{MODEL_FILE}")]) == 3
@@ -99,7 +103,7 @@ def test_the_service_answers_with_what_the_net_makes(executed: dict[str, Execute
 def test_a_notebook_writes_to_its_temporary_folder_only(name: str, executed: dict[str, Executed]):
     assert not list((executed[name].folder / "here").iterdir())
     beside = {path.name for path in FOLDER.iterdir() if path.suffix}
-    assert beside == {*(f"{name}.ipynb" for name in NAMES), "results.jpg", "methods.jpg"}
+    assert beside == {*(f"{name}.ipynb" for name in NAMES), *PICTURES}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from stylenet.checkpoint import MODEL_FILE, in_mixture, load_model, one_way
@@ -115,7 +114,8 @@ def _trained(path: Path) -> Subject:
         return Subject(str(path), [file], partial(apply_net, net), clip_net(net), net, style)
 
     if isinstance(net, MultiStyleNet):
-        return _of_several(model.config, lambda weights: subject(in_mixture(model, weights).net))
+        weights = np.eye(len(net.styles), dtype=np.float32)[:, None]
+        return _of_several(model.config, lambda i: subject(in_mixture(model, weights[i]).net))
     if isinstance(net, ArbitraryNet):
         return _of_any_style(lambda rgb: subject(styled(net, [rgb], [1.0])))
     return subject(net)
@@ -127,11 +127,11 @@ def _exported(path: Path, threads: int | None) -> Subject:
     style = partial(_own_style, path, config)
     if model.styles:
 
-        def mixture(weights: NDArray[np.float32]) -> Subject:
-            net = MixtureSession(model, weights)
+        def alone(number: int) -> Subject:
+            net = MixtureSession(model, [(model.styles[number], 1.0)])
             return Subject(str(path), [path], net, per_frame(net), None, style)
 
-        return _of_several(config, mixture)
+        return _of_several(config, alone)
     if model.takes_style:
         pair, files = Pair(model), [path, path.with_suffix(STYLE_SUFFIX)]
 
@@ -143,18 +143,12 @@ def _exported(path: Path, threads: int | None) -> Subject:
     return Subject(str(path), [path], at_work(model), clip_at_work(model), None, style)
 
 
-def _of_several(
-    config: Mapping[str, Any], subject: Callable[[NDArray[np.float32]], Subject]
-) -> Subject:
-    """What has learnt several styles, in the first until it gets another."""
+def _of_several(config: Mapping[str, Any], subject: Callable[[int], Subject]) -> Subject:
+    """What has learnt several styles, by number, in the first until it gets another."""
     learnt = [picture["sha256"] for picture in config["style_picture"]["pictures"]]
-    alone = np.eye(len(learnt), dtype=np.float32)
-
-    def restyled(style: Input) -> Subject:
-        number = learnt.index(style.sha256)
-        return subject(alone[number : number + 1])
-
-    return replace(subject(alone[:1]), restyled=restyled, learnt=learnt)
+    return replace(
+        subject(0), restyled=lambda style: subject(learnt.index(style.sha256)), learnt=learnt
+    )
 
 
 def _of_any_style(subject: Callable[[Bytes], Subject]) -> Subject:

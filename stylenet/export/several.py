@@ -74,11 +74,11 @@ def proven_several(model: TrainedModel) -> bytes:
 def _compared(content: bytes, model: TrainedModel) -> Iterator[Difference]:
     """Every style alone at the smallest shape, and one mixture at all."""
     exported = open_model(content, device="cpu")
-    count = len(exported.styles)
-    alone = [(weights[None], SHAPES[:1]) for weights in np.eye(count, dtype=np.float32)]
-    mixture = np.arange(1, count + 1, dtype=np.float32)[None]
-    for weights, shapes in [*alone, (mixture / mixture.sum(), SHAPES)]:
-        session, net = MixtureSession(exported, weights), in_mixture(model, weights).net
+    alone = [([(style, 1.0)], SHAPES[:1]) for style in exported.styles]
+    mixture = [(style, 1.0 + number) for number, style in enumerate(exported.styles)]
+    for mixed, shapes in [*alone, (mixture, SHAPES)]:
+        session = MixtureSession(exported, mixed)
+        net = in_mixture(model, session.weights).net
         for rgb in map(drawn, shapes):
             expected = np.stack([apply_net(net, each) for each in rgb])
             yield difference(session.batch(rgb), expected)

@@ -18,12 +18,23 @@ class MixtureSession(Session):
     """A model of several styles with its mixture fixed: uint8 RGB in and out, as any `Session`.
 
     Args:
-        model: that takes weights of styles. weights: (1, styles), as `weights_of` makes them.
+        model: that takes weights of styles; as `open_model` takes it, or what it returned.
+        mixture: names of styles, and the share of each, of any sum.
+        device, threads: as in `open_model`.
+
+    Raises:
+        UserError: as of `open_model` or `weights_of`.
     """
 
-    def __init__(self, model: Model, weights: NDArray[np.float32]) -> None:
-        super().__init__(model)
-        self.weights = weights
+    def __init__(
+        self,
+        model: Model | str | Path | bytes,
+        mixture: Sequence[tuple[str | Path, float]],
+        device: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        super().__init__(model, device, threads)
+        self.weights = weights_of(self.model.styles, mixture)
 
     def _style(self, count: int) -> dict[str, NDArray[Any]]:
         return {"style_weights": np.repeat(self.weights, count, axis=0)}
