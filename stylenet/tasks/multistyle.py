@@ -59,6 +59,10 @@ class MultiStyleTask(PerceptualTask):
         optimizer: Callable[..., Optimizer],
         schedule: Callable[..., LRScheduler],
     ) -> None:
+        if not isinstance(net, MultiStyleNet):
+            raise UserError(
+                "task=multistyle takes net=multistyle; another net goes into it, as net@net.net=slim"
+            )
         if loss.strength is not None:
             raise UserError("loss.strength is for one style; use loss.style_weight")
         pictures = [find_style(style).picture() for style in styles]

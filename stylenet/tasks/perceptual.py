@@ -58,8 +58,8 @@ class PerceptualTask(Task):
         optimizer: Callable[..., Optimizer],
         schedule: Callable[..., LRScheduler],
     ) -> None:
-        if isinstance(net, MultiStyleNet) != self.several:
-            raise UserError("net=multistyle and task=multistyle belong together; add the other")
+        if isinstance(net, MultiStyleNet) and not self.several:
+            raise UserError("net=multistyle learns several styles; add task=multistyle")
         net = net.to(memory_format=torch.channels_last)
         super().__init__(net, style, optimizer, schedule)
         self.vgg = vgg(loss.layers)

@@ -138,9 +138,11 @@ def test_a_net_of_several_styles_is_not_trained_on_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     image = f"style.image={pictures(tmp_path)[0]}"
-    overrides = ["style=custom", image, "net=multistyle", f"run={tmp_path / 'run'}"]
-    assert train(monkeypatch, "trainer=cpu", *overrides) == 2
-    assert "net=multistyle and task=multistyle belong together" in capsys.readouterr().err
+    small = ["trainer=cpu", f"run={tmp_path / 'run'}"]
+    assert train(monkeypatch, *small, "style=custom", image, "net=multistyle") == 2
+    assert "add task=multistyle" in capsys.readouterr().err
+    assert train(monkeypatch, *small, "task=multistyle", "net=slim") == 2
+    assert "net@net.net=slim" in capsys.readouterr().err
 
 
 def test_photos_take_the_styles_by_turns():
