@@ -61,7 +61,7 @@ class MultiStyleTask(PerceptualTask):
     ) -> None:
         if not isinstance(net, MultiStyleNet):
             raise UserError(
-                "task=multistyle takes net=multistyle; another net goes into it, as net@net.net=slim"
+                "task=multistyle takes net=multistyle, and others within it: net@net.net=slim"
             )
         if loss.strength is not None:
             raise UserError("loss.strength is for one style; use loss.style_weight")
