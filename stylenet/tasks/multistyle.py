@@ -95,8 +95,8 @@ class MultiStyleTask(PerceptualTask):
 
     def turn_to(self, styles: Tensor) -> None:
         """Let the loss be about these styles, a number for each photo."""
-        chosen = {layer: grams.to(styles.device)[styles] for layer, grams in self.grams.items()}
-        self.loss.set_targets(chosen)
+        self.grams = {layer: grams.to(styles.device) for layer, grams in self.grams.items()}
+        self.loss.set_targets({layer: grams[styles] for layer, grams in self.grams.items()})
 
     def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
         """The mean unweighted terms, and the total, of all photos in all styles, clamped."""

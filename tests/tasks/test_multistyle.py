@@ -6,12 +6,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from hydra.utils import instantiate
 from PIL import Image
+from torch import nn
 from training import interrupt_at, rows, train
 
 from stylenet.checkpoint import load_model, start_from
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.optimize import composed
 from stylenet.stylize import main as stylize
 from stylenet.tasks.multistyle import MultiStyleTask
 
@@ -143,6 +146,20 @@ def test_a_net_of_several_styles_is_not_trained_on_one(
     assert "add task=multistyle" in capsys.readouterr().err
     assert train(monkeypatch, *small, "task=multistyle", "net=slim") == 2
     assert "net@net.net=slim" in capsys.readouterr().err
+
+
+def test_photos_of_a_batch_are_judged_by_their_own_styles(tmp_path: Path):
+    red, blue = map(str, pictures(tmp_path))
+    names = f"net.styles=[{red},{blue}]"
+    task = instantiate(composed(*SMALL, names).task)
+    photo = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        nn.init.normal_(task.net.scale)
+        together = task.terms_in(photo, torch.tensor([1, 0]))
+        alone = [task.terms_in(photo[i : i + 1], torch.tensor([1 - i])) for i in range(2)]
+    for name, values in together.items():
+        torch.testing.assert_close(values, torch.cat([each[name] for each in alone]))
+    assert abs(together["style"][0] - task.terms_in(photo[:1], torch.tensor([0]))["style"]) > 1e-3
 
 
 def test_photos_take_the_styles_by_turns():
