@@ -60,7 +60,8 @@ class Task(LightningModule, ABC):
     def style_note(self) -> dict[str, Any]:
         """What a checkpoint says of the pictures that a task with ``style=none`` learns from.
 
-        The keys are those of `StylePicture.note`.
+        The keys are those of `StylePicture.note`; of several known pictures also ``pictures``, the
+        note of each.
         """
         raise NotImplementedError
 
