@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra.utils import instantiate
 from PIL import Image, ImageOps
 from torch import Tensor
 
@@ -32,6 +31,7 @@ from stylenet.errors import exit_on_user_error
 from stylenet.evaluation.yardstick import ITERATIONS, Curves, equalled
 from stylenet.images import read_picture
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.recipes import build
 from stylenet.tasks.pixels import PixelLoss, optimize
 from stylenet.tensors import resize_shorter_side, to_tensor
 from stylenet.vgg import VGG
@@ -43,8 +43,8 @@ class Objective:
     """The total loss that a model was trained with, on any image."""
 
     def __init__(self, config: dict[str, Any], style: Path) -> None:
-        self.loss: PerceptualLoss = instantiate(config["loss"], **config.get("measured", {}))
-        self.vgg: VGG = instantiate(config["task"]["vgg"])(self.loss.layers)
+        self.loss: PerceptualLoss = build(config["loss"], **config.get("measured", {}))
+        self.vgg: VGG = build(config["task"]["vgg"])(self.loss.layers)
         picture = resize_shorter_side(read_picture(style).rgb, config["task"]["style_size"])
         with torch.no_grad():
             self.loss.set_style(self.vgg(to_tensor(picture)))

@@ -20,6 +20,7 @@ from stylenet.errors import exit_on_user_error
 from stylenet.images import Picture, write_picture
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.recipes import build
+from stylenet.runtime.mixture import weights_of
 from stylenet.tensors import to_bytes, to_tensor
 
 HEIGHT = 256
@@ -53,8 +54,8 @@ def by_style(model: TrainedModel) -> list[TrainedModel]:
     """A model of several styles in each, or one of one style as it is."""
     if not isinstance(model.net, MultiStyleNet):
         return [model]
-    alone = np.eye(len(model.net.styles), dtype=np.float32)
-    return [in_mixture(model, weights[None]) for weights in alone]
+    styles = model.net.styles
+    return [in_mixture(model, weights_of(styles, [(style, 1.0)])) for style in styles]
 
 
 @torch.inference_mode()

@@ -132,14 +132,19 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
     """
     if init is None:
         return "random weights"
-    if isinstance(net, MultiStyleNet) and (init == "embedded" or not _is_multistyle(Path(init))):
-        plain = net.mixture(net.even())
-        started = start_from(plain, recipe["net"], init)
-        net.begin_as(plain)
-        return started
-    embedded = EMBEDDED_SLIM if isinstance(net, SlimNet) else EMBEDDED
-    file = embedded if init == "embedded" else Path(init)
-    model = load_model(file)
+    inner = net.net if isinstance(net, MultiStyleNet) else net
+    embedded = EMBEDDED_SLIM if isinstance(inner, SlimNet) else EMBEDDED
+    model = load_model(embedded if init == "embedded" else Path(init))
+    if not isinstance(net, MultiStyleNet) or isinstance(model.net, MultiStyleNet):
+        return _take_weights(net, recipe, model, init)
+    plain = net.mixture(net.even())
+    started = _take_weights(plain, recipe["net"], model, init)
+    net.begin_as(plain)
+    return started
+
+
+def _take_weights(net: nn.Module, recipe: dict[str, Any], model: TrainedModel, init: str) -> str:
+    """Give `net`, which `recipe` built, the weights of `model`, as far as these are for it."""
     trained, weights = model.config["net"], model.net.state_dict()
     if not _goes_on(trained, recipe):
         if isinstance(net, TransformerNet) and _is_like(trained, recipe):
@@ -158,10 +163,6 @@ def _goes_on(trained: dict[str, Any], recipe: dict[str, Any]) -> bool:
     Recipes older than attention do not name it.
     """
     return recipe in (trained, trained | {"attention": False}, trained | {"attention": True})
-
-
-def _is_multistyle(file: Path) -> bool:
-    return isinstance(load_model(file).net, MultiStyleNet)
 
 
 def _is_like(trained: dict[str, Any], recipe: dict[str, Any]) -> bool:

@@ -37,9 +37,10 @@ def find_style(text: str) -> Style:
     Raises:
         UserError: neither a name nor a file.
     """
-    if text not in known_styles() and not Path(text).expanduser().is_file():
-        raise UserError(f"style {text} is no picture, and none of {', '.join(known_styles())}")
-    if text not in known_styles():
-        return Style(Path(text).stem, image=text)
-    style: Style = instantiate(style_recipe(text))
-    return style
+    known = known_styles()
+    if text in known:
+        style: Style = instantiate(style_recipe(text))
+        return style
+    if not Path(text).expanduser().is_file():
+        raise UserError(f"style {text} is no picture, and none of {', '.join(known)}")
+    return Style(Path(text).stem, image=text)

@@ -24,7 +24,7 @@ from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.opening import styled
 from stylenet.recipes import build
 from stylenet.runtime.clips import ClipNet, per_frame
-from stylenet.runtime.mixture import MixtureSession
+from stylenet.runtime.mixture import MixtureSession, weights_of
 from stylenet.runtime.model import CONTRACT_KEY, open_model, open_onnx
 from stylenet.runtime.pair import STYLE_SUFFIX, Pair
 from stylenet.runtime.stylizer import Net, at_work, clip_at_work
@@ -114,8 +114,8 @@ def _trained(path: Path) -> Subject:
         return Subject(str(path), [file], partial(apply_net, net), clip_net(net), net, style)
 
     if isinstance(net, MultiStyleNet):
-        weights = np.eye(len(net.styles), dtype=np.float32)[:, None]
-        return _of_several(model.config, lambda i: subject(in_mixture(model, weights[i]).net))
+        alone = [weights_of(net.styles, [(each, 1.0)]) for each in net.styles]
+        return _of_several(model.config, lambda i: subject(in_mixture(model, alone[i]).net))
     if isinstance(net, ArbitraryNet):
         return _of_any_style(lambda rgb: subject(styled(net, [rgb], [1.0])))
     return subject(net)

@@ -20,11 +20,10 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from stylenet.errors import UserError
 from stylenet.known_styles import find_style
-from stylenet.losses.functional import gram_matrix
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.tasks.perceptual import PerceptualTask
-from stylenet.tensors import apply_net, resize_shorter_side, to_tensor
+from stylenet.tensors import apply_net
 from stylenet.vgg import VGG
 
 CELL = 128
@@ -74,11 +73,10 @@ class MultiStyleTask(PerceptualTask):
         grams = [self._grams(picture.rgb, style_size) for picture in pictures]
         self.grams = {layer: torch.cat([each[layer] for each in grams]) for layer in grams[0]}
 
-    @torch.no_grad()
     def _grams(self, picture: NDArray[uint8], style_size: int) -> dict[str, Tensor]:
-        """The Gram matrices of one picture, by style layer."""
-        features = self.vgg(to_tensor(resize_shorter_side(picture, style_size)))
-        return {layer: gram_matrix(features[layer]) for layer in self.loss.style_layers}
+        """The loss's targets for one picture, by style layer."""
+        self.learn(picture, style_size)
+        return {layer: self.loss.get_buffer(f"gram_{layer}") for layer in self.loss.style_layers}
 
     def terms(self, photo: Tensor) -> dict[str, Tensor]:
         """The unweighted terms of each photo (B, 3, H, W) in the style whose turn it is, (B,)."""

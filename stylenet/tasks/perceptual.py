@@ -67,8 +67,12 @@ class PerceptualTask(Task):
         if loss.strength is not None:
             photos = [photo.decode().rgb for photo in SamplePhotos(held_out=True).listing().photos]
             calibrate(self.vgg, loss, photos, [style], [1.0])
-        with torch.no_grad():
-            loss.set_style(self.vgg(to_tensor(resize_shorter_side(style, style_size))))
+        self.learn(style, style_size)
+
+    @torch.no_grad()
+    def learn(self, style: NDArray[uint8], style_size: int) -> None:
+        """Set the loss to a style picture, uint8 (H, W, 3), at a shorter side of `style_size`."""
+        self.loss.set_style(self.vgg(to_tensor(resize_shorter_side(style, style_size))))
 
     def on_fit_start(self) -> None:
         """Keep the frozen VGG in the precision it is used in: autocast would cast it every step."""
