@@ -1,7 +1,7 @@
 /* 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): 36 products make 16 pixels, where the plain
  * way takes 144 (Lavin and Gray 2016, section 4.3).
  *
- * Pictures are channels last, float or bfloat16, both channel counts multiples of 64. Products are
+ * Pictures are channels last, float or bfloat16, both channel counts multiples of PANEL. Products are
  * of floats, or for bfloat16 pictures of bfloat16, where the processor has an instruction for them;
  * sums are of floats. A block of tiles is transformed, multiplied and transformed back while it is in the
  * processor's cache; sums are taken in the same order whatever the number of threads.
@@ -12,16 +12,21 @@
 #include <immintrin.h>
 #endif
 
-/* The points are 0, NEAR, -NEAR, FAR, -FAR and infinity. The usual 1 and 2 double the rounding. */
-#define NEAR 0.75f
-#define FAR 1.5f
-#define NEAR_SHARE (1 / (2 * NEAR * NEAR * (NEAR * NEAR - FAR * FAR)))
-#define FAR_SHARE (1 / (2 * FAR * FAR * (FAR * FAR - NEAR * NEAR)))
+/* A transform's points are 0, near, -near, far, -far and infinity. If 1 is one of them, the products of a
+ * flat picture are 0 but for one, and its result is flat to the bit, where rounding would else leave
+ * what a norm behind it makes a pattern of. Others halve the rounding, as products of bfloat16 need. */
+typedef struct {
+  float near, far;
+} points;
+
+#define FLAT (points){1, 1.75f}
+#define CLOSE (points){0.75f, 1.5f}
 
 #define TILE 4   /* pixels of a result's tile along one side */
 #define WINDOW 6 /* pixels that it depends on */
 #define PRODUCTS (WINDOW * WINDOW)
 #define ROWS 6   /* of a register block */
+#define LINE 16  /* floats */
 
 /* A picture's border: what lies up to `padding` pixels outside is 0, or its mirror image. */
 typedef struct {
@@ -45,30 +50,40 @@ ALWAYS_INLINE int mirror(int at, int size) {
 
 /* The transforms. `s` and `t` are the steps between the elements that are read and written. */
 
-ALWAYS_INLINE void transform_input(const vec *d, int s, vec *o, int t) {
-  vec even = d[4 * s] - FAR * FAR * d[2 * s], odd = NEAR * (d[3 * s] - FAR * FAR * d[s]);
-  vec even2 = d[4 * s] - NEAR * NEAR * d[2 * s], odd2 = FAR * (d[3 * s] - NEAR * NEAR * d[s]);
-  o[0] = NEAR * NEAR * FAR * FAR * d[0] - (NEAR * NEAR + FAR * FAR) * d[2 * s] + d[4 * s];
+ALWAYS_INLINE void transform_input(points p, const vec *d, int s, vec *o, int t) {
+  float near2 = p.near * p.near, far2 = p.far * p.far;
+  vec even = d[4 * s] - far2 * d[2 * s], odd = p.near * (d[3 * s] - far2 * d[s]);
+  vec even2 = d[4 * s] - near2 * d[2 * s], odd2 = d[3 * s] - near2 * d[s];
+  o[0] = even2 - far2 * (d[2 * s] - near2 * d[0]);
   o[t] = even + odd;
   o[2 * t] = even - odd;
-  o[3 * t] = even2 + odd2;
-  o[4 * t] = even2 - odd2;
-  o[5 * t] = NEAR * NEAR * FAR * FAR * d[s] - (NEAR * NEAR + FAR * FAR) * d[3 * s] + d[5 * s];
+  o[3 * t] = even2 + p.far * odd2;
+  o[4 * t] = even2 - p.far * odd2;
+  o[5 * t] = d[5 * s] - near2 * d[3 * s] - far2 * odd2;
 }
 
-ALWAYS_INLINE void transform_output(const vec *m, int s, vec *o, int t) {
-  vec even = m[s] + m[2 * s], odd = NEAR * (m[s] - m[2 * s]);
-  vec even2 = m[3 * s] + m[4 * s], odd2 = FAR * (m[3 * s] - m[4 * s]);
+ALWAYS_INLINE void transform_output(points p, const vec *m, int s, vec *o, int t) {
+  float near2 = p.near * p.near, far2 = p.far * p.far;
+  vec even = m[s] + m[2 * s], odd = p.near * (m[s] - m[2 * s]);
+  vec even2 = m[3 * s] + m[4 * s], odd2 = p.far * (m[3 * s] - m[4 * s]);
   o[0] = m[0] + even + even2;
   o[t] = odd + odd2;
-  o[2 * t] = NEAR * NEAR * even + FAR * FAR * even2;
-  o[3 * t] = NEAR * NEAR * odd + FAR * FAR * odd2 + m[5 * s];
+  o[2 * t] = near2 * even + far2 * even2;
+  o[3 * t] = near2 * odd + far2 * odd2 + m[5 * s];
 }
 
-ALWAYS_INLINE void transform_filter(const vec *g, int s, vec *o, int t) {
-  vec even = NEAR_SHARE * (g[0] + NEAR * NEAR * g[2 * s]), odd = NEAR_SHARE * NEAR * g[s];
-  vec even2 = FAR_SHARE * (g[0] + FAR * FAR * g[2 * s]), odd2 = FAR_SHARE * FAR * g[s];
-  o[0] = g[0] / (NEAR * NEAR * FAR * FAR);
+/* What the Lagrange polynomials of near and -near, of far and -far, are divided by. */
+ALWAYS_INLINE points shares(points p) {
+  float near2 = p.near * p.near, far2 = p.far * p.far;
+  return (points){1 / (2 * near2 * (near2 - far2)), 1 / (2 * far2 * (far2 - near2))};
+}
+
+ALWAYS_INLINE void transform_filter(points p, const vec *g, int s, vec *o, int t) {
+  float near2 = p.near * p.near, far2 = p.far * p.far;
+  points share = shares(p);
+  vec even = share.near * (g[0] + near2 * g[2 * s]), odd = share.near * p.near * g[s];
+  vec even2 = share.far * (g[0] + far2 * g[2 * s]), odd2 = share.far * p.far * g[s];
+  o[0] = g[0] / (near2 * far2);
   o[t] = even + odd;
   o[2 * t] = even - odd;
   o[3 * t] = even2 + odd2;
@@ -76,9 +91,10 @@ ALWAYS_INLINE void transform_filter(const vec *g, int s, vec *o, int t) {
   o[5 * t] = g[2 * s];
 }
 
-ALWAYS_INLINE void transposed_output(const vec *y, int s, vec *o, int t) {
-  vec even = y[0] + NEAR * NEAR * y[2 * s], odd = NEAR * (y[s] + NEAR * NEAR * y[3 * s]);
-  vec even2 = y[0] + FAR * FAR * y[2 * s], odd2 = FAR * (y[s] + FAR * FAR * y[3 * s]);
+ALWAYS_INLINE void transposed_output(points p, const vec *y, int s, vec *o, int t) {
+  float near2 = p.near * p.near, far2 = p.far * p.far;
+  vec even = y[0] + near2 * y[2 * s], odd = p.near * (y[s] + near2 * y[3 * s]);
+  vec even2 = y[0] + far2 * y[2 * s], odd2 = p.far * (y[s] + far2 * y[3 * s]);
   o[0] = y[0];
   o[t] = even + odd;
   o[2 * t] = even - odd;
@@ -87,73 +103,104 @@ ALWAYS_INLINE void transposed_output(const vec *y, int s, vec *o, int t) {
   o[5 * t] = y[3 * s];
 }
 
-ALWAYS_INLINE void transposed_filter(const vec *u, int s, vec *o, int t) {
-  vec even = NEAR_SHARE * (u[s] + u[2 * s]), even2 = FAR_SHARE * (u[3 * s] + u[4 * s]);
-  vec odd = NEAR_SHARE * (u[s] - u[2 * s]), odd2 = FAR_SHARE * (u[3 * s] - u[4 * s]);
-  o[0] = u[0] / (NEAR * NEAR * FAR * FAR) + even + even2;
-  o[t] = NEAR * odd + FAR * odd2;
-  o[2 * t] = NEAR * NEAR * even + FAR * FAR * even2 + u[5 * s];
+ALWAYS_INLINE void transposed_filter(points p, const vec *u, int s, vec *o, int t) {
+  float near2 = p.near * p.near, far2 = p.far * p.far;
+  points share = shares(p);
+  vec even = share.near * (u[s] + u[2 * s]), even2 = share.far * (u[3 * s] + u[4 * s]);
+  vec odd = share.near * (u[s] - u[2 * s]), odd2 = share.far * (u[3 * s] - u[4 * s]);
+  o[0] = u[0] / (near2 * far2) + even + even2;
+  o[t] = p.near * odd + p.far * odd2;
+  o[2 * t] = near2 * even + far2 * even2 + u[5 * s];
 }
 
-/* The pixels of a square, LANES channels from `k` on, row by row. */
-ALWAYS_INLINE void read_square(const image *from, place at, int side, int k, vec *d, int bf16) {
-  long first = (long)at.picture * from->height * from->width;
+/* Where the pixels of a square lie, row by row; below 0: nowhere, they are 0. */
+ALWAYS_INLINE void find_pixels(const image *from, place at, int side, long *pixels) {
+  long first = (long)at.picture * from->height;
   for (int i = 0; i < side; i++)
     for (int j = 0; j < side; j++) {
       int y = at.top + i - from->padding, x = at.left + j - from->padding;
       if (from->reflect) y = mirror(y, from->height), x = mirror(x, from->width);
-      d[side * i + j] = (vec){0};
-      if (y < 0 || y >= from->height || x < 0 || x >= from->width) continue;
-      long pixel = (first + (long)y * from->width + x) * from->channels + k;
-      vec value = load(from->pixels, pixel, bf16);
-      if (from->mask) value = where_positive(load(from->mask, pixel, bf16), value);
-      d[side * i + j] = value;
+      int outside = y < 0 || y >= from->height || x < 0 || x >= from->width;
+      pixels[side * i + j] = outside ? -1 : ((first + y) * from->width + x) * from->channels;
     }
 }
+
+/* The pixel that lies there, LANES channels from `k` on. */
+ALWAYS_INLINE vec read_pixel(const image *from, long pixel, int k, int bf16) {
+  if (pixel < 0) return (vec){0};
+  vec value = load(from->pixels, pixel + k, bf16);
+  return from->mask ? where_positive(load(from->mask, pixel + k, bf16), value) : value;
+}
+
+/* Floats from one of the 36 matrices to the next: a line of the cache more than they have, as the same
+ * element of all of them, which is written at once, would else fall on few lines. */
+ALWAYS_INLINE long plane_of(int rows, int channels) { return (long)rows * channels + LINE; }
 
 /* The next two write row `row` of 36 matrices, which lie as `blocked` says. */
 
 ALWAYS_INLINE void read_window(const image *from, place at, void *v, int row, int rows, int block,
                                int bf16, int halves) {
-  long plane = (long)rows * from->channels;
+  points p = halves ? CLOSE : FLAT;
+  long plane = plane_of(rows, from->channels), pixels[PRODUCTS];
+  find_pixels(from, at, WINDOW, pixels);
   for (int k = 0; k < from->channels; k += LANES) {
-    vec d[PRODUCTS], half_way[PRODUCTS];
-    read_square(from, at, WINDOW, k, d, bf16);
-    for (int j = 0; j < WINDOW; j++) transform_input(d + j, WINDOW, half_way + j, WINDOW);
-    for (int i = 0; i < WINDOW; i++) transform_input(half_way + WINDOW * i, 1, d + WINDOW * i, 1);
-    for (int e = 0; e < PRODUCTS; e++) 
-      store(v, e * plane + blocked(row, k, rows, block), d[e], halves);
+    vec half_way[PRODUCTS];
+    for (int j = 0; j < WINDOW; j++) {
+      vec column[WINDOW];
+      for (int i = 0; i < WINDOW; i++)
+        column[i] = read_pixel(from, pixels[WINDOW * i + j], k, bf16);
+      transform_input(p, column, 1, half_way + j, WINDOW);
+    }
+    long to = blocked(row, k, rows, block);
+    for (int i = 0; i < WINDOW; i++) {
+      vec line[WINDOW];
+      transform_input(p, half_way + WINDOW * i, 1, line, 1);
+      for (int j = 0; j < WINDOW; j++) store(v, (WINDOW * i + j) * plane + to, line[j], halves);
+    }
   }
 }
 
 ALWAYS_INLINE void read_tile(const image *from, place at, float *m, int row, int rows, int block,
                              int bf16) {
-  long plane = (long)rows * from->channels;
+  long plane = plane_of(rows, from->channels), pixels[TILE * TILE];
+  find_pixels(from, at, TILE, pixels);
   for (int k = 0; k < from->channels; k += LANES) {
-    vec y[TILE * TILE], half_way[WINDOW * TILE], all[PRODUCTS];
-    read_square(from, at, TILE, k, y, bf16);
-    for (int j = 0; j < TILE; j++) transposed_output(y + j, TILE, half_way + j, TILE);
-    for (int i = 0; i < WINDOW; i++) transposed_output(half_way + TILE * i, 1, all + WINDOW * i, 1);
-    for (int e = 0; e < PRODUCTS; e++) 
-      *(loose_vec *)(m + e * plane + blocked(row, k, rows, block)) = all[e];
+    vec half_way[WINDOW * TILE];
+    for (int j = 0; j < TILE; j++) {
+      vec column[TILE];
+      for (int i = 0; i < TILE; i++) column[i] = read_pixel(from, pixels[TILE * i + j], k, bf16);
+      transposed_output(FLAT, column, 1, half_way + j, TILE);
+    }
+    long to = blocked(row, k, rows, block);
+    for (int i = 0; i < WINDOW; i++) {
+      vec line[WINDOW];
+      transposed_output(FLAT, half_way + TILE * i, 1, line, 1);
+      for (int j = 0; j < WINDOW; j++) store(m, (WINDOW * i + j) * plane + to, line[j], 0);
+    }
   }
 }
 
 ALWAYS_INLINE void write_tile(void *y, int height, int width, int channels, place at,
-                              const float *m, long plane, const float *bias, int relu, int bf16) {
+                              const float *m, long plane, const float *bias, int relu, int bf16,
+                              int halves) {
+  points p = halves ? CLOSE : FLAT;
   for (int k = 0; k < channels; k += LANES) {
-    vec d[PRODUCTS], half_way[TILE * WINDOW], o[TILE * TILE], b = {0};
-    for (int e = 0; e < PRODUCTS; e++) d[e] = *(const loose_vec *)(m + e * plane + k);
-    for (int j = 0; j < WINDOW; j++) transform_output(d + j, WINDOW, half_way + j, WINDOW);
-    for (int i = 0; i < TILE; i++) transform_output(half_way + WINDOW * i, 1, o + TILE * i, 1);
+    vec half_way[TILE * WINDOW], b = {0};
     if (bias) b = *(const loose_vec *)(bias + k);
-    for (int i = 0; i < TILE && at.top + i < height; i++)
+    for (int j = 0; j < WINDOW; j++) {
+      vec column[WINDOW];
+      for (int i = 0; i < WINDOW; i++) column[i] = load(m, (WINDOW * i + j) * plane + k, 0);
+      transform_output(p, column, 1, half_way + j, WINDOW);
+    }
+    for (int i = 0; i < TILE && at.top + i < height; i++) {
+      vec line[TILE];
+      transform_output(p, half_way + WINDOW * i, 1, line, 1);
+      long first = (((long)at.picture * height + at.top + i) * width + at.left) * channels + k;
       for (int j = 0; j < TILE && at.left + j < width; j++) {
-        vec value = o[TILE * i + j] + b;
-        if (relu) value = where_positive(value, value);
-        long row = (long)at.picture * height + at.top + i;
-        store(y, (row * width + at.left + j) * channels + k, value, bf16);
+        vec value = line[j] + b;
+        store(y, first + (long)j * channels, relu ? where_positive(value, value) : value, bf16);
       }
+    }
   }
 }
 
@@ -202,6 +249,9 @@ static void multiply_halves(const void *v, const void *u, float *m, int rows, in
 #endif
 }
 
+/* What channel counts must be multiples of. */
+int stylenet_panel(void) { return PANEL; }
+
 /* Whether products can be of bfloat16. */
 int stylenet_has_halves(void) {
 #ifdef __AVX512BF16__
@@ -218,7 +268,7 @@ ALWAYS_INLINE void convolve_as(const image *x, const void *u, const float *bias,
   int height = x->height + extra, width = x->width + extra;
   int down = (height + TILE - 1) / TILE, across = (width + TILE - 1) / TILE;
   int tiles = count * down * across;
-  long plane_in = (long)rows * in, plane_out = (long)rows * out;
+  long plane_in = plane_of(rows, in), plane_out = plane_of(rows, out);
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (int first = 0; first < tiles; first += rows) {
     int thread = 0;
@@ -239,7 +289,7 @@ ALWAYS_INLINE void convolve_as(const image *x, const void *u, const float *bias,
                  in, out);
     for (int t = 0; t < used; t++)
       write_tile(y, height, width, out, find(first + t, down, across), m + (long)t * out, plane_out,
-                 bias, relu, bf16);
+                 bias, relu, bf16, halves);
   }
 }
 
@@ -247,7 +297,7 @@ ALWAYS_INLINE void convolve_as(const image *x, const void *u, const float *bias,
  *
  * x: (count, height, width, in), y: (count, height + 2 padding - 2, width + 2 padding - 2, out), both
  * bfloat16 if `bf16`, else float; mask: as `image` says; u: what `stylenet_filter` made, `halves` as
- * there; bias: (out) or null; scratch: threads * 36 * rows * (in + out) floats; rows: tiles in a block,
+ * there; bias: (out) or null; scratch: threads * 36 * (rows * (in + out) + 32) floats; rows: tiles in a block,
  * a multiple of 6.
  */
 void stylenet_convolve(const void *x, const void *mask, const void *u, const float *bias, void *y,
@@ -262,9 +312,8 @@ void stylenet_convolve(const void *x, const void *mask, const void *u, const flo
     convolve_as(&from, u, bias, y, count, out, relu, scratch, rows, threads, 0, 0);
 }
 
-/* u (36, out / PANEL, in, PANEL) = the transform of w (3, 3, in, out), floats, or if `halves` bfloat16
- * and (36, out / PANEL, in / 2, PANEL, 2). */
-void stylenet_filter(const float *w, void *u, int in, int out, int halves, int threads) {
+ALWAYS_INLINE void filter_as(const float *w, void *u, int in, int out, int threads, int halves) {
+  points p = halves ? CLOSE : FLAT;
   long plane = (long)in * out;
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (int k = 0; k < in; k += 2)
@@ -274,8 +323,8 @@ void stylenet_filter(const float *w, void *u, int in, int out, int halves, int t
         vec g[9], half_way[18];
         for (int e = 0; e < 9; e++)
           g[e] = load(w, e * plane + (long)(k + odd) * out + o, 0);
-        for (int j = 0; j < 3; j++) transform_filter(g + j, 3, half_way + j, 3);
-        for (int i = 0; i < 6; i++) transform_filter(half_way + 3 * i, 1, all[odd] + 6 * i, 1);
+        for (int j = 0; j < 3; j++) transform_filter(p, g + j, 3, half_way + j, 3);
+        for (int i = 0; i < 6; i++) transform_filter(p, half_way + 3 * i, 1, all[odd] + 6 * i, 1);
       }
       long to = (long)(o / PANEL) * in * PANEL + (long)k * PANEL;
       for (int e = 0; e < PRODUCTS; e++)
@@ -289,12 +338,21 @@ void stylenet_filter(const float *w, void *u, int in, int out, int halves, int t
     }
 }
 
+/* u (36, out / PANEL, in, PANEL) = the transform of w (3, 3, in, out), floats, or if `halves` bfloat16
+ * and (36, out / PANEL, in / 2, PANEL, 2). */
+void stylenet_filter(const float *w, void *u, int in, int out, int halves, int threads) {
+  if (halves)
+    filter_as(w, u, in, out, threads, 1);
+  else
+    filter_as(w, u, in, out, threads, 0);
+}
+
 ALWAYS_INLINE void gradient_as(const image *x, const image *dy, float *dw, int count, float *scratch,
                                int rows, int threads, int bf16) {
   int in = x->channels, out = dy->channels;
   int down = (dy->height + TILE - 1) / TILE, across = (dy->width + TILE - 1) / TILE;
   int tiles = count * down * across;
-  long plane_in = (long)rows * in, plane_out = (long)rows * out, plane = (long)in * out;
+  long plane_in = plane_of(rows, in), plane_out = plane_of(rows, out), plane = (long)in * out;
   float *v = scratch, *m = v + PRODUCTS * plane_in, *u = m + PRODUCTS * plane_out;
   for (long i = 0; i < PRODUCTS * plane; i++) u[i] = 0;
 #pragma omp parallel num_threads(threads)
@@ -317,8 +375,8 @@ ALWAYS_INLINE void gradient_as(const image *x, const image *dy, float *dw, int c
       vec all[PRODUCTS], half_way[18], g[9];
       long at = (long)k * out + o;
       for (int e = 0; e < PRODUCTS; e++) all[e] = *(const loose_vec *)(u + e * plane + at);
-      for (int j = 0; j < 6; j++) transposed_filter(all + j, 6, half_way + j, 6);
-      for (int i = 0; i < 3; i++) transposed_filter(half_way + 6 * i, 1, g + 3 * i, 1);
+      for (int j = 0; j < 6; j++) transposed_filter(FLAT, all + j, 6, half_way + j, 6);
+      for (int i = 0; i < 3; i++) transposed_filter(FLAT, half_way + 6 * i, 1, g + 3 * i, 1);
       for (int e = 0; e < 9; e++) *(loose_vec *)(dw + e * plane + at) = g[e];
     }
 }
@@ -326,7 +384,7 @@ ALWAYS_INLINE void gradient_as(const image *x, const image *dy, float *dw, int c
 /* dw (3, 3, in, out) = the gradient of y = x * w, of padding 1, to w.
  *
  * x: (count, height, width, in), dy: (count, height, width, out), both bfloat16 if `bf16`, else float;
- * scratch: 36 * (rows * (in + out) + in * out) floats; rows: tiles in a block.
+ * scratch: 36 * (rows * (in + out) + 32 + in * out) floats; rows: tiles in a block.
  */
 void stylenet_filter_gradient(const void *x, const void *dy, float *dw, int count, int height,
                               int width, int in, int out, int reflect, int bf16, float *scratch,

@@ -11,9 +11,6 @@ from torch.autograd.function import once_differentiable
 from stylenet.kernels.compiled import TYPES, address, kernels, usable
 from stylenet.reflection import fold
 
-CHANNELS = 64
-"""Both channel counts must be multiples of this. With fewer, transforms outweigh what they save."""
-
 _ROWS = 6
 """Tiles that the kernel multiplies at once."""
 
@@ -49,12 +46,17 @@ class Filters:
         return kept
 
 
+def narrowest() -> int:
+    """What both channel counts must be multiples of: 16, or 64 with AVX-512."""
+    return int(kernels().stylenet_panel())
+
+
 def suits(x: Tensor, weight: Tensor) -> bool:
     """Whether `conv3x3` can convolve `x` (B, C, H, W) with `weight` (O, C, 3, 3)."""
     return (
-        weight.shape[0] % CHANNELS == weight.shape[1] % CHANNELS == 0
-        and min(x.shape[2:]) > 1
+        min(x.shape[2:]) > 1
         and usable(x)
+        and weight.shape[0] % narrowest() == weight.shape[1] % narrowest() == 0
         and (not torch.is_autocast_enabled("cpu") or torch.get_autocast_dtype("cpu") in TYPES)
     )
 
@@ -145,7 +147,7 @@ def _convolve(
     )
     threads = torch.get_num_threads()
     rows = _rows(batch * -(-out.shape[2] // 4) * -(-out.shape[3] // 4), channels * made, threads)
-    scratch = torch.empty(threads * 36 * rows * (channels + made))
+    scratch = torch.empty(threads * 36 * (rows * (channels + made) + 32))
     if bias is not None:
         bias = bias.float().contiguous()
     kernels().stylenet_convolve(
@@ -160,7 +162,7 @@ def _weight_gradient(x: Tensor, gradient: Tensor, reflect: bool) -> Tensor:
     (batch, channels, height, width), made = x.shape, gradient.shape[1]
     rows = min(_GRADIENT_ROWS, batch * -(-height // 4) * -(-width // 4))
     out = torch.empty(3, 3, channels, made)
-    scratch = torch.empty(36 * (rows * (channels + made) + channels * made))
+    scratch = torch.empty(36 * (rows * (channels + made) + 32 + channels * made))
     kernels().stylenet_filter_gradient(
         address(x), address(gradient), address(out), batch, height, width, channels, made, reflect,
         x.dtype == torch.bfloat16, address(scratch), rows, torch.get_num_threads(),

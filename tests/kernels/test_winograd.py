@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from stylenet.kernels.winograd import Filters, conv3x3, suits
+from stylenet.kernels.winograd import Filters, conv3x3, narrowest, suits
 
 SHAPES = [(2, 64, 128, 13, 18), (1, 128, 64, 5, 4), (3, 64, 64, 2, 3), (2, 192, 64, 33, 35)]
+NARROW = [(2, 48, 16, 13, 18), (1, 16, 96, 6, 7)]
 """Batch, channels, channels made, height, width."""
 
 Error = Callable[[Tensor, Tensor], float]
@@ -27,10 +28,10 @@ def drawn(shape: tuple[int, int, int, int, int], dtype: torch.dtype) -> list[Ten
 
 
 @pytest.mark.usefixtures("_kernels")
-@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 2e-6), (torch.bfloat16, 3e-2)])
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 4e-6), (torch.bfloat16, 3e-2)])
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("reflect", [False, True])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", SHAPES + NARROW)
 def test_it_convolves_and_its_gradients_are_torchs(
     shape: tuple[int, int, int, int, int],
     reflect: bool,
@@ -39,6 +40,8 @@ def test_it_convolves_and_its_gradients_are_torchs(
     most: float,
     error: Error,
 ):
+    if shape in NARROW and narrowest() > 16:
+        pytest.skip("these channels do not fill this processor's vectors")
     x, weight, bias, gradient = drawn(shape, dtype)
     ours = [x.requires_grad_(), weight.requires_grad_(), bias.requires_grad_()]
     assert suits(x, weight)
@@ -53,6 +56,13 @@ def test_it_convolves_and_its_gradients_are_torchs(
     assert error(out, expected.detach() * kept) < most
     for a, b in zip(ours, theirs, strict=True):
         assert error(a.grad, b.grad) < most
+
+
+@pytest.mark.usefixtures("_kernels")
+def test_a_flat_picture_stays_flat_to_the_bit():
+    x = torch.rand(1, 64, 1, 1).expand(1, 64, 21, 30).contiguous()
+    out = conv3x3(x, drawn(SHAPES[2], torch.float32)[1], reflect=True)
+    assert torch.equal(out, out[..., :1, :1].expand_as(out))
 
 
 @pytest.mark.usefixtures("_kernels")
@@ -100,8 +110,8 @@ def test_kept_filters_serve_both_types(error: Error):
 @pytest.mark.parametrize(
     ("shape", "dtype"),
     [
-        ((1, 48, 64, 8, 8), torch.float32),
-        ((1, 64, 96, 8, 8), torch.float32),
+        ((1, 24, 64, 8, 8), torch.float32),
+        ((1, 64, 40, 8, 8), torch.float32),
         ((1, 64, 64, 1, 8), torch.float32),
         ((1, 64, 64, 8, 8), torch.float64),
         ((1, 64, 64, 8, 8), torch.float16),
