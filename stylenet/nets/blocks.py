@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm, conv2d, instance_norm, pad
+from torch.nn.functional import batch_norm, conv2d, instance_norm, interpolate, pad
 
+from stylenet.kernels import doubling
 from stylenet.kernels import instance_norm as kernel
 from stylenet.kernels.winograd import conv3x3, suits
 from stylenet.nets.phases import PHASES, phase_bias, phase_conv, phase_weight
@@ -63,6 +64,11 @@ class Conv(nn.Conv2d):
             return conv3x3(x, self.weight, self.bias, reflect=True)
         padded = reflection_pad(x, self.kernel_size[0] // 2)
         return conv2d(padded, self.weight, self.bias, self.stride)
+
+
+def doubled(x: Tensor) -> Tensor:
+    """(B, C, H, W), resized bilinearly to (B, C, 2 H, 2 W)."""
+    return doubling.double(x) if doubling.suits(x) else interpolate(x, None, 2.0, "bilinear")
 
 
 class Head(Conv):

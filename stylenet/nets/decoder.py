@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from stylenet.errors import UserError
-from stylenet.nets.blocks import Conv
+from stylenet.nets.blocks import Conv, doubled
 from stylenet.nets.johnson import CENTRE, CONTRAST, binomial
 
 STRIDE = 8
@@ -77,7 +76,7 @@ class Decoder(nn.Module):
         x = self.stages[0](features[LEVELS[0]] / SCALE[LEVELS[0]])  # (B, 256, h, w)
         for number, level in enumerate(LEVELS[1:], 1):
             smooth = binomial(x) if number < len(LEVELS) - 1 else x
-            x = interpolate(smooth, scale_factor=2.0, mode="bilinear")
+            x = doubled(smooth)
             if self.skips:
                 x = torch.cat([x, features[level] / SCALE[level]], 1)
             x = self.stages[number](x)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -10,7 +12,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from stylenet.errors import UserError
 from stylenet.nets.attention import SelfAttention
-from stylenet.nets.blocks import ConvNormReLU, Head, InstanceNorm, Norm, Residual
+from stylenet.nets.blocks import ConvNormReLU, Head, InstanceNorm, Norm, Residual, doubled
 from stylenet.reflection import reflection_pad
 
 CENTRE = 0.5
@@ -23,7 +25,10 @@ NORMS: dict[str, Norm] = {
     "batch": nn.BatchNorm2d,
 }
 
-UPSAMPLINGS = {"smooth": "bilinear", "nearest": "nearest"}
+UPSAMPLINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "smooth": doubled,
+    "nearest": partial(interpolate, scale_factor=2.0),
+}
 """Choice → how features are resized."""
 
 
@@ -116,8 +121,7 @@ class TransformerNet(nn.Module):
 
     def _upsample(self, x: Tensor, beside: Tensor) -> Tensor:
         """Double the size, drop the row and column by which an odd `beside` is smaller, join it."""
-        double = interpolate(x, scale_factor=2.0, mode=self.resize)
-        double = double.narrow(-2, 0, beside.shape[-2]).narrow(-1, 0, beside.shape[-1])
+        double = self.resize(x).narrow(-2, 0, beside.shape[-2]).narrow(-1, 0, beside.shape[-1])
         return torch.cat([double, beside], 1) if self.skips else double
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, interpolate, pixel_shuffle
+from torch.nn.functional import conv2d, pixel_shuffle
 
 from stylenet.errors import UserError
-from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, Residual
+from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, Residual, doubled
 from stylenet.nets.johnson import CENTRE, CONTRAST, binomial
 from stylenet.nets.phases import doubling_weight, phase_bias
 from stylenet.reflection import reflection_pad
@@ -48,7 +48,7 @@ class SlimNet(nn.Module):
         """Stylise `image`: (B, 3, H, W) in [0, 1], any H, W ≥ 32 → the same shape, unclamped."""
         half = self.stem((image - CENTRE) / CONTRAST)  # (B, 16, ⌈H/2⌉, ⌈W/2⌉)
         quarter = self.residuals(self.down(half))  # (B, 32, ⌈H/4⌉, ⌈W/4⌉)
-        double = interpolate(binomial(self.narrow(quarter)), scale_factor=2.0, mode="bilinear")
+        double = doubled(binomial(self.narrow(quarter)))
         x = self.up(torch.cat([_fitted(double, half), half], 1))
         out: Tensor = _fitted(self.head(x), image) * CONTRAST + CENTRE
         return out

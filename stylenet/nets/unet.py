@@ -6,10 +6,9 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from stylenet.errors import UserError
-from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm
+from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, doubled
 
 CHANNELS = (64, 128, 256, 512, 512)
 """At the full size, the half and so on (Isola et al. 2017, section 6.1.1, down to 1/16)."""
@@ -66,6 +65,5 @@ def _conv_relu(channels: int, width: int) -> nn.Sequential:
 
 def _joined(x: Tensor, beside: Tensor) -> Tensor:
     """Double the size, drop the row and column by which an odd `beside` is smaller, join it."""
-    double = interpolate(x, scale_factor=2.0, mode="bilinear")
-    double = double.narrow(-2, 0, beside.shape[-2]).narrow(-1, 0, beside.shape[-1])
+    double = doubled(x).narrow(-2, 0, beside.shape[-2]).narrow(-1, 0, beside.shape[-1])
     return torch.cat([double, beside], 1)
