@@ -4,7 +4,8 @@
 Each picture counts three times, the second and third time with its colour channels turned. What is
 kept is the even mixture of all styles: the convolutions that they share, with the mean of their
 scales and shifts: what every style needs of photos and strokes, and no style's look. (The shipped
-weights were made with losses of unclamped results, and norms that learnt in their own turns only.)
+weights began with losses of unclamped results, and norms that learnt in their own turns only, as
+the slim net's did to the end.)
 
     python scripts/train_warm_start.py OUT.pt --photos FOLDER --styles PICTURE [PICTURE …]
 """
