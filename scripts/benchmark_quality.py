@@ -2,10 +2,9 @@
 """How good is a trained net? The L-BFGS iteration that it equals, on photos it never saw.
 
 For each model: the total loss of its clamped output on unseen photos, beside pixel optimisation
-(Gatys et al. 2016) of the very same loss, started from the photo, and, as Johnson et al. 2016
-(section 4.1) have it, from white noise. The optimiser is torch's L-BFGS as the literature runs it:
-no line search, one evaluation an iteration; its curve is the mean over the photos and is kept in a
-JSON file, as it depends on the loss, the style and the photos alone.
+(Gatys et al. 2016) of the very same loss, started from the photo. The optimiser is torch's L-BFGS
+as the literature runs it: no line search, one evaluation an iteration; its curve is the mean over
+the photos and is kept in a JSON file, as it depends on the loss, the style and the photos alone.
 With --refine, pixel optimisation also goes on from the net's results, as `stylenet.optimize --init
 RUN` does, and what that saves is printed.
 
@@ -33,7 +32,7 @@ from stylenet.evaluation.yardstick import ITERATIONS, Curves, equalled
 from stylenet.images import read_picture
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.recipes import build
-from stylenet.tasks.pixels import PixelLoss, noise, optimize
+from stylenet.tasks.pixels import PixelLoss, optimize
 from stylenet.tensors import resize_shorter_side, to_tensor
 from stylenet.vgg import VGG
 
@@ -74,20 +73,11 @@ def square_crop(path: Path, size: int) -> Tensor:
     return to_tensor(np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)))
 
 
-def reference_curve(
-    objective: Objective, photos: dict[str, Tensor], curves: Curves, start: Tensor | None = None
-) -> list[float]:
-    """Mean total loss over the photos, per L-BFGS iteration; done once for each loss and set.
-
-    start: (1, 3, H, W), noise; by default each photo.
-    """
+def reference_curve(objective: Objective, photos: dict[str, Tensor], curves: Curves) -> list[float]:
+    """Mean total loss over the photos, per L-BFGS iteration; done once for each loss and set."""
     size = next(iter(photos.values())).shape[-1]
-    kind = "" if start is None else " from noise"
     found = [
-        curves.get(
-            f"{objective.key} {name} {size}{kind}",
-            partial(objective.lbfgs, photo, ITERATIONS, start),
-        )
+        curves.get(f"{objective.key} {name} {size}", partial(objective.lbfgs, photo, ITERATIONS))
         for name, photo in photos.items()
     ]
     return list(np.mean(found, axis=0))
@@ -121,21 +111,19 @@ def main() -> None:
     print(f"{len(photos)} photos at {args.size}, style {args.style.name}")
     print(f"{platform.platform()}, torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     shown = " | ".join(f"L-BFGS {i}" for i in SHOWN)
-    print(f"| model | content | style | total | {shown} | equals iteration | from noise |")
-    print("|---" * (6 + len(SHOWN)) + "|")
+    print(f"| model | content | style | total | {shown} | equals iteration |")
+    print("|---" * (5 + len(SHOWN)) + "|")
     curves = Curves(args.curves)
     for path in args.models:
         model = load_model(path)
         objective = Objective(model.config, args.style)
         curve = reference_curve(objective, photos, curves)
-        from_noise = reference_curve(objective, photos, curves, noise((args.size, args.size), 0))
         with torch.no_grad():
             results = {name: model.net(photo).clamp(0, 1) for name, photo in photos.items()}
             rows = [objective.terms(results[name], photo) for name, photo in photos.items()]
         mean = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         cells = [f"{mean[name]:.4f}" for name in ("content", "style", "total")]
-        cells += [f"{curve[i]:.4f}" for i in SHOWN]
-        cells += [f"**{equalled(each, mean['total']):.0f}**" for each in (curve, from_noise)]
+        cells += [f"{curve[i]:.4f}" for i in SHOWN] + [f"**{equalled(curve, mean['total']):.1f}**"]
         print(f"| {path} | {' | '.join(cells)} |", flush=True)
         if args.refine:
             refined = [
