@@ -22,13 +22,17 @@ MATCH = 0.2
 """The root mean square of Adam's updates, to which Muon's are scaled (Liu et al. 2025, eq. 4): one
 learning rate then means the same for both."""
 
+FEWEST = 1e-3
+"""Share of the weights that take part in a step, below which it is no longer made up for."""
+
 
 class Muon(Optimizer):
     """Muon (Jordan et al. 2024) for convolutions, Adam (Kingma & Ba 2015) for the rest.
 
     A convolution's weight is the matrix of its output channels over everything that they read.
     Short trainings gain from the even step: every direction of a layer learns at once. The square
-    matrices of attention would cost more than the net itself, on a CPU, and go by Adam.
+    matrices of attention would cost more than the net itself, on a CPU, and go by Adam. Both are
+    `cautious`.
 
     Args:
         params: parameters of a net; convolutions' of at least `NARROW` channels go by Muon.
@@ -84,7 +88,8 @@ class Muon(Optimizer):
             scale = MATCH * max(matrices.shape[1:]) ** 0.5
             updates = orthogonalize(matrices, group["eps"]) * scale
             for (p, _), update in zip(pairs, updates, strict=True):
-                p.sub_(update.view(shape), alpha=group["lr"])
+                assert p.grad is not None
+                p.sub_(cautious(update.view(shape), p.grad), alpha=group["lr"])
 
     def _adam(self, params: list[Tensor], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
@@ -98,7 +103,19 @@ class Muon(Optimizer):
             state["square"].lerp_(p.grad.square(), 1 - beta2)
             mean = state["mean"] / (1 - beta1 ** state["step"])
             square = state["square"] / (1 - beta2 ** state["step"])
-            p.addcdiv_(mean, square.sqrt() + group["eps"], value=-group["lr"])
+            p.sub_(cautious(mean / (square.sqrt() + group["eps"]), p.grad), alpha=group["lr"])
+
+
+def cautious(update: Tensor, gradient: Tensor) -> Tensor:
+    """Leave out what goes against the gradient at hand, and enlarge the rest in its place.
+
+    After Liang et al. 2024, algorithm 1: momentum may point uphill, where it would undo.
+
+    Args:
+        update: what is to be subtracted. gradient: of the same shape.
+    """
+    agrees = (update * gradient > 0).to(update.dtype)
+    return update * agrees / agrees.mean().clamp_min(FEWEST)
 
 
 def orthogonalize(matrices: Tensor, eps: float = 1e-8) -> Tensor:
