@@ -1,7 +1,8 @@
-"""Running out of memory: a line that names the picture, not a killed process."""
+"""Running out of memory: a line that names the picture, not a killed process. And keeping it."""
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,25 @@ from stylenet.errors import UserError
 
 _WORDS = ("allocate memory", "out of memory", "bad allocation", "bad_alloc")
 """Of PyTorch on a CPU and on a GPU, and of onnxruntime."""
+
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
+"""What glibc's ``mallopt`` calls them."""
+
+_LARGEST = 1 << 25
+"""Bytes: the highest threshold that glibc takes. Larger blocks go back to the system at once."""
+
+
+def keep_freed_memory() -> None:
+    """Let blocks that are freed wait for the next that need as much.
+
+    A training takes and frees the same tensors at every step. Left alone, glibc gives those of some
+    megabytes back to the system, which must find and clear 24 MB of pages at each step anew: 4 % of
+    a CPU's time. Where there is no glibc this does nothing.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _LARGEST)
+        mallopt(_TRIM_THRESHOLD, ctypes.c_int(2**31 - 1))
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from stylenet.checkpoint import MODEL_FILE, save_model, start_from
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
 from stylenet.loggers import Wandb
+from stylenet.memory import keep_freed_memory
 from stylenet.styles import StylePicture
 from stylenet.sweeps import write_result
 
@@ -143,6 +144,7 @@ def _hydra_main(cfg: DictConfig) -> float | None:
 
 def _checked_train(cfg: DictConfig) -> bool:
     configs.check_types(configs.resolve(cfg, KEYS), HydraConfig.get().runtime.choices)
+    keep_freed_memory()
     return train(cfg)
 
 

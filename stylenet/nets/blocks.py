@@ -71,6 +71,16 @@ def doubled(x: Tensor) -> Tensor:
     return doubling.double(x) if doubling.suits(x) else interpolate(x, None, 2.0, "bilinear")
 
 
+def fitted(x: Tensor, beside: Tensor) -> Tensor:
+    """Drop the row and the column by which an odd `beside` is smaller than `x`, (B, C, H, W).
+
+    None to drop, none taken: the gradient of a part is the whole, filled with zeros and copied.
+    """
+    if not torch.onnx.is_in_onnx_export() and x.shape[-2:] == beside.shape[-2:]:
+        return x
+    return x.narrow(-2, 0, beside.shape[-2]).narrow(-1, 0, beside.shape[-1])
+
+
 class Head(Conv):
     """A convolution of many pixels to few channels.
 

@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from stylenet.errors import UserError
 from stylenet.nets.attention import SelfAttention
-from stylenet.nets.blocks import ConvNormReLU, Head, InstanceNorm, Norm, Residual, doubled
+from stylenet.nets.blocks import ConvNormReLU, Head, InstanceNorm, Norm, Residual, doubled, fitted
 from stylenet.reflection import reflection_pad
 
 CENTRE = 0.5
@@ -121,7 +121,7 @@ class TransformerNet(nn.Module):
 
     def _upsample(self, x: Tensor, beside: Tensor) -> Tensor:
         """Double the size, drop the row and column by which an odd `beside` is smaller, join it."""
-        double = self.resize(x).narrow(-2, 0, beside.shape[-2]).narrow(-1, 0, beside.shape[-1])
+        double = fitted(self.resize(x), beside)
         return torch.cat([double, beside], 1) if self.skips else double
 
 

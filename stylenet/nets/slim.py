@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, pixel_shuffle
 
 from stylenet.errors import UserError
-from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, Residual, doubled
+from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, Residual, doubled, fitted
 from stylenet.nets.johnson import CENTRE, CONTRAST, binomial
 from stylenet.nets.phases import doubling_weight, phase_bias
 from stylenet.reflection import reflection_pad
@@ -49,8 +49,8 @@ class SlimNet(nn.Module):
         half = self.stem((image - CENTRE) / CONTRAST)  # (B, 16, ⌈H/2⌉, ⌈W/2⌉)
         quarter = self.residuals(self.down(half))  # (B, 32, ⌈H/4⌉, ⌈W/4⌉)
         double = doubled(binomial(self.narrow(quarter)))
-        x = self.up(torch.cat([_fitted(double, half), half], 1))
-        out: Tensor = _fitted(self.head(x), image) * CONTRAST + CENTRE
+        x = self.up(torch.cat([fitted(double, half), half], 1))
+        out: Tensor = fitted(self.head(x), image) * CONTRAST + CENTRE
         return out
 
 
@@ -65,8 +65,3 @@ class DoublingConv(Conv):
         assert self.bias is not None
         weight, bias = doubling_weight(self.weight), phase_bias(self.bias)
         return pixel_shuffle(conv2d(reflection_pad(x, 1), weight, bias), 2)
-
-
-def _fitted(x: Tensor, beside: Tensor) -> Tensor:
-    """Drop the row and the column by which an odd `beside` is smaller than `x`."""
-    return x.narrow(-2, 0, beside.shape[-2]).narrow(-1, 0, beside.shape[-1])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from stylenet.errors import UserError
-from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, doubled
+from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, doubled, fitted
 
 CHANNELS = (64, 128, 256, 512, 512)
 """At the full size, the half and so on (Isola et al. 2017, section 6.1.1, down to 1/16)."""
@@ -65,5 +65,4 @@ def _conv_relu(channels: int, width: int) -> nn.Sequential:
 
 def _joined(x: Tensor, beside: Tensor) -> Tensor:
     """Double the size, drop the row and column by which an odd `beside` is smaller, join it."""
-    double = doubled(x).narrow(-2, 0, beside.shape[-2]).narrow(-1, 0, beside.shape[-1])
-    return torch.cat([double, beside], 1)
+    return torch.cat([fitted(doubled(x), beside), beside], 1)
