@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from stylenet.nets.blocks import Conv, Head, InstanceNorm
+from stylenet.nets.blocks import Conv, Head, InstanceNorm, fitted
 
 
 def assert_same(ours: nn.Module, theirs: nn.Module, x: torch.Tensor) -> None:
@@ -72,3 +72,18 @@ def test_instance_norm_and_its_gradients_are_torchs(batch: int):
     theirs.load_state_dict(ours.state_dict())
     x = torch.randn(batch, 4, 6, 5) * torch.arange(1.0, batch + 1).view(-1, 1, 1, 1)
     assert_same(ours, theirs, x)
+
+
+@pytest.mark.parametrize(("height", "width"), [(6, 8), (5, 8), (6, 7), (5, 7)])
+def test_what_is_fitted_and_its_gradient_are_those_of_the_first_rows_and_columns(
+    height: int, width: int
+):
+    x = torch.rand(2, 3, 6, 8, requires_grad=True)
+    beside = torch.empty(2, 1, height, width)
+    out = fitted(x, beside)
+    assert torch.equal(out, x[..., :height, :width])
+    given = torch.rand_like(out)
+    [gradient] = torch.autograd.grad(out, x, given)
+    expected = torch.zeros_like(x)
+    expected[..., :height, :width] = given
+    assert torch.equal(gradient, expected)
