@@ -31,8 +31,7 @@ class Muon(Optimizer):
 
     A convolution's weight is the matrix of its output channels over everything that they read.
     Short trainings gain from the even step: every direction of a layer learns at once. The square
-    matrices of attention would cost more than the net itself, on a CPU, and go by Adam. Both are
-    `cautious`.
+    matrices of attention would cost more than the net itself, on a CPU, and go by Adam.
 
     Args:
         params: parameters of a net; convolutions' of at least `NARROW` channels go by Muon.
@@ -40,21 +39,25 @@ class Muon(Optimizer):
         momentum: of Muon, as in Nesterov's method.
         betas: of Adam.
         eps: of both, against division by zero.
+        cautious: take no weight against the gradient at hand (`agreeing`). Not for several styles
+            by turns, of which each pulls to its own side.
     """
 
     def __init__(
         self,
         params: Iterable[Tensor],
-        lr: float = 3e-3,
+        lr: float = 2e-3,
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.99),
         eps: float = 1e-8,
+        cautious: bool = False,
     ) -> None:
         params = list(params)
         wide = [p for p in params if p.ndim > 2 and len(p) >= NARROW]
         rest = [p for p in params if p.ndim <= 2 or len(p) < NARROW]
         groups = [{"params": wide, "wide": True}, {"params": rest, "wide": False}]
         defaults = {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps}
+        self._chosen = agreeing if cautious else _all
         super().__init__([group for group in groups if group["params"]], defaults)
 
     @torch.no_grad()
@@ -89,7 +92,7 @@ class Muon(Optimizer):
             updates = orthogonalize(matrices, group["eps"]) * scale
             for (p, _), update in zip(pairs, updates, strict=True):
                 assert p.grad is not None
-                p.sub_(cautious(update.view(shape), p.grad), alpha=group["lr"])
+                p.sub_(self._chosen(update.view(shape), p.grad), alpha=group["lr"])
 
     def _adam(self, params: list[Tensor], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
@@ -103,10 +106,11 @@ class Muon(Optimizer):
             state["square"].lerp_(p.grad.square(), 1 - beta2)
             mean = state["mean"] / (1 - beta1 ** state["step"])
             square = state["square"] / (1 - beta2 ** state["step"])
-            p.sub_(cautious(mean / (square.sqrt() + group["eps"]), p.grad), alpha=group["lr"])
+            update = mean / (square.sqrt() + group["eps"])
+            p.sub_(self._chosen(update, p.grad), alpha=group["lr"])
 
 
-def cautious(update: Tensor, gradient: Tensor) -> Tensor:
+def agreeing(update: Tensor, gradient: Tensor) -> Tensor:
     """Leave out what goes against the gradient at hand, and enlarge the rest in its place.
 
     After Liang et al. 2024, algorithm 1: momentum may point uphill, where it would undo.
@@ -116,6 +120,10 @@ def cautious(update: Tensor, gradient: Tensor) -> Tensor:
     """
     agrees = (update * gradient > 0).to(update.dtype)
     return update * agrees / agrees.mean().clamp_min(FEWEST)
+
+
+def _all(update: Tensor, _: Tensor) -> Tensor:
+    return update
 
 
 def orthogonalize(matrices: Tensor, eps: float = 1e-8) -> Tensor:
