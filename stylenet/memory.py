@@ -1,4 +1,4 @@
-"""Running out of memory: a line that names the picture, not a killed process. And keeping it."""
+"""Running out of memory: a line that names the picture, not a killed process; and memory kept."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 _LARGEST = 1 << 25
 """Bytes: the highest threshold that glibc takes. Larger blocks go back to the system at once."""
 
+_NEVER = 2**31 - 1
+"""Bytes: more free memory than this at the heap's end would be given back."""
+
 
 def keep_freed_memory() -> None:
     """Let blocks that are freed wait for the next that need as much.
@@ -30,7 +33,7 @@ def keep_freed_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, _LARGEST)
-        mallopt(_TRIM_THRESHOLD, ctypes.c_int(2**31 - 1))
+        mallopt(_TRIM_THRESHOLD, _NEVER)
 
 
 @contextmanager

@@ -30,6 +30,11 @@ def clip_frames(clip: Path) -> Iterator[Bytes]:
 
 
 def open_av() -> Any:
+    """PyAV's module.
+
+    Raises:
+        UserError: it is not installed.
+    """
     try:
         import av
     except ImportError:

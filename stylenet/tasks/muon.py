@@ -57,7 +57,7 @@ class Muon(Optimizer):
         rest = [p for p in params if p.ndim <= 2 or len(p) < NARROW]
         groups = [{"params": wide, "wide": True}, {"params": rest, "wide": False}]
         defaults = {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps}
-        self._chosen = agreeing if cautious else _all
+        defaults["cautious"] = cautious
         super().__init__([group for group in groups if group["params"]], defaults)
 
     @torch.no_grad()
@@ -91,8 +91,7 @@ class Muon(Optimizer):
             scale = MATCH * max(matrices.shape[1:]) ** 0.5
             updates = orthogonalize(matrices, group["eps"]) * scale
             for (p, _), update in zip(pairs, updates, strict=True):
-                assert p.grad is not None
-                p.sub_(self._chosen(update.view(shape), p.grad), alpha=group["lr"])
+                self._take(p, update.view(shape), group["lr"])
 
     def _adam(self, params: list[Tensor], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
@@ -106,8 +105,14 @@ class Muon(Optimizer):
             state["square"].lerp_(p.grad.square(), 1 - beta2)
             mean = state["mean"] / (1 - beta1 ** state["step"])
             square = state["square"] / (1 - beta2 ** state["step"])
-            update = mean / (square.sqrt() + group["eps"])
-            p.sub_(self._chosen(update, p.grad), alpha=group["lr"])
+            self._take(p, mean / (square.sqrt() + group["eps"]), group["lr"])
+
+    def _take(self, p: Tensor, update: Tensor, lr: float) -> None:
+        assert p.grad is not None
+        # Not the group's, which a checkpoint from before there was a choice comes without.
+        if self.defaults["cautious"]:
+            update = agreeing(update, p.grad)
+        p.sub_(update, alpha=lr)
 
 
 def agreeing(update: Tensor, gradient: Tensor) -> Tensor:
@@ -120,10 +125,6 @@ def agreeing(update: Tensor, gradient: Tensor) -> Tensor:
     """
     agrees = (update * gradient > 0).to(update.dtype)
     return update * agrees / agrees.mean().clamp_min(FEWEST)
-
-
-def _all(update: Tensor, _: Tensor) -> Tensor:
-    return update
 
 
 def orthogonalize(matrices: Tensor, eps: float = 1e-8) -> Tensor:
