@@ -32,6 +32,7 @@ from stylenet.config import FOLDER
 from stylenet.errors import exit_on_user_error
 from stylenet.hardware import kind
 from stylenet.images import read_picture
+from stylenet.memory import keep_freed_memory
 from stylenet.tasks.multistyle import MultiStyleTask
 
 SAVE_EVERY = 1000  # steps
@@ -49,6 +50,7 @@ def turned_files(pictures: list[Path], folder: Path) -> list[Path]:
 
 def train(cfg: DictConfig, out: Path, credit: str) -> None:
     """Learn from one photo and one style a step; keep the weights every thousand steps."""
+    keep_freed_memory()
     whole = OmegaConf.to_container(cfg, resolve=True)
     task: MultiStyleTask = instantiate(cfg.task)
     net = task.net
