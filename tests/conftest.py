@@ -29,3 +29,14 @@ def picture() -> np.ndarray:
     disc = (x - 80) ** 2 + (y - 40) ** 2 < 25**2
     stripes = 127 + 120 * np.sin(x / 3 + y / 7)
     return np.stack([2 * x, np.where(disc, 250, 2 * y), stripes], -1).astype(np.uint8)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of the campaign against damage and malice, where it was run."""
+    reports = [r for name in ("passed", "failed") for r in terminalreporter.getreports(name)]
+    rows = [value for r in reports for key, value in r.user_properties if key == "campaign"]
+    if rows:
+        terminalreporter.write_sep("=", "campaign")
+        terminalreporter.write_line(f"{'kind':24} {'tried':>6} {'right':>6} {'wrong':>6}")
+        for kind, tried, right, wrong in sorted(rows):
+            terminalreporter.write_line(f"{kind:24} {tried:6} {right:6} {wrong:6}")
