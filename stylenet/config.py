@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from stylenet import hardware
+from stylenet.cpus import usable_cpus
 from stylenet.errors import UserError, find_user_error
 
 _PACKAGE = Path(__file__).parent
@@ -189,5 +190,6 @@ def _first_difference(name: str, before: Any, now: Any) -> str | None:
 
 # Here, not in a function: the workers of a parallel sweep know no more than what they import.
 OmegaConf.register_new_resolver("hardware", hardware.choose, replace=True)
+OmegaConf.register_new_resolver("cpus", lambda most: min(most, usable_cpus()), replace=True)
 OmegaConf.register_new_resolver("run_folder", run_folder, replace=True, use_cache=True)
 OmegaConf.register_new_resolver("sweep_folder", sweep_folder, replace=True, use_cache=True)

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from stylenet.cache import cache_dir
+from stylenet.cpus import limit_threads
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.evaluation import cost
 from stylenet.evaluation.benchmark import Benchmark, Row, mean
@@ -51,6 +52,7 @@ def run(options: argparse.Namespace) -> None:
         UserError: something given cannot be read, or the reports not be written.
     """
     start = time.perf_counter()
+    limit_threads()
     suite = _suite(options)
     files = with_adapters(options.models, options.adapter)
     subjects = [open_subject(*pair) for pair in files]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stylenet import cgroup
 from stylenet.errors import UserError
 
 _WORDS = ("allocate memory", "out of memory", "bad allocation", "bad_alloc")
@@ -49,7 +50,7 @@ def out_of_memory_names(thing: object, mend: str) -> Iterator[None]:
 
 @contextmanager
 def limit_memory() -> Iterator[None]:
-    """Let an allocation beyond the free memory fail.
+    """Let an allocation beyond the free memory, the system's or the control group's, fail.
 
     Linux grants it otherwise, and kills the process once it uses the memory. Elsewhere this does
     nothing.
@@ -60,13 +61,24 @@ def limit_memory() -> Iterator[None]:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    free = _bytes("/proc/meminfo", "MemAvailable") + _bytes("/proc/self/status", "VmData")
-    limit = min(x for x in (free, soft, hard) if x != resource.RLIM_INFINITY)
+    most = free_memory() + _bytes("/proc/self/status", "VmData")
+    limit = min(x for x in (most, soft, hard) if x != resource.RLIM_INFINITY)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def free_memory(root: Path = cgroup.ROOT) -> int:
+    """Bytes that this process may still take (Linux): the system's, or its control group's if less.
+
+    Args:
+        root: where ``proc`` and ``sys`` are.
+    """
+    available = _bytes(root / "proc/meminfo", "MemAvailable")
+    limited = cgroup.free_memory(root)
+    return available if limited is None else min(available, limited)
 
 
 def peak_memory() -> float | None:
@@ -76,7 +88,7 @@ def peak_memory() -> float | None:
     return _bytes("/proc/self/status", "VmHWM") / 2**20
 
 
-def _bytes(file: str, key: str) -> int:
+def _bytes(file: str | Path, key: str) -> int:
     """The value of a line such as ``VmData:  808084 kB``."""
     line = next(line for line in Path(file).read_text().splitlines() if line.startswith(f"{key}:"))
     return int(line.split()[1]) * 1024

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from stylenet import config as configs
 from stylenet.checkpoint import load_model
+from stylenet.cpus import limit_threads
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.grey import Grey, apply_change, read_grey, resize_grey, similarity, write_grey
 from stylenet.hardware import kind
@@ -130,6 +131,7 @@ class Result:
 
 def run(options: argparse.Namespace) -> None:
     """Optimise one photo as the command line says."""
+    limit_threads()
     file_format(options.out, transparent=False)
     cfg = composed("loss=gatys", *options.overrides)
     photo, grey = read_photo(options.photo, options.size, cfg.scene)

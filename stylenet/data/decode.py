@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -22,12 +21,13 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from stylenet.cpus import usable_cpus
 from stylenet.data.duplicates import look
 from stylenet.data.source import Photo
 from stylenet.errors import UserError
 from stylenet.images import Bytes
 
-_THREADS = os.cpu_count() or 1
+_THREADS = usable_cpus()
 _AHEAD = 8 * _THREADS  # pictures; some take far longer than others, and results keep their order
 _LONG = 300  # pictures; decoding fewer takes no time worth a progress bar
 

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
-import shlex
-import shutil
 import subprocess
-import tempfile
-from contextlib import suppress
-from ctypes import CDLL, c_void_p
+from ctypes import CDLL
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -18,12 +13,13 @@ import torch
 from torch import Tensor
 
 from stylenet.cache import cache_dir
+from stylenet.kernels import compiler, kept
+from stylenet.kernels.compiler import SOURCES, NotCompiledError
+from stylenet.kernels.kept import DistrustedError
+from stylenet.kernels.loading import load, try_to_load
 
 _log = logging.getLogger(__name__)
 
-SOURCES = Path(__file__).parent
-COMPILERS = (["gcc"], ["cc"], ["clang"])
-FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fopenmp", "-shared", "-fPIC")
 PROCESSORS = Path("/proc/cpuinfo")
 
 TYPES = (torch.float32, torch.bfloat16)
@@ -48,11 +44,6 @@ def kernels() -> CDLL:
     return loaded
 
 
-def address(tensor: Tensor | None) -> c_void_p:
-    """A pointer to the first element, or to nothing."""
-    return c_void_p(None if tensor is None else tensor.data_ptr())
-
-
 @cache
 def library() -> CDLL | None:
     """The kernels, loaded; None, with a warning, where torch has to do their work.
@@ -61,57 +52,35 @@ def library() -> CDLL | None:
     Compiling takes a second. The result is kept under a name that says sources, compiler and
     processor, as another machine may share the cache.
     """
-    if torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512") or not PROCESSORS.exists():
-        _warn("the compiled kernels are for Linux and processors with AVX2")
-        return None
+    capable = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
     try:
-        chosen = shlex.split(os.environ.get("CC", ""))
-    except ValueError as error:
-        _warn(f"the kernels could not be compiled: CC is no command ({error})")
-        return None
-    named = [chosen] if chosen else COMPILERS
-    compiler = next((command for command in named if shutil.which(command[0])), None)
-    if compiler is None:
-        _warn(f"no C compiler ({', '.join(command[0] for command in named)}) found; install gcc")
-        return None
-    code = [source.read_bytes() for source in sorted(SOURCES.glob("*.[ch]"))]
-    features = {line for line in PROCESSORS.read_text().splitlines() if line.startswith("flags")}
-    key = sha256(repr((code, compiler, FLAGS, sorted(features))).encode()).hexdigest()[:16]
-    kept = cache_dir() / "kernels" / f"{key}.so"
-    try:
-        return CDLL(str(kept))
-    except OSError:  # not there yet, or damaged
-        return _compile(compiler, kept)
-
-
-def _compile(compiler: list[str], kept: Path) -> CDLL | None:
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            built = Path(folder) / kept.name
-            command = [*compiler, *FLAGS, *map(str, SOURCES.glob("*.c")), "-o", str(built)]
-            subprocess.run(command, check=True, capture_output=True, text=True)
-            _keep(built, kept)
-            # From the cache rather than a temporary folder, where programs are often forbidden.
-            return CDLL(str(kept if kept.exists() else built))
-    except subprocess.CalledProcessError as error:
-        reason = (error.stderr.strip() or f"it ended with {error.returncode}").splitlines()[0]
-        _warn(f"{compiler[0]} cannot compile the kernels: {reason}")
-    except OSError as error:
-        _warn(f"the kernels could not be compiled: {error}")
+        if not capable or not PROCESSORS.exists():
+            raise NotCompiledError("the compiled kernels are for Linux and processors with AVX2")
+        return load(_kept_or_compiled(compiler.find_compiler()))
+    except NotCompiledError as error:
+        reason = str(error)
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        reason = f"the kernels could not be compiled: {error}"
+    _log.warning("%s; nets on the CPU take up to twice as long", reason)
     return None
 
 
-def _warn(reason: str) -> None:
-    _log.warning("%s; nets on the CPU take up to twice as long", reason)
-
-
-def _keep(built: Path, kept: Path) -> None:
-    """Move into the cache in one go; a cache that cannot be written is none."""
-    part = kept.with_suffix(f".{os.getpid()}")
+def _kept_or_compiled(command: list[str]) -> bytes:
+    folder, key = cache_dir() / "kernels", _key(command)
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(built, part)
-        part.replace(kept)
-    except OSError:
-        with suppress(OSError):
-            part.unlink()
+        if code := kept.fetch(folder, key):
+            return code
+    except DistrustedError as distrusted:
+        _log.warning("%s; the kernels are compiled anew", distrusted)
+    code = compiler.compile_kernels(command)
+    try_to_load(code)
+    kept.keep(folder, key, code)
+    return code
+
+
+def _key(command: list[str]) -> str:
+    """Of all that decides what the compiler makes."""
+    code = [source.read_bytes() for source in sorted(SOURCES.glob("*.[ch]"))]
+    features = {line for line in PROCESSORS.read_text().splitlines() if line.startswith("flags")}
+    made_of = (code, command, compiler.FLAGS, sorted(features))
+    return sha256(repr(made_of).encode()).hexdigest()[:16]

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from stylenet.kernels.compiled import address, kernels, usable
+from stylenet.kernels.compiled import kernels, usable
+from stylenet.kernels.loading import address
 
 CHANNELS = 16
 """Channel counts must be multiples of this: what a vector unit takes at once."""

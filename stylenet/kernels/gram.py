@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ctypes import c_long
-
 import torch
 from torch import Tensor
 
-from stylenet.kernels.compiled import address, kernels, usable
+from stylenet.kernels.compiled import kernels, usable
+from stylenet.kernels.loading import address
 
 CHANNELS = 64
 """Channel counts must be multiples of this."""
@@ -28,7 +27,7 @@ def gram(x: Tensor) -> Tensor:
     chunk = max(1, _CHUNK // channels)
     out, scratch = torch.empty(batch, channels, channels), torch.empty(chunk, channels)
     kernels().stylenet_gram(
-        address(x), address(out), batch, c_long(pixels), channels, x.dtype == torch.bfloat16,
+        address(x), address(out), batch, pixels, channels, x.dtype == torch.bfloat16,
         address(scratch), chunk, torch.get_num_threads(),
     )  # fmt: skip
     return out

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ctypes import c_float
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from stylenet.kernels.compiled import address, kernels, usable
+from stylenet.kernels.compiled import kernels, usable
+from stylenet.kernels.loading import address
 
 CHANNELS = 16
 """Channel counts must be multiples of this: what a vector unit takes at once."""
@@ -48,7 +48,7 @@ class _InstanceNorm(torch.autograd.Function):
         out, saved = torch.empty_like(x), torch.empty(batch, 2, channels)
         kernels().stylenet_norm(
             address(x), address(scale), address(shift), address(out), address(saved), batch, height,
-            width, channels, c_float(eps), relu, x.dtype == torch.bfloat16, torch.get_num_threads(),
+            width, channels, eps, relu, x.dtype == torch.bfloat16, torch.get_num_threads(),
         )  # fmt: skip
         ctx.save_for_backward(x, scale, shift, saved)
         ctx.relu = relu

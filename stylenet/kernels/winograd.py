@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from stylenet.kernels.compiled import TYPES, address, kernels, usable
+from stylenet.kernels.compiled import TYPES, kernels, usable
+from stylenet.kernels.loading import address
 from stylenet.reflection import fold
 
 _ROWS = 6

@@ -6,7 +6,7 @@ from ctypes import CDLL
 import pytest
 from torch import Tensor
 
-from stylenet.kernels import compiled
+from stylenet.kernels import compiled, compiler
 
 Error = Callable[[Tensor, Tensor], float]
 
@@ -15,8 +15,8 @@ Error = Callable[[Tensor, Tensor], float]
 def older(tmp_path_factory: pytest.TempPathFactory) -> CDLL | None:
     """The kernels for a processor with AVX2, compiled once for all tests."""
     with pytest.MonkeyPatch.context() as patch:
-        plain = tuple(flag for flag in compiled.FLAGS if not flag.startswith("-m"))
-        patch.setattr(compiled, "FLAGS", (*plain, "-mavx2", "-mfma"))
+        plain = tuple(flag for flag in compiler.FLAGS if not flag.startswith("-m"))
+        patch.setattr(compiler, "FLAGS", (*plain, "-mavx2", "-mfma"))
         patch.setenv("STYLENET_CACHE", str(tmp_path_factory.mktemp("older")))
         return compiled.library.__wrapped__()
 

@@ -1,0 +1,112 @@
+"""What the control groups (Linux: cgroups, versions 1 and 2) leave to this process.
+
+A limit of a group holds for all groups in it: the least on the way from the process's own to the
+top is what counts. A container sees its own group as the top.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path("/")
+
+
+def cpu_quota(root: Path = ROOT) -> float | None:
+    """CPUs' worth of time that the process may take, 0.5 for half of one; None without a limit.
+
+    Args:
+        root: where ``proc`` and ``sys`` are.
+    """
+    quotas = []
+    for folder in _groups(root, "cpu"):
+        with suppress(OSError, ValueError, IndexError, ZeroDivisionError):
+            if (folder / "cpu.max").exists():  # "50000 100000", "max 100000"
+                share, period = (folder / "cpu.max").read_text().split()[:2]
+            else:
+                share = (folder / "cpu.cfs_quota_us").read_text()  # -1 for none
+                period = (folder / "cpu.cfs_period_us").read_text()
+            if share != "max" and int(share) > 0:
+                quotas.append(int(share) / int(period))
+    return min(quotas, default=None)
+
+
+def free_memory(root: Path = ROOT) -> int | None:
+    """Bytes that the process may take before its limit; None without a limit.
+
+    What the system keeps of files, to read them faster, counts as free: it is dropped when needed.
+
+    Args:
+        root: where ``proc`` and ``sys`` are.
+    """
+    free = []
+    for folder in _groups(root, "memory"):
+        limits = [
+            limit
+            for name in ("memory.max", "memory.high", "memory.limit_in_bytes")
+            if (limit := _number(folder / name)) is not None
+        ]
+        used = _number(folder / "memory.current")
+        used = _number(folder / "memory.usage_in_bytes") if used is None else used
+        if limits and used is not None:
+            free.append(max(0, min(limits) - max(0, used - _files(folder))))
+    return min(free, default=None)
+
+
+def _number(file: Path) -> int | None:
+    """What a file such as ``memory.max`` holds; None for ``max``, and without the file."""
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _files(folder: Path) -> int:
+    """Bytes of a group that hold contents of files."""
+    try:
+        lines = (folder / "memory.stat").read_text().splitlines()
+        counts = {name: int(value) for name, value in (line.split() for line in lines)}
+    except (OSError, ValueError):
+        return 0
+    # Version 1 counts the groups within apart, and their sum as total_….
+    prefix = "total_" if "total_inactive_file" in counts else ""
+    return sum(counts.get(f"{prefix}{kind}_file", 0) for kind in ("inactive", "active"))
+
+
+def _groups(root: Path, controller: str) -> Iterator[Path]:
+    """The folders of the process's groups that may limit what `controller` shares out."""
+    for mount, top, at in _mounts(root, controller):
+        inside = at.relative_to(top) if at.is_relative_to(top) and ".." not in at.parts else Path()
+        folder = mount / inside
+        yield folder
+        yield from folder.parents[: len(inside.parts)]
+
+
+def _mounts(root: Path, controller: str) -> Iterator[tuple[Path, Path, Path]]:
+    """Hierarchies: the folder, which group is seen there, and in which one the process is."""
+    try:
+        mounts = (root / "proc/self/mountinfo").read_text().splitlines()
+        groups = (root / "proc/self/cgroup").read_text().splitlines()
+    except (OSError, ValueError):
+        return
+    places = [line.split(":", 2) for line in groups if line.count(":") >= 2]
+    for line in mounts:
+        before, _, after = line.partition(" - ")
+        fields, (kind, *rest) = before.split(), after.split() or [""]
+        if len(fields) < 5 or kind not in ("cgroup", "cgroup2"):
+            continue
+        options = rest[-1].split(",") if rest else []
+        for _, controllers, at in places:
+            if kind == "cgroup2":  # of all controllers, and listed without any
+                holds = not controllers
+            else:
+                holds = controller in controllers.split(",") and controller in options
+            if holds:
+                yield root / _path(fields[4]).relative_to("/"), _path(fields[3]), Path(at)
+
+
+def _path(field: str) -> Path:
+    r"""A path as mountinfo writes it: a space is ``\040``."""
+    return Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field))
