@@ -21,8 +21,8 @@ from stylenet.losses.adversarial import CycleLoss
 from stylenet.nets.patchgan import PatchGAN
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.unet import UNet
-from stylenet.runtime import Session, TiledSession
 from stylenet.run_folder import CHECKPOINT
+from stylenet.runtime import Session, TiledSession
 from stylenet.tasks.cyclegan import CycleGAN
 from stylenet.tasks.schedule import constant_linear
 from stylenet.tensors import apply_net
