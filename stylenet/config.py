@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import compose
 from hydra.errors import HydraException
 from lightning_fabric.utilities.exceptions import MisconfigurationException
@@ -19,23 +17,16 @@ from omegaconf.errors import OmegaConfBaseException
 from stylenet import hardware
 from stylenet.cpus import usable_cpus
 from stylenet.errors import UserError, find_user_error
+from stylenet.run_folder import run_folder
 
 _PACKAGE = Path(__file__).parent
 FOLDER = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
 """Inside the package when installed from a wheel, beside it in a checkout."""
 
-CHECKPOINT = "last.ckpt"
-
 _CONFIG_ERRORS = (
     *(HydraException, OmegaConfBaseException, MisconfigurationException),
     *(TypeError, ValueError),
 )
-
-_FREE_TO_CHANGE = frozenset(
-    {"ckpt", "run", "logger", "callbacks", "experiment", "score", "scene", "measured"}
-    | {"data.workers"}
-)
-"""Keys that may differ when a run is resumed: they do not bear on the weights."""
 
 _OF_SEVERAL_TYPES = frozenset({"trainer.devices", "trainer.deterministic"})
 """Keys that take words or lists, too, such as ``auto``, ``[0,1]`` and ``warn``."""
@@ -60,20 +51,6 @@ def errors_on_one_line() -> Iterator[None]:
         for repetition in ("full_key", "Config search path"):
             text = text.split(repetition)[0]
         raise UserError(f"config: {' '.join(text.split())}") from error
-
-
-def run_folder(parent: str, ckpt: str | None) -> str:
-    """A new folder below `parent` named by the time, or for ``ckpt=last`` the newest resumable one.
-
-    Raises:
-        UserError: there is nothing to resume.
-    """
-    if ckpt != "last":
-        return f"{parent}/{datetime.datetime.now():%Y-%m-%d_%H-%M-%S}"
-    runs = sorted(Path(parent).glob(f"*/{CHECKPOINT}"))
-    if not runs:
-        raise UserError(f"ckpt=last: no run to resume in {parent}; name one with run=FOLDER")
-    return str(runs[-1].parent)
 
 
 def sweep_folder(overrides: Sequence[str]) -> str:
@@ -139,53 +116,6 @@ def _leaves(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def check_resumable(config: dict[str, Any], saved: Path) -> None:
-    """Hold the config of a resumed run against the one it was started with.
-
-    Raises:
-        UserError: they differ in anything that bears on the weights, or `saved` is no config.
-    """
-    before = _read(saved)
-    if before is None:
-        raise UserError(f"{saved} is missing or no config; resume from a checkpoint in its run")
-    found = _first_difference("", before, config)
-    if found:
-        raise UserError(
-            f"{saved.parent} was started with {found}; give the same overrides to resume"
-        )
-
-
-def is_config_of(saved: Path, config: dict[Any, Any], besides: set[str]) -> bool:
-    """Whether the file `saved` holds `config`, but for what does not matter and `besides`."""
-    before = _read(saved)
-    if before is None:
-        return False
-    kept = {key: value for key, value in before.items() if key not in besides}
-    return _first_difference("", kept, config) is None
-
-
-def _read(saved: Path) -> dict[str, Any] | None:
-    try:
-        content = yaml.safe_load(saved.read_text())
-    except (FileNotFoundError, UnicodeDecodeError, yaml.YAMLError):
-        return None
-    return content if isinstance(content, dict) else None
-
-
-def _first_difference(name: str, before: Any, now: Any) -> str | None:
-    """The first difference that matters, in words."""
-    if name in _FREE_TO_CHANGE or before == now:
-        return None
-    if not (isinstance(before, dict) and isinstance(now, dict)):
-        return f"{name}={before}, now {now}"
-    for key in sorted(before.keys() | now.keys()):
-        inner = f"{name}.{key}" if name else key
-        difference = _first_difference(inner, before.get(key), now.get(key))
-        if difference:
-            return difference
-    return None
 
 
 # Here, not in a function: the workers of a parallel sweep know no more than what they import.

@@ -244,9 +244,17 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise cannot_write(path, error) from None
+        if failure := _failure(error):
+            raise cannot_write(path, failure) from None
         raise
+
+
+def _failure(error: BaseException | None) -> OSError | None:
+    """The system's own error behind `error`: torch raises another while it handles that one."""
+    while error is not None and not isinstance(error, OSError):
+        context = None if error.__suppress_context__ else error.__context__
+        error = error.__cause__ or context
+    return error
 
 
 def _umask() -> int:

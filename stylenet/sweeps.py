@@ -13,7 +13,7 @@ from hydra.conf import HydraConf
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from stylenet import config as configs
+from stylenet import resume, run_folder
 from stylenet.checkpoint import MODEL_FILE
 from stylenet.errors import UserError, find_user_error
 from stylenet.images import write_atomically
@@ -49,35 +49,41 @@ def take_part(cfg: DictConfig, job: HydraConf, train: Callable[[DictConfig], boo
     if _is(run, cfg, MODEL_FILE):
         print(f"{name}: done before", file=sys.stderr)
     else:
-        print(name, file=sys.stderr)
-        if cfg.ckpt is None and _is(run, cfg, configs.CHECKPOINT):
-            cfg.ckpt = "last"
-        _write(run / OVERRIDES, yaml.safe_dump(overrides, allow_unicode=True))
-        if "wandb" in cfg.logger:
-            cfg.logger.wandb.group = run.parent.name
-        try:
-            finished = train(cfg)
-        except Exception as error:
-            user_error = find_user_error(error)
-            _write(run / ERROR, f"{user_error or repr(error)}\n")
-            if user_error is None:
-                raise
-            print(f"error: {user_error}", file=sys.stderr)
-            raise UserError(f"{run} failed ({user_error}); the same command tries again") from None
-        if not finished:
-            print("Stopped; everything is saved. The same command goes on.", file=sys.stderr)
-            raise SystemExit(130)
-        (run / ERROR).unlink(missing_ok=True)
+        with run_folder.claimed(run, goes_on=True):
+            print(name, file=sys.stderr)
+            if cfg.ckpt is None and _is(run, cfg, run_folder.CHECKPOINT):
+                cfg.ckpt = "last"
+            elif cfg.ckpt is None and (kept := run_folder.set_run_aside(run)):
+                print(f"{run} held another run, which is kept in {kept}", file=sys.stderr)
+            _write(run / OVERRIDES, yaml.safe_dump(overrides, allow_unicode=True))
+            if "wandb" in cfg.logger:
+                cfg.logger.wandb.group = run.parent.name
+            _train(run, cfg, train)
     return _score(run, cfg)
+
+
+def _train(run: Path, cfg: DictConfig, train: Callable[[DictConfig], bool]) -> None:
+    """Train in the folder `run`, which this process holds."""
+    try:
+        finished = train(cfg)
+    except Exception as error:
+        user_error = find_user_error(error)
+        _write(run / ERROR, f"{user_error or repr(error)}\n")
+        if user_error is None:
+            raise
+        print(f"error: {user_error}", file=sys.stderr)
+        raise UserError(f"{run} failed ({user_error}); the same command tries again") from None
+    if not finished:
+        print("Stopped; everything is saved. The same command goes on.", file=sys.stderr)
+        raise SystemExit(130)
+    (run / ERROR).unlink(missing_ok=True)
 
 
 def _is(run: Path, cfg: DictConfig, kept: str) -> bool:
     """Whether the file `kept` in `run` is of this very config."""
     config = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(config, dict)
-    made = {"style_picture", "started_from", "measured"}  # what training adds
-    saved = run / "config.yaml"
-    return (run / kept).is_file() and configs.is_config_of(saved, config, besides=made)
+    return (run / kept).is_file() and resume.is_config_of(run, config)
 
 
 def _score(run: Path, cfg: DictConfig) -> float | None:

@@ -7,20 +7,23 @@ import os
 import shlex
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
-from omegaconf import DictConfig
-from pytorch_lightning import seed_everything
+from omegaconf import DictConfig, OmegaConf, read_write
+from pytorch_lightning import Trainer, seed_everything
 from pytorch_lightning.utilities import rank_zero_only
 
 from stylenet import config as configs
-from stylenet import sweeps
+from stylenet import resume, run_folder, sweeps
+from stylenet.callbacks.guards import cut_short, is_finite
 from stylenet.checkpoint import MODEL_FILE, save_model, start_from
 from stylenet.cpus import limit_threads
 from stylenet.errors import UserError, exit_on_user_error
@@ -29,6 +32,10 @@ from stylenet.loggers import Wandb
 from stylenet.memory import keep_freed_memory
 from stylenet.styles import StylePicture
 from stylenet.sweeps import write_result
+from stylenet.tasks.base import Task
+
+LEFT = (MODEL_FILE, "preview.png", "losses.csv", "losses.png", run_folder.CONFIG)
+"""What a user looks for in the folder of a finished run."""
 
 KEYS = {
     *("style", "net", "loss", "task", "data", "trainer", "callbacks", "logger"),
@@ -40,13 +47,14 @@ def train(cfg: DictConfig) -> bool:
     """Fit the configured task and leave model, previews, curves and config in the run folder.
 
     Returns:
-        Whether training reached its end; Ctrl-C ends it early, with a checkpoint.
+        Whether training reached an end; Ctrl-C cuts it short, with a checkpoint.
 
     Raises:
         UserError: anything in the config or its files that the user can mend.
     """
     config = configs.resolve(cfg, KEYS)
     run = Path(config["run"])
+    checkpoint = _checkpoint(config["ckpt"], run)
     with configs.errors_on_one_line():
         seed_everything(config["seed"], verbose=False)
         style = _style_picture(cfg)
@@ -61,19 +69,25 @@ def train(cfg: DictConfig) -> bool:
         raise UserError(
             "trainer.accumulate_grad_batches: a step is a batch here; use data.batch_size"
         )
+    config["files"] = resume.contents(config)
     config["style_picture"] = style.note() if style else task.style_note()
     config["measured"] = task.measured()
+    config["pictures"] = data.contents()
     trained = config["task"]["net"]  # the chosen net, or what a task makes of it
-    config["started_from"] = start_from(task.net, trained, config["init"])
-    checkpoint = _checkpoint(config, run)
+    if checkpoint:
+        started = resume.check_resumable(config, checkpoint.parent)
+        config["started_from"] = started.get("started_from")
+    else:
+        config["started_from"] = start_from(task.net, trained, config["init"])
     if trainer.is_global_zero:
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         write_atomically(run / "config.yaml", lambda file: file.write(text.encode()))
     for logger in trainer.loggers:
         logger.log_hyperparams(config)
     trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    finished = bool(trainer.global_step >= trainer.max_steps)
+    finished = not cut_short(trainer)
     if finished and trainer.is_global_zero:
+        _check_end(trainer, task)
         write_result(run, task.unseen_terms(data.validation_photos()))
         save_model(run / MODEL_FILE, task.net, config | {"net": trained})
     for logger in trainer.loggers:
@@ -93,15 +107,25 @@ def _style_picture(cfg: DictConfig) -> StylePicture | None:
     return picture
 
 
-def _checkpoint(config: dict[str, Any], run: Path) -> str | None:
-    """The file to resume from, checked to belong to this config."""
-    if config["ckpt"] is None:
+def _checkpoint(ckpt: str | None, run: Path) -> Path | None:
+    """The file to resume from."""
+    if ckpt is None:
         return None
-    checkpoint = run / configs.CHECKPOINT if config["ckpt"] == "last" else Path(config["ckpt"])
+    checkpoint = run / run_folder.CHECKPOINT if ckpt == "last" else Path(ckpt)
     if not checkpoint.is_file():
-        raise UserError(f"ckpt={config['ckpt']}: {checkpoint} does not exist; check run= and ckpt=")
-    configs.check_resumable(config, checkpoint.parent / "config.yaml")
-    return str(checkpoint)
+        raise UserError(f"ckpt={ckpt}: {checkpoint} does not exist; check run= and ckpt=")
+    return checkpoint
+
+
+def _check_end(trainer: Trainer, task: Task) -> None:
+    """Say where training ended, if early; refuse to call weights a model that are none."""
+    step, last = trainer.global_step, trainer.max_steps
+    if not step:
+        raise UserError("training ended before its first step; give the trainer more time")
+    if not is_finite(task.net.state_dict()):
+        raise UserError("the weights are no numbers; lower task.optimizer.lr; no model is saved")
+    if step < last:
+        print(f"training ended early, at step {step} of {last}", file=sys.stderr)
 
 
 def _style_option(cfg: DictConfig) -> str:
@@ -115,8 +139,9 @@ def _style_option(cfg: DictConfig) -> str:
 def _say_what_next(run: str, finished: bool, style: str) -> None:
     if finished:
         model = shlex.quote(run) + style
+        left = [name for name in LEFT if (Path(run) / name).is_file()]
         print(
-            f"\nDone: {run} holds {MODEL_FILE}, preview.png, losses.csv, losses.png, config.yaml\n"
+            f"\nDone: {run} holds {', '.join(left)}\n"
             "Next:\n"
             f"  python -m stylenet.stylize PHOTO_OR_FOLDER --model {model} -o stylized/\n"
             "  python -m stylenet.train style=great_wave"
@@ -131,16 +156,47 @@ def _say_what_next(run: str, finished: bool, style: str) -> None:
 
 @hydra.main(version_base="1.3", config_path=str(configs.FOLDER), config_name="train")
 def _hydra_main(cfg: DictConfig) -> float | None:
+    is_named = not OmegaConf.is_interpolation(cfg, "run") or _overrides_folder()
     run = Path(HydraConfig.get().runtime.output_dir)
     cfg.run = str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweeps.take_part(cfg, HydraConfig.get(), _checked_train)
-    with exit_on_user_error():  # here too, before Hydra adds lines of its own
+    with exit_on_user_error(), _own_folder(cfg, is_named):  # before Hydra adds lines of its own
         finished = _checked_train(cfg)
     _say_what_next(cfg.run, finished, _style_option(cfg))
     if not finished:
         raise SystemExit(130)
     return None
+
+
+def _overrides_folder() -> bool:
+    return any(o.startswith("hydra.run.dir=") for o in HydraConfig.get().overrides.hydra)
+
+
+@contextmanager
+def _own_folder(cfg: DictConfig, is_named: bool) -> Iterator[None]:
+    """Keep other trainings out of the run's folder; a name of stylenet's own that is taken changes.
+
+    Of several processes that train together the first one does so for all.
+    """
+    if rank_zero_only.rank:  # type: ignore[attr-defined]
+        yield
+        return
+    run, hydra = Path(cfg.run), HydraConfig.get()
+    unique = not is_named and cfg.ckpt != "last"
+    with run_folder.claimed(run, goes_on=_goes_on(cfg, run), unique=unique) as folder:
+        if folder != run:
+            cfg.run = str(folder)
+            with read_write(cast(DictConfig, hydra)):
+                hydra.run.dir = cfg.run  # where processes that Lightning starts look for it
+        yield
+
+
+def _goes_on(cfg: DictConfig, run: Path) -> bool:
+    """Whether the run that lies in the folder `run` is the one to resume."""
+    if cfg.ckpt is None:
+        return False
+    return cfg.ckpt == "last" or Path(str(cfg.ckpt)).parent.resolve() == run.resolve()
 
 
 def _checked_train(cfg: DictConfig) -> bool:

@@ -1,7 +1,5 @@
 """Every shipped config composes, resolves and builds what it names; a misspelled key does not."""
 
-from pathlib import Path
-
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException, MissingConfigException
@@ -100,23 +98,3 @@ def test_hardware_asks_less_of_a_cpu_without_kernels(monkeypatch: pytest.MonkeyP
     for library, steps in ((object(), 4), (None, 2)):
         monkeypatch.setattr(hardware, "library", lambda found=library: found)
         assert OmegaConf.create({"steps": f"${{hardware:cpu,{{{choices}}}}}"}).steps == steps
-
-
-def test_a_new_run_gets_a_folder_of_its_own_and_last_finds_the_newest(tmp_path: Path):
-    assert configs.run_folder(str(tmp_path), None).startswith(f"{tmp_path}/")
-    with pytest.raises(UserError, match="no run to resume"):
-        configs.run_folder(str(tmp_path), "last")
-    for name in ("2026-01-01_00-00-00", "2026-01-02_00-00-00", "2026-01-03_00-00-00"):
-        (tmp_path / name).mkdir()
-    for name in ("2026-01-01_00-00-00", "2026-01-02_00-00-00"):
-        (tmp_path / name / configs.CHECKPOINT).touch()
-    assert configs.run_folder(str(tmp_path), "last") == str(tmp_path / "2026-01-02_00-00-00")
-
-
-def test_resuming_with_another_config_names_the_difference(tmp_path: Path):
-    saved = tmp_path / "config.yaml"
-    saved.write_text("seed: 0\nnet: {width: 0.5}\nrun: a\ndata: {workers: 0, size: 64}\n")
-    data = {"workers": 4, "size": 64}  # who prepares the batches does not change them
-    configs.check_resumable({"seed": 0, "net": {"width": 0.5}, "run": "b", "data": data}, saved)
-    with pytest.raises(UserError, match=r"net\.width=0\.5, now 1\.0"):
-        configs.check_resumable({"seed": 0, "net": {"width": 1.0}, "run": "a", "data": data}, saved)

@@ -15,7 +15,8 @@ from training import interrupt_at, rows, train
 
 from stylenet.callbacks.curves import read_rows
 from stylenet.checkpoint import load_model
-from stylenet.config import CHECKPOINT, FOLDER
+from stylenet.config import FOLDER
+from stylenet.run_folder import CHECKPOINT
 
 SMALL = [
     *(

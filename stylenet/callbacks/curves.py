@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import time
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,7 +15,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from stylenet.callbacks.terms import loss_terms
+from stylenet.errors import cannot_write
 from stylenet.images import write_atomically
+from stylenet.run_folder import set_aside
+
+_log = logging.getLogger(__name__)
 
 NO_TERMS = frozenset({"step", "lr", "seconds"})
 """Columns of ``losses.csv`` that are not loss terms."""
@@ -24,7 +29,7 @@ class LossCurves(Callback):
     """Write ``losses.csv`` while training and ``losses.png`` when done.
 
     A resumed run continues the file behind the step of its checkpoint, its seconds too: they are
-    those spent in training.
+    those spent in training. A file that is damaged, or another's, is kept under another name.
 
     Args:
         folder: the run's folder.
@@ -35,17 +40,23 @@ class LossCurves(Callback):
         self.plot = Path(folder) / "losses.png"
         self.pending: list[tuple[int, float, float, dict[str, Tensor]]] = []
         self.start = 0.0
+        self.columns: list[str] | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drop the rows of steps that the checkpoint does not hold and that are done again."""
         self.start = time.perf_counter()
         if not trainer.is_global_zero:
             return
-        rows = read_rows(self.csv) if trainer.global_step and self.csv.exists() else []
+        if not self.csv.exists():
+            return
+        rows, damaged = _read(self.csv)
+        if damaged or (rows and not trainer.global_step):
+            self._set_aside("damaged" if damaged else "of an earlier start")
         rows = [row for row in rows if int(row["step"]) <= trainer.global_step]
         if not rows:
             self.csv.unlink(missing_ok=True)
             return
+        self.columns = list(rows[0])
         text = io.StringIO()
         _write(text, rows, header=True)
         write_atomically(self.csv, lambda file: file.write(text.getvalue().encode()))
@@ -72,15 +83,22 @@ class LossCurves(Callback):
         """Write the rows of every step that the checkpoint holds."""
         self._flush(trainer)
 
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write what is left, also after an error or Ctrl-C."""
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Write what is left after an error."""
         self._flush(trainer)
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw the curves."""
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the curves, also of a run that is resumed behind its last step."""
         self._flush(trainer)
-        if trainer.is_global_zero and self.csv.exists():
-            plot_curves(self.csv, self.plot)
+        if not (trainer.is_global_zero and self.csv.exists()):
+            return
+        rows, damaged = _read(self.csv)
+        if damaged:
+            _log.warning("%s is damaged; %s shows what can be read", self.csv, self.plot)
+        if rows:
+            plot_curves(rows, self.plot)
 
     def _flush(self, trainer: Trainer) -> None:
         pending, self.pending = self.pending, []
@@ -96,9 +114,19 @@ class LossCurves(Callback):
         )
 
     def _append(self, rows: list[dict[str, Any]]) -> None:
+        columns = list(rows[0])
+        if self.csv.exists() and self.columns not in (None, columns):
+            self._set_aside("of other columns")
+        self.columns = columns
         new = not self.csv.exists()
-        with self.csv.open("a", newline="") as file:
-            _write(file, rows, header=new)
+        try:
+            with self.csv.open("a", newline="") as file:
+                _write(file, rows, header=new)
+        except OSError as error:
+            raise cannot_write(self.csv, error) from None
+
+    def _set_aside(self, what: str) -> None:
+        _log.warning("%s is %s; it is kept as %s", self.csv, what, set_aside(self.csv))
 
 
 def _write(file: TextIO, rows: list[dict[str, Any]], header: bool) -> None:
@@ -109,16 +137,43 @@ def _write(file: TextIO, rows: list[dict[str, Any]], header: bool) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a ``losses.csv``; a last line cut short by a crash is left out."""
-    whole, _, _ = path.read_text().rpartition("\n")
-    return list(csv.DictReader(whole.splitlines()))
+    """The rows of a ``losses.csv``, as far as it can be read.
+
+    A last line cut short by a crash is left out.
+    """
+    return _read(path)[0]
 
 
-def plot_curves(source: Path, target: Path) -> None:
-    """Draw every term of `source` over the steps on a log scale, raw and as a running mean."""
+def _read(path: Path) -> tuple[list[dict[str, str]], bool]:
+    """The rows that can be read, and whether there is more in the file than these."""
+    try:
+        whole, _, _ = path.read_bytes().decode(errors="replace").rpartition("\n")
+        reader = csv.DictReader(whole.splitlines())
+        found, header = list(reader), list(reader.fieldnames or [])
+    except (OSError, csv.Error):
+        return [], True
+    if "step" not in header or len(set(header)) < len(header):
+        return [], bool(header)
+    rows: list[dict[str, str]] = []
+    for row in found:
+        if _is_row(row) and int(row["step"]) > (int(rows[-1]["step"]) if rows else 0):
+            rows.append(row)
+    return rows, len(rows) < len(found)
+
+
+def _is_row(row: dict[str, str]) -> bool:
+    """Whether the row has a number in every column, and a step."""
+    try:
+        numbers = [float(value) for value in row.values()]
+    except (TypeError, ValueError):  # too many or too few values, or other ones
+        return False
+    return len(numbers) > 1 and row["step"].isdecimal()
+
+
+def plot_curves(rows: list[dict[str, str]], target: Path) -> None:
+    """Draw every term of `rows` over the steps on a log scale, raw and as a running mean."""
     from matplotlib.figure import Figure
 
-    rows = read_rows(source)
     steps = np.array([int(row["step"]) for row in rows])
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot(xlabel="step", ylabel="loss term", yscale="log")
@@ -129,4 +184,6 @@ def plot_curves(source: Path, target: Path) -> None:
         axes.plot(steps, values, color=f"C{index}", alpha=0.2, linewidth=0.5)
         axes.plot(steps[window - 1 :], mean, color=f"C{index}", label=name)
     axes.legend()
-    figure.savefig(target, dpi=120)
+    encoded = io.BytesIO()
+    figure.savefig(encoded, dpi=120)
+    write_atomically(target, lambda file: file.write(encoded.getbuffer()))

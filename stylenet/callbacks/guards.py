@@ -1,8 +1,9 @@
-"""Guards: stop at a loss that is no number, stop cleanly at Ctrl-C."""
+"""Guards: stop at a loss or weights that are no number, stop cleanly at Ctrl-C."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,7 +19,8 @@ class FiniteLoss(Callback):
     """Stop at the first loss that is not finite, before it reaches weights or checkpoint.
 
     On a CPU every step is checked. A GPU would have to wait for each answer, so there the check
-    comes with the loggers and, lest a bad state be saved, before every checkpoint.
+    comes with the loggers. Lest a bad state be saved, weights are checked, before every checkpoint
+    and at the end.
 
     Args:
         checkpoint: the file that holds the last good state, to name in the error.
@@ -42,13 +44,22 @@ class FiniteLoss(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Refuse to save weights that are not finite.
+        """Refuse to save weights, or what the optimiser remembers, that are not finite.
+
+        Raises:
+            UserError: a number is infinite or none.
+        """
+        state = [checkpoint["state_dict"], checkpoint.get("optimizer_states", [])]
+        if not is_finite(state):
+            raise UserError(self._message(trainer, float("nan")))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse weights that the last step has ruined.
 
         Raises:
             UserError: a weight is infinite or not a number.
         """
-        weights = checkpoint["state_dict"].values()
-        if not all(bool(torch.isfinite(weight).all()) for weight in weights):
+        if not is_finite(pl_module.state_dict()):
             raise UserError(self._message(trainer, float("nan")))
 
     def _message(self, trainer: Trainer, loss: float) -> str:
@@ -62,6 +73,26 @@ class FiniteLoss(Callback):
         if self.checkpoint.exists():
             return f"the last good state is kept in {self.checkpoint}"
         return "no checkpoint was due yet"
+
+
+def is_finite(state: Any) -> bool:
+    """Whether all tensors in nested dicts and lists hold finite numbers alone."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in _tensors(state))
+
+
+def _tensors(state: Any) -> Iterator[Tensor]:
+    if isinstance(state, Tensor):
+        yield state
+    elif isinstance(state, dict | list | tuple):
+        for inner in state.values() if isinstance(state, dict) else state:
+            yield from _tensors(inner)
+
+
+def cut_short(trainer: Trainer) -> bool:
+    """Whether Ctrl-C has ended training before its last step; any other end finishes the run."""
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    interrupted = any(isinstance(c, StopOnInterrupt) and c.interrupted for c in callbacks)
+    return interrupted and trainer.global_step < trainer.max_steps
 
 
 class StopOnInterrupt(Callback):
@@ -87,8 +118,14 @@ class StopOnInterrupt(Callback):
         batch_idx: int,
     ) -> None:
         """Between two steps the state is whole, so this is where all devices may end the run."""
-        anywhere = trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
-        trainer.should_stop = trainer.should_stop or anywhere
+        self.interrupted = trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
+        trainer.should_stop = trainer.should_stop or self.interrupted
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Give Ctrl-C back after an error, too."""
+        self.teardown(trainer, pl_module, "fit")
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Give Ctrl-C back."""

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 
+from stylenet.callbacks.guards import cut_short
 from stylenet.images import Picture, write_picture
 from stylenet.tasks.base import Task
 
@@ -41,13 +42,17 @@ class Previews(Callback):
         batch_idx: int,
     ) -> None:
         """Log a sheet when one is due and a logger takes pictures; the last comes at the end."""
-        due = self.every and trainer.global_step % self.every == 0 and not _done(trainer)
+        last = trainer.should_stop or trainer.global_step >= trainer.max_steps
+        due = self.every and trainer.global_step % self.every == 0 and not last
         if due and trainer.is_global_zero and _picture_loggers(trainer):
             _log_picture(trainer, self._sheet(trainer, pl_module))
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write and log the last sheet, unless the run was cut short."""
-        if trainer.is_global_zero and _done(trainer):
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write and log the last sheet, unless the run was cut short.
+
+        Not at the end of training: a run that is resumed behind its last step has none.
+        """
+        if trainer.is_global_zero and trainer.global_step and not cut_short(trainer):
             picture = self._sheet(trainer, pl_module)
             write_picture(Picture(picture), self.path)
             _log_picture(trainer, picture)
@@ -63,10 +68,6 @@ class Previews(Callback):
         for name, *pair in shown:
             self.rows.append([trainer.global_step, name, *(_fit(p, self.height) for p in pair)])
         return sheet(task.style, [(before, after) for _, before, after in shown], self.height)
-
-
-def _done(trainer: Trainer) -> bool:
-    return trainer.global_step >= trainer.max_steps
 
 
 def _picture_loggers(trainer: Trainer) -> list[WandbLogger | TensorBoardLogger]:

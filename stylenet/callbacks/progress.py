@@ -84,7 +84,17 @@ class TrainingProgress(Callback):
             line = f"{self.name} {step}/{trainer.max_steps}  {rate:.1f} img/s  ETA {left:.0f} s"
             self.console.print(f"{line}  {terms}", highlight=False, soft_wrap=True)
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show where training has ended, which may be before its last step."""
+        self.bar.update(self.task, completed=trainer.global_step)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Close the bar after an error, too, so that the terminal is left clean."""
+        self.teardown(trainer, pl_module, "fit")
+
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Close the bar, also after an error, so that the terminal is left clean."""
+        """Close the bar."""
         if hasattr(self, "live"):
             self.live.stop()

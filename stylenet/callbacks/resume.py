@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
+from torch.optim import Optimizer
 
-from stylenet.errors import UserError
+from stylenet.callbacks.seal import DamagedError, from_bytes, to_bytes
+from stylenet.errors import UserError, reason
 from stylenet.images import write_atomically
+
+_PARTS = {
+    **{"global_step": int, "state_dict": dict, "loops": dict, "callbacks": dict},
+    **{"optimizer_states": list, "lr_schedulers": list},
+}
+"""What a training state is made of. Lightning goes on without some of them, silently wrong."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoints, but a crash or a full disk leaves the previous file whole."""
+    """Lightning's checkpoints, but whole: a crash or a full disk leaves the previous file."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write `checkpoint` to `path`.
+        """Write `checkpoint` to `path`, and its sum with it.
 
         Raises:
             UserError: the file cannot be written.
         """
-        write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
+        data = to_bytes(checkpoint)
+        write_atomically(Path(path), lambda file: file.write(data))
 
     def load_checkpoint(
         self,
@@ -32,18 +42,27 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         map_location: Any = "cpu",
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        """Read the checkpoint at `path`.
+        """Read the checkpoint at `path`: plain containers and tensors alone, whatever is asked.
 
         Raises:
             UserError: the file is damaged, or no checkpoint.
         """
         try:
-            checkpoint: dict[str, Any] = super().load_checkpoint(path, map_location, weights_only)
-        except Exception:  # on other files the unpickler raises errors of many kinds
-            checkpoint = {}
+            checkpoint = from_bytes(Path(path).read_bytes(), map_location)
+        except OSError as error:
+            raise UserError(f"cannot open {path} ({reason(error)}); check the path") from None
+        except DamagedError:
+            checkpoint = None
         if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
             raise UserError(f"{path} is no training checkpoint, or is damaged; start anew")
+        for name, kind in _PARTS.items():
+            if not isinstance(checkpoint.get(name), kind):
+                raise _lacking(path, name)
         return checkpoint
+
+
+def _lacking(checkpoint: object, part: str) -> UserError:
+    return UserError(f"{checkpoint} lacks {part}, without which training cannot go on; start anew")
 
 
 class LastCheckpoint(Callback):
@@ -54,13 +73,50 @@ class LastCheckpoint(Callback):
 
     Args:
         path: the checkpoint file.
-        every: steps between checkpoints; a run that ends early writes one more.
+        every: steps between checkpoints. There is one more after the very first step, lest a run
+            be without, and one at the end.
     """
 
     def __init__(self, path: str, every: int) -> None:
         self.path = Path(path)
         self.every = every
         self.random_state: dict[str, Any] | None = None
+        self.resumed: dict[str, Any] | None = None
+        self.saved_at: int | None = None
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Refuse a checkpoint with parts missing; say where training goes on.
+
+        Raises:
+            UserError: the loops' progress or the random state is missing.
+        """
+        if not _has_keys(trainer.fit_loop.state_dict(), checkpoint["loops"].get("fit_loop")):
+            raise _lacking(trainer.ckpt_path, "loops.fit_loop")
+        if not _has_keys({"cpu": 0, "cuda": 0}, checkpoint["callbacks"].get(self.state_key)):
+            raise _lacking(trainer.ckpt_path, "the random state")
+        self.resumed = checkpoint
+        if trainer.is_global_zero:
+            folder = Path(str(trainer.ckpt_path)).parent
+            print(f"resuming {folder} at step {checkpoint['global_step']}", file=sys.stderr)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Hold the optimisers, which now are there, against those of the checkpoint.
+
+        Raises:
+            UserError: the state of one or of its schedule is missing.
+        """
+        if self.resumed is None:
+            return
+        states, schedules = self.resumed["optimizer_states"], self.resumed["lr_schedulers"]
+        has_all = len(states) == len(trainer.optimizers)
+        if not (has_all and all(map(_fits, states, trainer.optimizers))):
+            raise _lacking(trainer.ckpt_path, "optimizer_states")
+        has_all = len(schedules) == len(trainer.lr_scheduler_configs)
+        if not (has_all and all(_has_keys({"last_epoch": 0}, state) for state in schedules)):
+            raise _lacking(trainer.ckpt_path, "lr_schedulers")
+        self.resumed = None  # free the memory
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -80,9 +136,20 @@ class LastCheckpoint(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Save when due, and when the run is about to stop."""
-        if trainer.global_step % self.every == 0 or trainer.should_stop:
-            trainer.save_checkpoint(self.path)
+        """Save when due, after the first step, and when the run is about to stop."""
+        step = trainer.global_step
+        last = trainer.should_stop or step >= trainer.max_steps
+        if step == 1 or step % self.every == 0 or last:
+            self._save(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save where the end came unannounced, as by a limit on time or epochs."""
+        if trainer.global_step != self.saved_at:
+            self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
+        trainer.save_checkpoint(self.path)
+        self.saved_at = trainer.global_step
 
     def state_dict(self) -> dict[str, Any]:
         """The random state of torch on CPU and GPUs."""
@@ -91,3 +158,23 @@ class LastCheckpoint(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep the random state for the first step."""
         self.random_state = state_dict
+
+
+def _has_keys(expected: Any, found: Any) -> bool:
+    """Whether `found` has all keys of the nested dicts `expected`."""
+    if not isinstance(expected, dict):
+        return True
+    if not isinstance(found, dict):
+        return False
+    return all(key in found and _has_keys(expected[key], found[key]) for key in expected)
+
+
+def _fits(state: Any, optimizer: Optimizer) -> bool:
+    """Whether `state` is of an optimiser like this one, after a step or more."""
+    if not (isinstance(state, dict) and state.get("state")):
+        return False
+    expected = optimizer.state_dict()["param_groups"]
+    groups = state.get("param_groups")
+    return isinstance(groups, list) and [g["params"] for g in expected] == [
+        g.get("params") for g in groups if isinstance(g, dict)
+    ]

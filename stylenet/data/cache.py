@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class PhotoCache:
     """Decoded photographs, read from disk as they are asked for; cheap to send to a worker.
 
     skipped: (name, reason) of every picture of the source that could not be used.
+    contents: their number and sums over all of them in their order, of looks and of pixels, by
+        which the same pictures are known wherever they lie; no sum of pixels in an older cache.
     """
 
     data: Path
@@ -46,6 +48,7 @@ class PhotoCache:
     shapes: list[tuple[int, int]]
     offsets: list[int]
     skipped: list[tuple[str, str]]
+    contents: dict[str, Any]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -146,14 +149,25 @@ def _open(data: Path) -> PhotoCache | None:
         return None
     left_out = found.duplicates or {}
     offsets = accumulate((entry.size for entry in found.entries), initial=0)
-    names, shapes, starts = [], [], []
+    names, shapes, starts, used = [], [], [], []
     for number, (entry, start) in enumerate(zip(found.entries, offsets, strict=False)):
         if entry.shape is not None and number not in left_out:
             names.append(entry.name)
             shapes.append(entry.shape)
             starts.append(start)
+            used.append(entry)
     skipped = [(entry.name, entry.reason) for entry in found.entries if entry.shape is None]
-    return PhotoCache(data, index_file(data), names, shapes, starts, skipped)
+    return PhotoCache(data, index_file(data), names, shapes, starts, skipped, _contents(used))
+
+
+def _contents(used: list[Entry]) -> dict[str, Any]:
+    looks = (f"{entry.shape} {entry.look}" for entry in used)
+    pixels = _sum(entry.digest for entry in used) if all(entry.digest for entry in used) else None
+    return {"count": len(used), "looks": _sum(looks), "pixels": pixels}
+
+
+def _sum(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _is_whole(found: Index, data: Path) -> bool:
@@ -214,8 +228,11 @@ def _written(
                 group.append(Entry(photo.name, photo.labels, reason=result))
             else:
                 rgb, look = result
-                file.write(np.ascontiguousarray(rgb).data)
-                group.append(Entry(photo.name, photo.labels, (rgb.shape[0], rgb.shape[1]), look))
+                pixels = np.ascontiguousarray(rgb).data
+                file.write(pixels)
+                digest = hashlib.blake2b(pixels, digest_size=16).hexdigest()
+                shape = (rgb.shape[0], rgb.shape[1])
+                group.append(Entry(photo.name, photo.labels, shape, look, digest=digest))
                 good += 1
                 if good == _ROOM_CHECKED_AFTER and listing.count is not None:
                     size = (file.tell() - found.size) / good

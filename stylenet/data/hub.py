@@ -38,8 +38,12 @@ class HubPhotos:
     def key(self) -> str:
         wanted = sorted((column, sorted(names)) for column, names in self.where.items())
         lines = ["hub", self.path, self.split, self.column, str(self.limit), str(wanted)]
-        lines += map(fingerprint, sorted(self._folder().rglob("*.parquet")))  # none on the hub
+        lines += map(fingerprint, self.files())
         return "\n".join(lines)
+
+    def files(self) -> list[Path]:
+        """The parquet files of a local folder; none of a dataset on the hub."""
+        return sorted(self._folder().rglob("*.parquet"))
 
     def listing(self) -> Listing:
         rows = self.rows()

@@ -28,6 +28,7 @@ class Entry:
     shape: height and width in the cache; None where it cannot be used.
     look: its `stylenet.data.duplicates.look`; empty where it cannot be used.
     reason: why it cannot be used; empty where it can.
+    digest: of its pixels in the cache; empty where it cannot be used, and in older caches.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Entry:
     shape: tuple[int, int] | None = None
     look: str = ""
     reason: str = ""
+    digest: str = ""
 
     @property
     def size(self) -> int:
@@ -90,9 +92,15 @@ def _add(index: Index, line: bytes) -> None:
 
 
 def _entry(
-    name: str, labels: dict[str, str], shape: list[int] | None, look: str, reason: str
+    name: str,
+    labels: dict[str, str],
+    shape: list[int] | None,
+    look: str,
+    reason: str,
+    digest: str = "",
 ) -> Entry:
-    return Entry(name, labels, None if shape is None else (shape[0], shape[1]), look, reason)
+    size = None if shape is None else (shape[0], shape[1])
+    return Entry(name, labels, size, look, reason, digest)
 
 
 def append_entries(file: IO[bytes], entries: Sequence[Entry]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
@@ -113,6 +114,23 @@ class PhotoDataModule(LightningDataModule):
         if self.styles is not None:
             return open_cache(self.styles, self.style_side)
         return None if self.paintings is None else open_cache(self.paintings, self.cache_side)
+
+    def contents(self) -> dict[str, dict[str, Any]]:
+        """What is trained on, wherever it lies: equal where the pictures are, in their order.
+
+        Returns:
+            For each set, ``photos`` and what is beside them, a few sums.
+
+        Raises:
+            UserError: as `prepare_data`.
+        """
+        if isinstance(self.source, HubStream):
+            found = {"photos": self.source.contents()}
+        else:
+            found = {"photos": self.photos.contents}
+        if self.beside:
+            found["paintings" if self.styles is None else "styles"] = self.beside.contents
+        return found
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """Endless batches: float32 RGB in [0, 1], (batch_size, 3, size, size).

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +36,13 @@ class HubStream:
     @property
     def title(self) -> str:
         return self.photos.title
+
+    def contents(self) -> dict[str, Any]:
+        """What is streamed, by the names and sizes of its files, or by its key on the hub."""
+        files = self.photos.files()
+        sizes = [f"{file.name} {file.stat().st_size}" for file in files]
+        told = "\n".join(sizes) if files else self.photos.key()
+        return {"count": None, "files": hashlib.sha256(told.encode()).hexdigest()}
 
     def forever(self, seed: int, start: int) -> Iterator[Photo]:
         """Epoch after epoch, each in an order of its own, from position `start` on.

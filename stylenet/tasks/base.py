@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from stylenet.errors import UserError
 from stylenet.tensors import apply_net
 
 
@@ -87,7 +88,25 @@ class Task(LightningModule, ABC):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse weights that are not all of this task's, as loading them would not.
+
+        Raises:
+            UserError: some are missing, or of another shape.
+        """
+        found = checkpoint["state_dict"]
+        for name, value in self.state_dict().items():
+            if name.startswith(self.kept) and not _fits(name, value, found.get(name)):
+                raise UserError(f"the checkpoint's {name} is missing or of another net; start anew")
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave out what is frozen."""
         weights = checkpoint["state_dict"]
         checkpoint["state_dict"] = {k: v for k, v in weights.items() if k.startswith(self.kept)}
+
+
+def _fits(name: str, value: Tensor, found: Any) -> bool:
+    """Whether `found` can take the place of `value`; what modules keep beside weights may grow."""
+    if not isinstance(found, Tensor):
+        return False
+    return name.endswith("_extra_state") or found.shape == value.shape

@@ -11,7 +11,7 @@ from training import interrupt_at, rows, train
 
 from stylenet import stylize
 from stylenet.checkpoint import load_model
-from stylenet.config import CHECKPOINT
+from stylenet.run_folder import CHECKPOINT
 
 SMALL = [
     *("task=arbitrary", "trainer=cpu", "net.width=0.05", "data.size=32", "data.cache_side=64"),

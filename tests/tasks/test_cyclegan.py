@@ -15,13 +15,13 @@ from training import interrupt_at, rows, train
 
 from stylenet import stylize
 from stylenet.checkpoint import load_model, one_way
-from stylenet.config import CHECKPOINT
 from stylenet.export.__main__ import main as export
 from stylenet.export.conformance import violations
 from stylenet.losses.adversarial import CycleLoss
 from stylenet.nets.patchgan import PatchGAN
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.unet import UNet
+from stylenet.run_folder import CHECKPOINT
 from stylenet.runtime import Session, TiledSession
 from stylenet.tasks.cyclegan import CycleGAN
 from stylenet.tasks.schedule import constant_linear
