@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from hydra.errors import InstantiationException
 from numpy.typing import NDArray
 from torch import nn
 
-from stylenet.errors import UserError
+from stylenet import integrity
+from stylenet.errors import UserError, reason
 from stylenet.images import write_atomically
-from stylenet.known_styles import style_recipe
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.nets.slim import SlimNet
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.video import frame_recipe, grown
 from stylenet.nets.widths import resized
-from stylenet.recipes import build
+from stylenet.recipes import NETS, build
+from stylenet.untrusted import check_plain, label, mapping
 
 MODEL_FILE = "model.pt"
 """The model's name in a run folder."""
@@ -35,10 +35,14 @@ EMBEDDED_SLIM = EMBEDDED.with_name("warm_start_slim.pt")
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A net in evaluation mode, and the plain config it was trained with."""
+    """A net in evaluation mode, the plain config it was trained with, and the folder it lay in.
+
+    The config is what a file says: no path, address or class is to be taken from it.
+    """
 
     net: nn.Module
     config: dict[str, Any]
+    folder: Path | None = None
 
 
 def save_model(path: Path, net: nn.Module, config: dict[str, Any]) -> None:
@@ -51,8 +55,8 @@ def save_model(path: Path, net: nn.Module, config: dict[str, Any]) -> None:
         UserError: the file cannot be written.
     """
     weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    content = {"config": config, "weights": weights}
-    write_atomically(path, lambda file: torch.save(content, file))
+    data = integrity.dump({"config": config, "weights": weights})
+    write_atomically(path, lambda file: file.write(data))
 
 
 def load_model(path: Path) -> TrainedModel:
@@ -61,24 +65,57 @@ def load_model(path: Path) -> TrainedModel:
     Only plain containers and tensors are unpickled, and only nets of stylenet are built.
 
     Raises:
-        UserError: no such file, no stylenet model, or weights that do not fit the config.
+        UserError: no such file, no stylenet model, one that is damaged, or weights that do not fit
+            the config or are no numbers.
     """
     file = path / MODEL_FILE if path.is_dir() else path
     content = _read(file)
     config: Any = content.get("config") if isinstance(content, dict) else None
-    recipe = config.get("net") if isinstance(config, dict) else None
-    target = recipe.get("_target_") if isinstance(recipe, dict) else None
-    if not str(target).startswith("stylenet.nets."):
+    recipe = mapping(config, "net")
+    target = recipe.get("_target_")
+    if not isinstance(target, str) or target not in NETS:
         raise UserError(f"{file} is no stylenet model; give a run folder or its {MODEL_FILE}")
+    weights = content.get("weights")
     try:
+        check_plain(config)
+        _check_sound(weights, file.stat().st_size)
+        with torch.device("meta"):  # a net of any size, without its memory
+            _check_fit(weights, build(recipe).state_dict())
         net: nn.Module = build(recipe)
-        net.load_state_dict(content["weights"])
     except UserError as error:
         raise UserError(f"{file}: {error}") from None
-    except (KeyError, RuntimeError, TypeError, AttributeError, InstantiationException) as error:
-        detail = str(error).strip().splitlines()[-1].strip()
-        raise UserError(f"{file}: weights do not fit its net ({detail}); train it again") from None
-    return TrainedModel(net.eval(), config)
+    net.load_state_dict(weights)
+    return TrainedModel(net.eval(), config, file.parent)
+
+
+def _check_sound(weights: Any, size: int) -> None:
+    """Refuse what is no set of finite tensors, or more numbers than a file of `size` bytes holds.
+
+    Raises:
+        UserError: it is.
+    """
+    values = list(weights.values()) if isinstance(weights, dict) else [None]
+    if not all(isinstance(each, torch.Tensor) and each.layout == torch.strided for each in values):
+        raise UserError("it has no weights; train it again")
+    if sum(each.numel() * each.element_size() for each in values) > size:
+        raise UserError("it says to hold more weights than it does; train it again")
+    if not all(each.isfinite().all() for each in values):
+        raise UserError("its weights are no numbers, as its training diverged; train it again")
+
+
+def _check_fit(weights: dict[str, torch.Tensor], net: dict[str, torch.Tensor]) -> None:
+    """Hold weights against those of the net that they are for.
+
+    Raises:
+        UserError: another name, shape or kind of number.
+    """
+    for name in dict.fromkeys([*net, *weights]):
+        found, wanted = (
+            (tuple(each[name].shape), each[name].is_floating_point()) if name in each else None
+            for each in (weights, net)
+        )
+        if found != wanted:
+            raise UserError(f"weights do not fit its net ({label(name)}); train it again")
 
 
 def one_way(model: TrainedModel, direction: str) -> TrainedModel:
@@ -89,7 +126,8 @@ def one_way(model: TrainedModel, direction: str) -> TrainedModel:
     """
     if isinstance(model.net, TwoWay):
         net = model.net.get_submodule(direction)
-        return TrainedModel(net, model.config | {"net": model.config["net"][direction]})
+        config = model.config | {"net": model.config["net"][direction]}
+        return replace(model, net=net, config=config)
     if direction != "forth":
         raise UserError(f"--direction {direction}: the model goes one way only; leave it out")
     return model
@@ -103,15 +141,22 @@ def in_mixture(model: TrainedModel, weights: NDArray[np.float32]) -> TrainedMode
     """
     net = model.net
     assert isinstance(net, MultiStyleNet)
-    facts: dict[str, Any] = {"net": model.config["net"]["net"]}
     mixed = [number for number, share in enumerate(weights[0].tolist()) if share]
-    facts["style"] = {"name": "_".join(net.styles[number] for number in mixed)}
+    facts: dict[str, Any] = {
+        "net": model.config["net"]["net"],
+        "style": {"name": "_".join(net.styles[number] for number in mixed)},
+    }
     if len(mixed) == 1:
-        [number] = mixed
-        facts["style"] = style_recipe(model.config["net"]["styles"][number])
-        facts["style_picture"] = model.config["style_picture"]["pictures"][number]
+        facts["style_picture"] = mapping(dict(enumerate(notes(model.config))).get(mixed[0]))
     plain = net.mixture(torch.from_numpy(weights)).eval()
-    return TrainedModel(plain, model.config | facts)
+    return replace(model, net=plain, config=model.config | facts)
+
+
+def notes(config: dict[str, Any]) -> list[Any]:
+    """What a config says of each picture that was learnt, as `StylePicture.note`."""
+    note = mapping(config, "style_picture")
+    pictures = note.get("pictures", [note])
+    return pictures if isinstance(pictures, list) else []
 
 
 def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
@@ -152,9 +197,10 @@ def _take_weights(net: nn.Module, recipe: dict[str, Any], model: TrainedModel, i
         elif init == "embedded":
             return "random weights, as the embedded ones are for another net"
         else:
-            raise UserError(f"init={init} is another net ({trained}); use init=null")
+            raise UserError(f"init={init} is another net ({label(trained)}); use init=null")
     net.load_state_dict(weights, strict=False)  # new attention stays as it is
-    return f"{init}, a net trained on {model.config['style_picture']['credit']}"
+    credit = mapping(model.config, "style_picture").get("credit", "an unknown picture")
+    return f"{init}, a net trained on {label(credit)}"
 
 
 def _goes_on(trained: dict[str, Any], recipe: dict[str, Any]) -> bool:
@@ -172,9 +218,15 @@ def _is_like(trained: dict[str, Any], recipe: dict[str, Any]) -> bool:
 
 
 def _read(file: Path) -> Any:
+    refused = UserError(f"{file} is no stylenet model, or is damaged; train it again")
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with file.open("rb") as opened:
+            if opened.read(2) != b"PK":  # of zip files; others may be of any size
+                raise refused
+            return integrity.parse(b"PK" + opened.read())
     except FileNotFoundError:
         raise UserError(f"{file} does not exist; give a run folder or a model file") from None
-    except Exception:  # on other files the unpickler raises errors of many kinds
-        raise UserError(f"{file} is no stylenet model, or is damaged; train it again") from None
+    except OSError as error:
+        raise UserError(f"cannot open {file} ({reason(error)}); check the path") from None
+    except integrity.DamagedError:
+        raise refused from None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib.resources import as_file, files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.error import URLError
 
 import torch
@@ -46,6 +47,8 @@ def layer_names(architecture: str) -> list[str]:
 class VGG(nn.Module):
     """Frozen VGG features, computed only as deep as the deepest layer asked for.
 
+    The weights are read, or fetched, when they are first needed.
+
     Args:
         layers: names of the features to return, such as ``relu3_1`` or ``conv4_2``.
         weights: ``caffe`` (original Oxford VGG-19, embedded), ``torchvision``
@@ -55,8 +58,8 @@ class VGG(nn.Module):
         architecture: ``vgg19`` or ``vgg16``.
 
     Raises:
-        UserError: an unknown layer, architecture or weight source; a file that cannot be read
-            or whose shapes differ.
+        UserError: an unknown layer or architecture, or caffe's weights for another; when the
+            weights are needed, a file that cannot be read or whose shapes differ.
     """
 
     mean: Tensor
@@ -68,6 +71,8 @@ class VGG(nn.Module):
         super().__init__()
         if architecture not in CONVOLUTIONS:
             raise UserError(f"architecture={architecture} is unknown; use vgg19 or vgg16")
+        if weights == "caffe" and architecture != "vgg19":
+            raise UserError("weights=caffe is VGG-19 only; use weights=torchvision for vgg16")
         self.layers = tuple(layers)
         names = layer_names(architecture)
         unknown = [name for name in self.layers if name not in names]
@@ -78,15 +83,31 @@ class VGG(nn.Module):
             )
         depth = max(map(names.index, self.layers)) + 1
         self.stages = nn.ModuleDict(_build(names[:depth], self.layers))
-        state, mean, std = _load(weights, architecture)
-        self._copy(state, weights)
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.source, self.architecture = weights, architecture
+        self.is_read = False
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.ones(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False).eval()
         self.to(memory_format=torch.channels_last)  # twice as fast on a CPU, whatever the input's
 
+    @torch.no_grad()
+    def read(self) -> VGG:
+        """Read, or fetch, the weights, unless that is done; itself.
+
+        Raises:
+            UserError: a file that cannot be read or whose shapes differ; no network.
+        """
+        if not self.is_read:
+            state, mean, std = _load(self.source, self.architecture)
+            self._copy(state, self.source)
+            for buffer, values in ((self.mean, mean), (self.std, std)):
+                buffer.copy_(torch.tensor(values).view(1, 3, 1, 1))
+            self.is_read = True
+        return self
+
     def _copy(self, state: Weights, source: str) -> None:
-        for name, parameter in self.stages.named_parameters():
+        stages = self.stages  # whose weights are buffers within nets that keep them constant
+        for name, parameter in (*stages.named_parameters(), *stages.named_buffers()):
             if name not in state or state[name].shape != parameter.shape:
                 found = tuple(state[name].shape) if name in state else "none"
                 raise UserError(
@@ -105,6 +126,7 @@ class VGG(nn.Module):
         Returns:
             A dict of layer name → (B, C, h, w).
         """
+        self.read()
         wanted = set(self.layers if layers is None else layers)
         features = {}
         x = (image - self.mean) / self.std
@@ -155,8 +177,6 @@ def _load(
 ) -> tuple[Weights, tuple[float, float, float], tuple[float, float, float]]:
     """Weights by layer name, for RGB inputs normalised by the returned mean and std."""
     if source == "caffe":
-        if architecture != "vgg19":
-            raise UserError("weights=caffe is VGG-19 only; use weights=torchvision for vgg16")
         return _from_caffe(_embedded())
     if source == "torchvision":
         return _rename(_torchvision(architecture), architecture), IMAGENET_MEAN, IMAGENET_STD
@@ -194,10 +214,20 @@ def _embedded() -> Weights:
     return state
 
 
-def _torchvision(architecture: str) -> Weights:
+def at_hand(architecture: str) -> bool:
+    """Whether torchvision's weights were fetched before."""
+    name = PurePosixPath(_choice(architecture).url).name
+    return (Path(torch.hub.get_dir()) / "checkpoints" / name).is_file()
+
+
+def _choice(architecture: str) -> Any:
     from torchvision.models import VGG16_Weights, VGG19_Weights
 
-    choice = {"vgg16": VGG16_Weights, "vgg19": VGG19_Weights}[architecture].IMAGENET1K_V1
+    return {"vgg16": VGG16_Weights, "vgg19": VGG19_Weights}[architecture].IMAGENET1K_V1
+
+
+def _torchvision(architecture: str) -> Weights:
+    choice = _choice(architecture)
     try:
         state: Weights = choice.get_state_dict(check_hash=True)
     except (URLError, OSError) as error:

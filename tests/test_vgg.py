@@ -80,7 +80,7 @@ def test_a_file_in_torchvisions_layout_gives_torchvisions_features(
 
 def test_a_file_in_caffes_layout_gives_the_embedded_features(tmp_path: Path):
     layers = ["relu1_1", "relu2_1"]
-    embedded = VGG(layers)
+    embedded = VGG(layers).read()
     state = dict(embedded.stages.state_dict())
     state["conv1_1.weight"] = state["conv1_1.weight"].flip(1)
     state = {k: v * CAFFE_SCALE if k.endswith("bias") else v for k, v in state.items()}
@@ -105,10 +105,23 @@ def test_mistakes_are_named(tmp_path: Path):
     with pytest.raises(UserError, match="VGG-19 only"):
         VGG(["relu1_1"], architecture="vgg16")
     with pytest.raises(UserError, match="no such file"):
-        VGG(["relu1_1"], str(tmp_path / "none.pt"))
+        VGG(["relu1_1"], str(tmp_path / "none.pt")).read()
     (tmp_path / "text.pt").write_text("no weights")
     with pytest.raises(UserError, match="no PyTorch state dict"):
-        VGG(["relu1_1"], str(tmp_path / "text.pt"))
+        VGG(["relu1_1"], str(tmp_path / "text.pt")).read()
     torch.save({"conv1_1.weight": torch.zeros(8, 3, 3, 3)}, tmp_path / "shape.pt")
     with pytest.raises(UserError, match=r"conv1_1.weight should have shape \(64, 3, 3, 3\)"):
-        VGG(["relu1_1"], str(tmp_path / "shape.pt"))
+        VGG(["relu1_1"], str(tmp_path / "shape.pt")).read()
+
+
+@pytest.mark.parametrize("weights", ["none.pt", "torchvision"])
+def test_nothing_is_read_or_fetched_before_features_are_asked_for(
+    weights: str, monkeypatch: pytest.MonkeyPatch
+):
+    def read(*_: object) -> None:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr("stylenet.vgg._load", read)
+    vgg = VGG(["relu1_1"], weights)
+    with pytest.raises(AssertionError, match="it was read"):
+        vgg(torch.rand(1, 3, 32, 32))

@@ -44,7 +44,7 @@ class Judge:
     """Losses of stylised pictures, all uint8 (H, W, 3), as the user sees them."""
 
     def __init__(self) -> None:
-        self.vgg = VGG(STYLE_LAYERS)
+        self.vgg = VGG(STYLE_LAYERS).read()
 
     def sha256(self) -> str:
         """Of the weights, in the order of their layers."""
