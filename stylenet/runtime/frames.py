@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from stylenet.errors import UserError
 from stylenet.images import Bytes
+from stylenet.runtime.colours import Colours, colours_of, lost_colours, to_rgb
+from stylenet.runtime.ffmpeg import nothing_in, open_av, opened, words
 
 SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".m4v", ".avi", ".webm"})
 """Of the clips that are read."""
@@ -18,69 +25,158 @@ Frame = tuple[int, Bytes]
 """Presentation time in the stream's own unit, and uint8 (H, W, 3)."""
 
 
+@dataclass(frozen=True)
+class Look:
+    """How a player shows the pictures of a clip.
+
+    rate: frames per second, on average. unit: of their times, in seconds. aspect: a pixel's width
+    over its height. colours: what its numbers stand for.
+    """
+
+    rate: Fraction
+    unit: Fraction
+    aspect: Fraction
+    colours: Colours
+
+
+class Reader:
+    """A clip that is open.
+
+    Args:
+        nothing: to be raised where no frame comes; by default, advice for a file.
+
+    Attributes:
+        look: that of its pictures, once they are upright.
+        frames: an iterator over all; their times rise, all are of the size of the first.
+        end: the time at which the last frame that was read ends.
+        total: the number of frames, 0 if it is unknown.
+        lost: what of its colours no result can hold, in words.
+        source: PyAV's container.
+
+    Raises:
+        UserError: it has no picture, or is damaged, which may show at any frame.
+    """
+
+    def __init__(self, clip: Path, source: Any, nothing: UserError | None = None) -> None:
+        self._clip, self.source = clip, source
+        self._stream = pictures(clip, source)
+        self.total: int = self._stream.frames
+        self.end = 0
+        decoded = self._decoded()
+        first = next(decoded, None)
+        if first is None:
+            raise nothing or nothing_in(clip)
+        rate = self._stream.average_rate or self._stream.guessed_rate or Fraction(25)
+        aspect = self._stream.sample_aspect_ratio or Fraction(1)
+        if turned(first):
+            aspect = 1 / aspect
+        unit = self._stream.time_base
+        self.look = Look(Fraction(rate), unit, Fraction(aspect), colours_of(first).written)
+        self.lost = lost_colours(first)
+        self._step = max(1, round(1 / (self.look.rate * unit)))
+        self.frames = self._timed(chain([first], decoded))
+
+    def _timed(self, decoded: Iterator[Any]) -> Iterator[Frame]:
+        """Each frame at its time.
+
+        AVI knows when to decode a frame, not when to show it: where these differ, frames count.
+        """
+        counted = self.source.format.name == "avi" and self._stream.codec_context.has_b_frames
+        shape, last = None, None
+        for number, frame in enumerate(decoded):
+            rgb = upright(frame)
+            shape = shape or rgb.shape
+            time = number if counted else frame.pts
+            if time is None:
+                time = self.end
+            if last is not None:
+                time = max(time, last + 1)
+            last = time
+            self.end = time + (self._step if counted else frame.duration or self._step)
+            yield time, rgb if rgb.shape == shape else framed(rgb, shape)
+
+    def _decoded(self) -> Iterator[Any]:
+        av = open_av()
+        try:
+            yield from self.source.decode(self._stream)
+        except av.error.FFmpegError as error:
+            mend = "convert it to H.264 first"
+            raise UserError(f"{self._clip} is damaged ({words(error)}); {mend}") from None
+
+
+@contextmanager
+def read_clip(clip: Path) -> Iterator[Reader]:
+    """Open a clip to read its frames.
+
+    Raises:
+        UserError: no clip, no picture in it, or a damaged one.
+    """
+    with closing(opened(clip)) as source:
+        yield Reader(clip, source)
+
+
 def clip_frames(clip: Path) -> Iterator[Bytes]:
     """The frames of a clip as a player shows them, uint8 (H, W, 3).
 
     Raises:
         UserError: no clip, no picture in it, or a damaged one.
     """
-    with opened(clip) as source:
-        for _, rgb in upright(clip, source, pictures(clip, source)):
+    with read_clip(clip) as reader:
+        for _, rgb in reader.frames:
             yield rgb
 
 
-def open_av() -> Any:
-    """PyAV's module.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    try:
-        import av
-    except ImportError:
-        raise UserError("clips need PyAV; run pip install 'stylenet[video]'") from None
-    return av
-
-
-def opened(clip: Path) -> Any:
-    """PyAV's container of a clip.
-
-    Raises:
-        UserError: PyAV is missing, or it is no clip.
-    """
-    av = open_av()
-    try:
-        return av.open(str(clip))
-    except (OSError, ValueError) as error:  # PyAV's errors are of both kinds
-        detail = getattr(error, "strerror", None) or error
-        raise UserError(f"cannot open {clip} ({detail}); give a clip such as .mp4") from None
-
-
 def pictures(clip: Path, source: Any) -> Any:
-    """The stream of its pictures.
+    """The stream of its pictures; a cover is none.
 
     Raises:
         UserError: it has none.
     """
-    if not source.streams.video:
+    cover = open_av().stream.Disposition.attached_pic
+    films = [stream for stream in source.streams.video if not stream.disposition & cover]
+    if not films:
         raise UserError(f"{clip} has no pictures; give a clip such as .mp4")
-    stream = source.streams.video[0]
-    stream.thread_type = "AUTO"
-    return stream
+    if films[0].codec_context is None:
+        raise nothing_in(clip)
+    films[0].thread_type = "AUTO"
+    return films[0]
 
 
-def upright(clip: Path, source: Any, stream: Any) -> Iterator[Frame]:
-    """The frames as a player shows them: turned as the clip says.
+def upright(frame: Any) -> Bytes:
+    """A decoded frame, turned and mirrored as its display matrix says: uint8 (H, W, 3)."""
+    rgb = to_rgb(frame)
+    (across, down_to_across), (across_to_down, down) = _matrix(frame)
+    if turned(frame):
+        rgb = rgb.transpose(1, 0, 2)
+        across, down = down_to_across, across_to_down
+    return np.ascontiguousarray(rgb[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1])
 
-    Raises:
-        UserError: it is damaged.
+
+def turned(frame: Any) -> bool:
+    """Whether the frame lies on its side."""
+    (across, down_to_across), (across_to_down, down) = _matrix(frame)
+    return abs(across) + abs(down) < abs(down_to_across) + abs(across_to_down)
+
+
+def _matrix(frame: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Stored places → shown ones, x then y: of FFmpeg's nine numbers, those that turn and mirror.
+
+    FFmpeg multiplies rows from the left: x' = a·x + c·y, y' = b·x + d·y.
     """
-    av = open_av()
-    counted = source.format.name == "avi"  # which knows when to decode a frame, not when to show it
-    try:
-        for number, frame in enumerate(source.decode(stream)):
-            turns = round(frame.rotation / 90) % 4
-            rgb = frame.to_ndarray(format="rgb24")
-            yield number if counted else frame.pts, np.ascontiguousarray(np.rot90(rgb, turns))
-    except (av.error.FFmpegError, ValueError) as error:
-        raise UserError(f"{clip} is damaged ({error}); convert it to H.264 first") from None
+    data = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return (1, 0), (0, 1)
+    a, b, _, c, d, *_ = np.frombuffer(bytes(data), np.int32).tolist()
+    return (a, c), (b, d)
+
+
+def framed(rgb: Bytes, shape: tuple[int, ...]) -> Bytes:
+    """A frame of another size, as large as it fits into `shape`, on black."""
+    height, width = shape[:2]
+    scale = min(height / rgb.shape[0], width / rgb.shape[1])
+    size = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
+    scaled = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
+    top, left = (height - size[1]) // 2, (width - size[0]) // 2
+    whole = np.zeros((height, width, 3), np.uint8)
+    whole[top : top + size[1], left : left + size[0]] = scaled
+    return whole

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
-from fractions import Fraction
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
-from stylenet.errors import UserError
+from stylenet.errors import UserError, cannot_write
 from stylenet.images import Bytes
 from stylenet.runtime.clips import AnyClipStylizer, windows
-from stylenet.runtime.frames import Frame, open_av, upright
-from stylenet.runtime.video import check_target, encoder
-
-_RATE = 30
-"""Frames per second that the file announces; each has its own time all the same."""
+from stylenet.runtime.encode import check_target, encoder
+from stylenet.runtime.ffmpeg import open_av, words
+from stylenet.runtime.frames import Frame, Look, Reader
 
 
 def stylize_webcam(
@@ -38,37 +35,38 @@ def stylize_webcam(
     """
     check_target(target)
     device = Path(f"/dev/video{camera}" if camera.isdecimal() else camera)
-    with _opened(device) as source:
-        stream = source.streams.video[0]
-        count = record(upright(device, source, stream), stream.time_base, target, stylizer, report)
-    if not count:
-        raise UserError(f"{device} gave no picture; close other programs that use it")
-    return count
+    with closing(_opened(device)) as source:
+        nothing = UserError(f"{device} gave no picture; close other programs that use it")
+        reader = Reader(device, source, nothing)
+        return record(reader.frames, reader.look, target, stylizer, report)
 
 
 def record(
     frames: Iterator[Frame],
-    unit: Fraction,
+    look: Look,
     target: Path,
     stylizer: AnyClipStylizer,
     report: Callable[[int], None],
 ) -> int:
     """Stylise frames into `target` until they end, or Ctrl-C; their number.
 
-    unit: of their times, in seconds.
+    look: that of the frames.
 
     Raises:
         UserError: the frames, or the writing of them, fail; what is written by then is kept.
     """
     unfinished = target.with_name(f".{target.name}.unfinished{target.suffix}")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(target, error) from None
     count = first = 0
     encode: Callable[[int, Bytes], None] | None = None
     try:
         with ExitStack() as stack, suppress(KeyboardInterrupt):  # which is how filming ends
             for time, rgb in _stylized(frames, stylizer):
                 if encode is None:
-                    encode, first = stack.enter_context(encoder(unfinished, rgb, _RATE, unit)), time
+                    encode, first = stack.enter_context(encoder(unfinished, rgb, look)), time
                 encode(time - first, rgb)
                 count += 1
                 report(count)
@@ -88,8 +86,6 @@ def _opened(device: Path) -> Any:
     av = open_av()
     try:
         return av.open(str(device), format="v4l2")
-    except (OSError, ValueError) as error:  # PyAV's errors are of both kinds
-        detail = getattr(error, "strerror", None) or error
-        raise UserError(
-            f"cannot open the webcam {device} ({detail}); see ls /dev/video* for those here"
-        ) from None
+    except (av.error.FFmpegError, ValueError) as error:  # the latter where FFmpeg has no v4l2
+        mend = "see ls /dev/video* for those here"
+        raise UserError(f"cannot open the webcam {device} ({words(error)}); {mend}") from None

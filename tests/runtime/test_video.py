@@ -8,6 +8,8 @@ import pytest
 
 from stylenet.errors import UserError
 from stylenet.runtime.clips import ClipNet, ClipStylizer, RegionalClipStylizer, per_frame
+from stylenet.runtime.colours import REC709
+from stylenet.runtime.frames import Look
 from stylenet.runtime.regions import Mask
 from stylenet.runtime.video import PART, stylize_clip
 from stylenet.runtime.webcam import record, stylize_webcam
@@ -260,7 +262,8 @@ def test_filming_ends_with_ctrl_c_and_keeps_every_frame(tmp_path: Path):
 
     out = tmp_path / "out.mp4"
     shown: list[int] = []
-    assert record(film(), Fraction(1, 1000), out, unchanged(), shown.append) == 12
+    look = Look(Fraction(10), Fraction(1, 1000), Fraction(1), REC709)
+    assert record(film(), look, out, unchanged(), shown.append) == 12
     assert shown == list(range(1, 13))
     pictures, times = frames(out)
     assert [float(time) for time in times] == pytest.approx([0.1 * n for n in range(12)], abs=2e-3)

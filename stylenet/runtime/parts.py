@@ -1,0 +1,107 @@
+"""The finished parts of a clip: one job alone has them, and goes on behind them."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from stylenet.errors import UserError, cannot_write
+from stylenet.images import write_atomically
+
+_FORM = 2
+"""Of the parts: another one's do not join with these."""
+
+_LOCK = "lock"
+
+
+class Parts:
+    """Those in a folder, each a clip whose name tells its number and when it starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def done(self) -> list[Path]:
+        """The finished ones, in order."""
+        found = sorted(self.folder.glob("[0-9]*.mp4"))
+        return [path for number, path in enumerate(found) if path.name[:7] == f"{number:06d}_"]
+
+    @property
+    def unfinished(self) -> Path:
+        """Where the next one grows."""
+        return self.folder / "unfinished.mp4"
+
+    def state(self, number: int) -> Path:
+        """Where the last results of recurrent nets are kept, behind a part."""
+        return self.folder / f"{number:06d}.png"
+
+    def finish(self, number: int, start: int) -> None:
+        """The next one is whole."""
+        with self.unfinished.open("rb") as file:
+            os.fsync(file.fileno())
+        self.unfinished.rename(self.folder / f"{number:06d}_{start}.mp4")
+
+    def start(self, part: Path) -> int:
+        """When a part starts."""
+        return int(part.stem.split("_")[1])
+
+    def begin(self, job: dict[str, Any]) -> None:
+        """Keep what this very job has finished; throw away the parts of another."""
+        note, text = self.folder / "job.json", json.dumps({**job, "form": _FORM}, sort_keys=True)
+        if not note.is_file() or note.read_bytes() != text.encode():
+            for path in self.folder.iterdir():
+                if path.name != _LOCK:
+                    path.unlink()
+            write_atomically(note, lambda file: file.write(text.encode()))
+
+
+@contextmanager
+def parts_of(target: Path, clip: Path, job: dict[str, Any]) -> Iterator[Parts]:
+    """The parts of a clip to write, in a folder beside it; none are left when it is done.
+
+    Args:
+        job: what makes one job the same as another, besides the clip that it reads.
+
+    Raises:
+        UserError: another job has them, or the folder cannot be written.
+    """
+    folder, facts = target.with_name(f".{target.name}.parts"), clip.stat()
+    known = {"clip": str(clip.resolve()), "bytes": facts.st_size, "changed_at": facts.st_mtime_ns}
+    with _locked(folder, target):
+        parts = Parts(folder)
+        try:
+            parts.begin({**job, **known})
+            yield parts
+        except BaseException:
+            if not parts.done:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        shutil.rmtree(folder)
+
+
+def _locked(folder: Path, target: Path) -> IO[bytes]:
+    """A file that this process alone has open; the lock ends with it, however that ends."""
+    path = folder / _LOCK
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = path.open("ab")
+        except FileNotFoundError:  # another job ended just now and took the folder along
+            continue
+        except OSError as error:
+            raise cannot_write(target, error) from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                return file
+        except BlockingIOError:
+            file.close()
+            mend = "wait until it ends or choose another output"
+            raise UserError(f"{target} is being written by another job; {mend}") from None
+        file.close()
