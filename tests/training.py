@@ -2,8 +2,11 @@
 
 import csv
 import os
+import resource
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,3 +45,14 @@ class InterruptAt(Callback):
 def interrupt_at(step: int) -> str:
     """An override that adds it."""
     return f"+callbacks.ctrl_c={{_target_: training.InterruptAt, step: {step}}}"
+
+
+@contextmanager
+def a_full_disk(most: int) -> Iterator[None]:
+    """No file can grow beyond `most` bytes: writes fail half-way, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))  # Python ignores SIGXFSZ
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
