@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from stylenet.errors import UserError, reason
-from stylenet.run_folder import CONFIG, read_config
+from stylenet.saved_config import CONFIG, leaves, read_config
 
 NOTES = frozenset({"style_picture", "started_from", "measured", "pictures", "files"})
 """Keys that training adds to the config: what it found behind the user's values."""
@@ -36,7 +35,7 @@ def contents(config: dict[str, Any]) -> dict[str, str]:
         UserError: a file cannot be read.
     """
     found = {}
-    for name, value in _leaves(config):
+    for name, value in leaves(config):
         if isinstance(value, str) and _is_path(name):
             path = Path(value).expanduser()
             model = path / "model.pt"
@@ -50,16 +49,6 @@ def contents(config: dict[str, Any]) -> dict[str, str]:
 def _is_path(name: str) -> bool:
     parts = [part for part in name.split(".") if not part.isdigit()]
     return parts[-1] in _PATHS and parts[0] not in _FREE_TO_CHANGE
-
-
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value that holds no others, by its dotted key; places in lists are numbers."""
-    if isinstance(value, dict | list) and value:
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, inner in items:
-            yield from _leaves(inner, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, value
 
 
 def _sum(path: Path) -> str:
@@ -107,7 +96,7 @@ def _settings(config: dict[Any, Any]) -> dict[str, Any]:
     """What the user's values came to, flat, without what may change."""
     return {
         name: value
-        for name, value in _leaves({k: v for k, v in config.items() if k not in NOTES})
+        for name, value in leaves({k: v for k, v in config.items() if k not in NOTES})
         if not any(f"{name}.".startswith(f"{free}.") for free in _FREE_TO_CHANGE)
     }
 

@@ -12,14 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
-
-import yaml
+from typing import IO
 
 from stylenet.errors import UserError, cannot_write
+from stylenet.saved_config import CONFIG, read_config
 
 CHECKPOINT = "last.ckpt"
-CONFIG = "config.yaml"
 LOCK = ".lock"
 """In a folder that a training writes into: a file that it holds locked."""
 
@@ -163,15 +161,6 @@ def _take(file: IO[bytes]) -> bool:
             return False
         _log.warning("%s cannot be locked (%s); let no other training write there", file, error)
     return True
-
-
-def read_config(folder: Path) -> dict[str, Any] | None:
-    """The config that was left in `folder`; None where it is missing or damaged."""
-    try:
-        content = yaml.safe_load((folder / CONFIG).read_text())
-    except Exception:  # on other files the parser raises errors of many kinds
-        return None
-    return content if isinstance(content, dict) else None
 
 
 def set_aside(path: Path) -> Path:

@@ -30,11 +30,12 @@ from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
 from stylenet.loggers import Wandb
 from stylenet.memory import keep_freed_memory
+from stylenet.saved_config import CONFIG
 from stylenet.styles import StylePicture
 from stylenet.sweeps import write_result
 from stylenet.tasks.base import Task
 
-LEFT = (MODEL_FILE, "preview.png", "losses.csv", "losses.png", run_folder.CONFIG)
+LEFT = (MODEL_FILE, "preview.png", "losses.csv", "losses.png", CONFIG)
 """What a user looks for in the folder of a finished run."""
 
 KEYS = {
@@ -81,7 +82,7 @@ def train(cfg: DictConfig) -> bool:
         config["started_from"] = start_from(task.net, trained, config["init"])
     if trainer.is_global_zero:
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-        write_atomically(run / "config.yaml", lambda file: file.write(text.encode()))
+        write_atomically(run / CONFIG, lambda file: file.write(text.encode()))
     for logger in trainer.loggers:
         logger.log_hyperparams(config)
     trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)

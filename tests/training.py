@@ -2,8 +2,11 @@
 
 import csv
 import os
+import resource
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,40 @@ class InterruptAt(Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+class RuinAt(Callback):
+    """Lets a step, whose loss is a number, end in weights that are none."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        if trainer.global_step == self.step - 1:
+            for weight in pl_module.net.parameters():
+                weight.data.fill_(float("nan"))
+
+
+class DieAt(Callback):
+    """Ends the program behind a step, and lets nobody save anything."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if trainer.global_step == self.step:
+            raise SystemExit(1)
+
+
 def interrupt_at(step: int) -> str:
     """An override that adds it."""
     return f"+callbacks.ctrl_c={{_target_: training.InterruptAt, step: {step}}}"
+
+
+@contextmanager
+def a_full_disk(most: int) -> Iterator[None]:
+    """No file can grow beyond `most` bytes: writes fail half-way, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))  # Python ignores SIGXFSZ
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -40,27 +40,21 @@ class LossCurves(Callback):
         self.plot = Path(folder) / "losses.png"
         self.pending: list[tuple[int, float, float, dict[str, Tensor]]] = []
         self.start = 0.0
-        self.columns: list[str] | None = None
+        self.before: list[dict[str, Any]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Drop the rows of steps that the checkpoint does not hold and that are done again."""
+        """Leave out the rows of steps that the checkpoint does not hold and that are done again."""
         self.start = time.perf_counter()
-        if not trainer.is_global_zero:
-            return
-        if not self.csv.exists():
+        if not trainer.is_global_zero or not self.csv.exists():
             return
         rows, damaged = _read(self.csv)
         if damaged or (rows and not trainer.global_step):
             self._set_aside("damaged" if damaged else "of an earlier start")
-        rows = [row for row in rows if int(row["step"]) <= trainer.global_step]
-        if not rows:
+        self.before = [row for row in rows if int(row["step"]) <= trainer.global_step]
+        if self.before:
+            self.start -= float(self.before[-1].get("seconds", 0))
+        else:
             self.csv.unlink(missing_ok=True)
-            return
-        self.columns = list(rows[0])
-        text = io.StringIO()
-        _write(text, rows, header=True)
-        write_atomically(self.csv, lambda file: file.write(text.getvalue().encode()))
-        self.start -= float(rows[-1].get("seconds", 0))
 
     def on_train_batch_end(
         self,
@@ -114,10 +108,16 @@ class LossCurves(Callback):
         )
 
     def _append(self, rows: list[dict[str, Any]]) -> None:
-        columns = list(rows[0])
-        if self.csv.exists() and self.columns not in (None, columns):
-            self._set_aside("of other columns")
-        self.columns = columns
+        before, self.before = self.before, []
+        if before and list(before[0]) != list(rows[0]):
+            if self.csv.exists():
+                self._set_aside("of other columns")
+            before = []
+        if before:
+            text = io.StringIO(newline="")
+            _write(text, [*before, *rows], header=True)
+            write_atomically(self.csv, lambda file: file.write(text.getvalue().encode()))
+            return
         new = not self.csv.exists()
         try:
             with self.csv.open("a", newline="") as file:

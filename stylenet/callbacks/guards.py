@@ -96,18 +96,23 @@ def cut_short(trainer: Trainer) -> bool:
 
 
 class StopOnInterrupt(Callback):
-    """Ctrl-C ends the run after the step in hand, with a checkpoint; a second one, at once."""
+    """Ctrl-C ends the run after the step in hand, with a checkpoint; a second one, at once.
+
+    So does SIGTERM, by which schedulers and containers stop a program.
+    """
 
     def __init__(self) -> None:
         self.interrupted = False
+        self.previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take over Ctrl-C for as long as training lasts."""
-        self.previous = signal.signal(signal.SIGINT, self._interrupt)
+        """Take over both signals for as long as training lasts."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.previous[number] = signal.signal(number, self._interrupt)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self.interrupted = True
-        signal.signal(signal.SIGINT, self.previous)
+        signal.signal(number, self.previous.pop(number))
 
     def on_train_batch_end(
         self,
@@ -124,10 +129,10 @@ class StopOnInterrupt(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Give Ctrl-C back after an error, too."""
+        """Give the signals back after an error, too."""
         self.teardown(trainer, pl_module, "fit")
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Give Ctrl-C back."""
-        if hasattr(self, "previous"):
-            signal.signal(signal.SIGINT, self.previous)
+        """Give the signals back."""
+        while self.previous:
+            signal.signal(*self.previous.popitem())
