@@ -24,6 +24,7 @@ from stylenet import sweeps
 from stylenet.checkpoint import MODEL_FILE, save_model, start_from
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
+from stylenet.learnt import keep_copies
 from stylenet.loggers import Wandb
 from stylenet.memory import keep_freed_memory
 from stylenet.styles import StylePicture
@@ -50,6 +51,7 @@ def train(cfg: DictConfig) -> bool:
         seed_everything(config["seed"], verbose=False)
         style = _style_picture(cfg)
         task = instantiate(cfg.task)(style=style.rgb) if style else instantiate(cfg.task)
+        task.read_style()
         data = instantiate(cfg.data)
         callbacks = instantiate(cfg.callbacks)
         loggers = instantiate(cfg.logger)
@@ -68,6 +70,7 @@ def train(cfg: DictConfig) -> bool:
     if trainer.is_global_zero:
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         write_atomically(run / "config.yaml", lambda file: file.write(text.encode()))
+        keep_copies(run, [style] if style else task.style_pictures())
     for logger in trainer.loggers:
         logger.log_hyperparams(config)
     trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
