@@ -74,7 +74,7 @@ class Model:
         named = isinstance(styles, list) and all(isinstance(style, str) for style in styles)
         if not named or shapes["style_weights"][1:] != [len(styles)]:
             raise damaged(self.name)
-        return styles
+        return list(styles)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -186,9 +186,13 @@ def run(
         raise damaged(name) from None
 
 
-def damaged(name: str) -> UserError:
+class DamagedModelError(UserError):
+    """A model that no picture can be stylised with."""
+
+
+def damaged(name: str) -> DamagedModelError:
     """That the model `name` cannot be used, and what to do."""
-    return UserError(f"{name} is no ONNX model, or is damaged; export it again")
+    return DamagedModelError(f"{name} is no ONNX model, or is damaged; export it again")
 
 
 def _open(
@@ -201,7 +205,7 @@ def _open(
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors; they come as exceptions, too
+    options.log_severity_level = 4  # what would end the process; errors come as exceptions
     options.intra_op_num_threads = threads or 0
     options.enable_mem_pattern = plans
     try:
