@@ -44,7 +44,7 @@ class Objective:
 
     def __init__(self, config: dict[str, Any], style: Path) -> None:
         self.loss: PerceptualLoss = build(config["loss"], **config.get("measured", {}))
-        self.vgg: VGG = build(config["task"]["vgg"])(self.loss.layers)
+        self.vgg: VGG = build(config["task"]["vgg"], layers=self.loss.layers)
         picture = resize_shorter_side(read_picture(style).rgb, config["task"]["style_size"])
         with torch.no_grad():
             self.loss.set_style(self.vgg(to_tensor(picture)))

@@ -102,6 +102,7 @@ class Contest:
         cfg = self.config(seed)
         torch.manual_seed(seed)
         task = instantiate(cfg.task)(style=read_picture(self.args.style).rgb)
+        task.read_style()
         start_from(task.net, self.plain(cfg)["net"], init)
         bf16 = kind("cpu") == "cpu_bf16"
         if bf16:

@@ -68,6 +68,7 @@ class Ours:
             self.task = PerceptualTask(
                 net, vgg, loss, rgb, min(rgb.shape[:2]), Muon, partial(warmup_cosine, warmup=20)
             )
+            self.task.read_style()
         self.bf16 = bf16
 
     def autocast(self) -> AbstractContextManager[Any]:

@@ -18,8 +18,8 @@ from stylenet.checkpoint import TrainedModel, in_mixture, load_model
 from stylenet.data.samples import SamplePhotos
 from stylenet.errors import exit_on_user_error
 from stylenet.images import Picture, write_picture
+from stylenet.learnt import learnt_picture
 from stylenet.nets.multistyle import MultiStyleNet
-from stylenet.recipes import build
 from stylenet.runtime.mixture import weights_of
 from stylenet.tensors import to_bytes, to_tensor
 
@@ -69,7 +69,8 @@ def main() -> None:
     photos = [np.asarray(shrink(photo.decode().rgb, SIDE, SIDE)) for photo in listing]
     rows = [row(None, photos)]
     for model in (model for run in args.runs for model in by_style(load_model(run))):
-        style = build(model.config["style"]).picture().rgb
+        assert model.folder is not None
+        style = learnt_picture(model.config, model.folder).rgb
         rows.append(row(style, [to_bytes(model.net(to_tensor(photo))) for photo in photos]))
     canvas = Image.new("RGB", (rows[0].width, len(rows) * (HEIGHT + GAP) - GAP), "white")
     for number, line in enumerate(rows):

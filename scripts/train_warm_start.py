@@ -53,6 +53,7 @@ def train(cfg: DictConfig, out: Path, credit: str) -> None:
     keep_freed_memory()
     whole = OmegaConf.to_container(cfg, resolve=True)
     task: MultiStyleTask = instantiate(cfg.task)
+    task.read_style()
     net = task.net
     start_from(net, whole["net"], cfg.init)
     steps = cfg.trainer.max_steps

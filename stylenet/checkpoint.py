@@ -94,7 +94,7 @@ def _check_sound(weights: Any, size: int) -> None:
     Raises:
         UserError: it is.
     """
-    values = list(weights.values()) if isinstance(weights, dict) else [None]
+    values: list[Any] = list(weights.values()) if isinstance(weights, dict) else [None]
     if not all(isinstance(each, torch.Tensor) and each.layout == torch.strided for each in values):
         raise UserError("it has no weights; train it again")
     if sum(each.numel() * each.element_size() for each in values) > size:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from stylenet.config import FOLDER
 from stylenet.errors import UserError
@@ -22,13 +22,16 @@ def known_styles() -> list[str]:
     return sorted({file.stem for file in files} - NOT_STYLES)
 
 
-def style_recipe(text: str) -> dict[str, Any]:
-    """The config of a shipped style by its name, or of what is taken for a picture file."""
-    if text in known_styles():
-        config = OmegaConf.to_container(OmegaConf.load(FOLDER / "style" / f"{text}.yaml"))
-        assert isinstance(config, dict)
-        return {str(key): value for key, value in config.items()}
-    return {"_target_": "stylenet.styles.Style", "name": Path(text).stem, "image": text}
+def originals() -> dict[tuple[str, str], str]:
+    """Address and sha256 of every shipped style's picture → the style's name."""
+    shipped = {name: _config(name) for name in known_styles()}
+    return {(config["url"], config["sha256"]): name for name, config in shipped.items()}
+
+
+def shipped_style(name: str) -> Style:
+    """A shipped style."""
+    style: Style = instantiate(_config(name))
+    return style
 
 
 def find_style(text: str) -> Style:
@@ -39,8 +42,12 @@ def find_style(text: str) -> Style:
     """
     known = known_styles()
     if text in known:
-        style: Style = instantiate(style_recipe(text))
-        return style
+        return shipped_style(text)
     if not Path(text).expanduser().is_file():
         raise UserError(f"style {text} is no picture, and none of {', '.join(known)}")
     return Style(Path(text).stem, image=text)
+
+
+def _config(name: str) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load((FOLDER / "style" / f"{name}.yaml").read_text())
+    return config

@@ -37,13 +37,18 @@ def keep_freed_memory() -> None:
         mallopt(_TRIM_THRESHOLD, _NEVER)
 
 
+def ran_out(error: BaseException) -> bool:
+    """Whether `error` is a failed allocation, on the CPU or a GPU."""
+    return isinstance(error, MemoryError) or any(word in str(error) for word in _WORDS)
+
+
 @contextmanager
 def out_of_memory_names(thing: object, mend: str) -> Iterator[None]:
     """Turn a failed allocation, on the CPU or a GPU, into a `UserError` on `thing`."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not any(w in str(error) for w in _WORDS):
+        if not ran_out(error):
             raise
         raise UserError(f"{thing} needs more memory than there is; {mend}") from None
 

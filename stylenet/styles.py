@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import urllib.request
-from dataclasses import dataclass
-from http.client import HTTPException
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
-from urllib.error import URLError
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stylenet.cache import cache_dir
-from stylenet.errors import UserError, reason
+from stylenet.errors import UserError
+from stylenet.fetching import UnfetchableError, fetch
 from stylenet.homage import Recipe, paint
 from stylenet.images import read_picture, write_atomically
 
@@ -25,8 +23,6 @@ MIN_SIDE = 64
 
 Origin = Literal["file", "cache", "download", "homage"]
 
-_TIMEOUT = 5  # seconds without an answer that count as no network
-_MAX_BYTES = 32 * 2**20
 _HOMAGE_SIZE = (512, 640)  # height, width
 _HOMAGE_SEED = 0
 
@@ -46,7 +42,8 @@ class StylePicture:
     """The picture a run learns from.
 
     name: of the style, or a custom file's stem; rgb: uint8 (H, W, 3) sRGB, both sides at least
-    `MIN_SIDE`; sha256: of the file's bytes, of the pixels' for a homage; credit: what it shows.
+    `MIN_SIDE`; sha256: of the file's bytes, of the pixels' for a homage; credit: what it shows;
+    data: the bytes of a file of the user's.
     """
 
     name: str
@@ -54,6 +51,7 @@ class StylePicture:
     origin: Origin
     sha256: str
     credit: str
+    data: bytes | None = field(default=None, repr=False)
 
     def note(self) -> dict[str, str]:
         """What a checkpoint says of the picture: everything but the pixels."""
@@ -69,11 +67,14 @@ class StylePicture:
 class Style:
     """Where to get a style's picture; nothing is read before `picture` is called.
 
+    It is a user's, never a file's: a path or an address out of a file is not to get here.
+
     name, title, artist, year: whose picture; a style without a title is the user's own.
     image: a file of the user's, taken before anything else.
-    url, sha256: the pinned original and the sum of its bytes. Without a url the sum is that of
-        `image`. With both a url and an `image`, another scan is welcome: a differing sum is
-        only warned of, and the picture is credited to its path.
+    url, sha256: the pinned original and the sum of its bytes; fetched only where they are those
+        of a shipped style. Without a url the sum is that of `image`. With both a url and an
+        `image`, another scan is welcome: a differing sum is only warned of, and the picture is
+        credited to its path.
     homage: what to paint when the original cannot be fetched.
     """
 
@@ -86,10 +87,13 @@ class Style:
     sha256: str | None = None
     homage: Recipe | None = None
 
-    def picture(self) -> StylePicture:
+    def picture(self, mend: str = "style.image=PATH") -> StylePicture:
         """The picture: `image`, else the cached or fetched original, else the homage.
 
         A fetched original is kept in the cache; a homage comes with a warning in the log.
+
+        Args:
+            mend: how the user gives the picture.
 
         Raises:
             UserError: a file is missing, no picture, too small or has a wrong sum; the url sent
@@ -99,17 +103,21 @@ class Style:
             return self._given(Path(self.image).expanduser())
         if self.url is None or self.sha256 is None:
             raise UserError(f"style={self.name} needs style.image=PATH")
-        cached = cache_dir() / "styles" / f"{self.name}{PurePosixPath(self.url).suffix}"
+        shipped = _shipped(self.url, self.sha256)
+        if shipped is None:
+            raise UserError(f"{self.url} is no shipped style's, and not fetched; give {mend}")
+        cached = cache_dir() / "styles" / f"{shipped}{PurePosixPath(self.url).suffix}"
         if (data := _bytes_of(cached)) is not None:
             self._check(data, f"{cached} is damaged", "delete it and it is fetched again")
             return self._original(data, "cache")
         try:
-            data = _download(self.url)
-        except (OSError, HTTPException, ValueError) as error:
-            return self._painted(_why(error))
-        self._check(data, f"{self.url} is altered", "give the picture with style.image=PATH")
+            data = fetch(self.url)
+        except UnfetchableError as error:
+            return self._painted(str(error), mend)
+        self._check(data, f"{self.url} is altered", f"give the picture with {mend}")
+        original = self._original(data, "download")
         _keep(data, cached)
-        return self._original(data, "download")
+        return original
 
     def _given(self, path: Path) -> StylePicture:
         rgb = read_picture(path, min_side=MIN_SIDE).rgb
@@ -119,20 +127,22 @@ class Style:
             self._check(data, f"{path} is another file", "check style.image and style.sha256")
         elif not self._matches(data):
             _log.warning("%s is not the pinned picture of %s; it is used as it is", path, self.name)
-        return StylePicture(path.stem if own else self.name, rgb, "file", _sum(data), str(path))
+        name = path.stem if own else self.name
+        return StylePicture(name, rgb, "file", _sum(data), str(path), data)
 
     def _original(self, data: bytes, origin: Origin) -> StylePicture:
         rgb = read_picture(io.BytesIO(data), min_side=MIN_SIDE).rgb
         return StylePicture(self.name, rgb, origin, _sum(data), f"{self._work()}, public domain")
 
-    def _painted(self, why: str) -> StylePicture:
+    def _painted(self, why: str, mend: str) -> StylePicture:
         if self.homage is None:
-            raise UserError(f"{self.url} could not be fetched ({why}); give style.image=PATH")
+            raise UserError(f"{self.url} could not be fetched ({why}); give {mend}")
         _log.warning(
-            "%s could not be fetched (%s); training on a homage painted by stylenet instead; "
-            "give the picture with style.image=PATH",
+            "%s could not be fetched (%s); a homage painted by stylenet stands in for it; "
+            "give the picture with %s",
             self.name,
             why,
+            mend,
         )
         rgb = paint(self.homage, _HOMAGE_SIZE, _HOMAGE_SEED)
         credit = f"Homage to {self._work()}, painted by stylenet"
@@ -147,6 +157,13 @@ class Style:
     def _check(self, data: bytes, what: str, mend: str) -> None:
         if not self._matches(data):
             raise UserError(f"{what} (sha256 {_sum(data)}, not {self.sha256}); {mend}")
+
+
+def _shipped(url: str, sha256: str) -> str | None:
+    """The shipped style that has this original."""
+    from stylenet.known_styles import originals  # which knows `Style`
+
+    return originals().get((url, sha256.lower()))
 
 
 def _sum(data: bytes) -> str:
@@ -167,18 +184,3 @@ def _keep(data: bytes, cached: Path) -> None:
         write_atomically(cached, lambda file: file.write(data))
     except UserError as error:
         _log.warning("the style picture is fetched anew each time: %s", error)
-
-
-def _download(url: str) -> bytes:
-    """The body at `url`, cut off at `_MAX_BYTES`, which no pinned picture reaches."""
-    with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:
-        body: bytes = response.read(_MAX_BYTES)
-        if response.length and len(body) < _MAX_BYTES:  # what the server still owes
-            raise ConnectionError("the connection broke off")
-        return body
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, URLError) and isinstance(error.reason, OSError):
-        error = error.reason
-    return reason(error) if isinstance(error, OSError) else str(error)

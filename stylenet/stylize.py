@@ -24,6 +24,7 @@ from stylenet.runtime.clips import (
     per_frame,
 )
 from stylenet.runtime.frames import SUFFIXES
+from stylenet.runtime.model import DamagedModelError
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.runtime.regions import FEATHER, Mask
@@ -49,12 +50,15 @@ def stylize_all(
     """Stylise each photo into its target, name those that fail on stderr, return how many did.
 
     Raises:
-        UserError: a result cannot be written; the next ones could not either.
+        UserError: a result cannot be written, or the model is damaged; the next ones could not
+            either.
     """
     start, pixels, failed = time.perf_counter(), 0, 0
     for photo, target in progress.track(targets.items(), len(targets)):
         try:
             result = stylizer(photo)
+        except DamagedModelError:
+            raise
         except UserError as error:
             progress.console.out(f"error: {error}", highlight=False)
             failed += 1

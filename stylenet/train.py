@@ -28,6 +28,7 @@ from stylenet.checkpoint import MODEL_FILE, save_model, start_from
 from stylenet.cpus import limit_threads
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
+from stylenet.learnt import keep_copies
 from stylenet.loggers import Wandb
 from stylenet.memory import keep_freed_memory
 from stylenet.saved_config import CONFIG
@@ -60,6 +61,7 @@ def train(cfg: DictConfig) -> bool:
         seed_everything(config["seed"], verbose=False)
         style = _style_picture(cfg)
         task = instantiate(cfg.task)(style=style.rgb) if style else instantiate(cfg.task)
+        task.read_style()
         data = instantiate(cfg.data)
         callbacks = instantiate(cfg.callbacks)
         loggers = instantiate(cfg.logger)
@@ -83,6 +85,7 @@ def train(cfg: DictConfig) -> bool:
     if trainer.is_global_zero:
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         write_atomically(run / CONFIG, lambda file: file.write(text.encode()))
+        keep_copies(run, [style] if style else task.style_pictures())
     for logger in trainer.loggers:
         logger.log_hyperparams(config)
     trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)

@@ -11,7 +11,7 @@ from stylenet.errors import UserError
 _MOST_PARTS = 100_000
 _DEEPEST = 50
 _LONGEST_NAME = 60  # letters of up to four bytes: a file's name may have 255 of them
-_LONGEST_LABEL = 200
+_LONGEST_LABEL = 300
 _LARGEST_NUMBER = 2**63
 
 

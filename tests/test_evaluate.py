@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from stylenet.checkpoint import load_model, save_model
 from stylenet.errors import UserError
 from stylenet.evaluate import judge_all, main
 from stylenet.evaluation.benchmark import Benchmark
+from stylenet.evaluation.gallery import Gallery
 from stylenet.evaluation.inputs import Suite, coco_wikiart
 from stylenet.evaluation.judge import Judge
-from stylenet.evaluation.report import to_json
+from stylenet.evaluation.report import to_html, to_json, to_markdown, write
 from stylenet.evaluation.subjects import open_subject
 from stylenet.evaluation.yardstick import Curves
 from stylenet.export.pair import proven_pair
@@ -131,6 +133,44 @@ def test_the_page_needs_no_other_file_and_shows_each_result(reports):
     assert "http" not in page
     assert "<td>more/b|c.png</td>" in page
     assert "| more/b\\|c.png |" in (reports / "evaluation.md").read_text()
+
+
+NAMES = [
+    "<img src=x onerror=alert(1)>.png",
+    "[here](javascript:alert(1)).png",
+    "![](https://there/a.png).png",
+    "a|b\n## c.png",
+    "`_x_` **y** &lt; \\.png",
+    "\x1b[31mred\udcff.png",
+]
+
+
+def test_no_name_is_more_than_a_name_in_the_reports(tmp_path):
+    """Held against a reader of Markdown: every name is shown as it is."""
+    pairs = [{"photo": name, "style": name, "loss": {"total": 1.0}} for name in NAMES]
+    models = [
+        {"name": name, "mean": {"loss": {"total": 1.0}}, "cost": {"a": 1}, "pairs": pairs}
+        for name in NAMES
+    ]
+    found = {
+        "manifest": {"suite": "samples", "photos": NAMES, "clip": {"name": NAMES[3]}},
+        "left_out": {},
+        "models": [model | {"clip": {"warp": 1.0}} for model in models],
+        "timings": {"platform": "Linux", "threads": 2, "models": [{"256": 1}] * len(NAMES)},
+    }
+    text = to_markdown(found)
+    assert "<" not in text
+    assert "\x1b" not in text
+    shown = [line for line in text.splitlines() if line.startswith("#")]
+    assert len(shown) == 1 + 4 + len(NAMES)  # no name made a heading
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    cells = {len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in tables}
+    assert cells == {len(NAMES) + 2, 4}  # bars of the tables by model, and of those by pair
+    assert not re.search(r"(?<!\\)(?:\\\\)*[\[\]`*]", text)
+    write(tmp_path, {"evaluation.md": text, "evaluation.html": to_html(found, Gallery())})
+    page = (tmp_path / "evaluation.html").read_text()
+    assert "<img src=x" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;.png" in page
 
 
 def test_equal_inputs_give_equal_figures_and_curves_are_kept(folder, tmp_path, monkeypatch):

@@ -57,6 +57,7 @@ def begin(folder: Path, *overrides: str) -> Path:
 
 def finish(folder: Path, config: dict[str, Any], seed: int, seconds: float) -> None:
     torch.manual_seed(seed)
+    shutil.copy(config["style"]["image"], folder / "style.png")
     save_model(folder / "model.pt", TransformerNet(width=WIDTH, blocks=1), config)
     (folder / "losses.csv").write_text(f"step,content,seconds\n1,1,0.5\n2,1,{seconds}\n")
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ import yaml
 from hydra.utils import instantiate
 from PIL import Image
 
+from stylenet import fetching, known_styles
 from stylenet.cache import cache_dir
 from stylenet.config import FOLDER
 from stylenet.errors import UserError
@@ -28,17 +30,27 @@ HOMAGE = Recipe(
 )
 
 
-class Museum:
-    """A web server on this machine that shows one picture and counts its visitors."""
+CERTIFICATE = Path(__file__).parent / "museum.pem"
+"""Of 127.0.0.1, signed by itself, with its key; for nothing but these tests."""
 
-    def __init__(self, body: bytes) -> None:
+
+class Museum:
+    """A web server on this machine that shows one picture and counts its visitors.
+
+    moved: where it sends visitors instead.
+    """
+
+    def __init__(self, body: bytes, scheme: str = "https") -> None:
         self.body, self.status, self.promised, self.visits = body, 200, len(body), 0
+        self.moved: str | None = None
         museum = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 museum.visits += 1
-                self.send_response(museum.status)
+                self.send_response(302 if museum.moved else museum.status)
+                if museum.moved:
+                    self.send_header("Location", museum.moved)
                 self.send_header("Content-Length", str(museum.promised))
                 self.end_headers()
                 self.wfile.write(museum.body)
@@ -47,19 +59,35 @@ class Museum:
                 """Keep the test's output clean."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/picture.png"
+        if scheme == "https":
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"{scheme}://127.0.0.1:{self.server.server_port}/picture.png"
+
+    def __enter__(self) -> "Museum":
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
 
 
 @pytest.fixture
 def museum(picture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Iterator[Museum]:
+    with Museum(png(picture)) as museum:
+        yield museum
+
+
+@pytest.fixture(autouse=True)
+def _shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Styles that are shipped are those that `named` makes."""
+    monkeypatch.setattr(known_styles, "FOLDER", tmp_path / "conf")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    museum = Museum(png(picture))
-    thread = threading.Thread(target=museum.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield museum
-    museum.server.shutdown()
-    museum.server.server_close()
-    thread.join()
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
 
 
 def png(rgb: np.ndarray) -> bytes:
@@ -73,6 +101,10 @@ def sha256(data: bytes) -> str:
 
 
 def named(url: str, data: bytes) -> Style:
+    """A style that is shipped."""
+    file = known_styles.FOLDER / "style" / "night.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(yaml.safe_dump({"url": url, "sha256": sha256(data)}))
     return Style("night", "The Night", "A. Painter", 1889, None, url, sha256(data), HOMAGE)
 
 
@@ -131,6 +163,62 @@ def test_a_damaged_cache_is_refused_by_name(museum, damage):
     assert style.picture().origin == "download"
 
 
+@pytest.mark.parametrize("body", [b"", b"GIF89a no picture at all", b"<html>sign in</html>"])
+def test_what_is_no_picture_is_not_kept(museum, body):
+    museum.body, museum.promised = body, len(body)
+    assert "picture" in refused(named(museum.url, body))
+    assert not list(cache_dir().rglob("*.*"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"url": "https://127.0.0.1:1/other.png"},
+        {"sha256": "0" * 64},
+        {"name": "n/../../../.bashrc", "url": "https://127.0.0.1:1/evil.png"},
+        {"url": "file:///etc/hostname"},
+    ],
+)
+def test_nothing_but_the_shipped_originals_is_fetched(museum, tmp_path, change):
+    style = replace(named(museum.url, museum.body), **change)
+    message = refused(style)
+    assert "is no shipped style's, and not fetched; give style.image=PATH" in message
+    assert museum.visits == 0
+    assert not cache_dir().exists()
+
+
+def test_a_style_of_another_name_is_kept_under_the_one_it_is_shipped_with(museum, tmp_path):
+    style = replace(named(museum.url, museum.body), name="../../mine")
+    assert style.picture().name == "../../mine"
+    assert list(tmp_path.rglob("*.png")) == [cache_dir() / "styles" / "night.png"]
+
+
+@pytest.mark.parametrize("address", ["http", "file"])
+def test_a_redirect_away_from_https_is_not_followed(museum, picture, caplog, tmp_path, address):
+    (tmp_path / "here.png").write_bytes(museum.body)
+    with Museum(png(picture), "http") as plain:
+        museum.moved = plain.url if address == "http" else (tmp_path / "here.png").as_uri()
+        assert_homage(named(museum.url, museum.body), caplog, "not")
+        assert plain.visits == 0
+
+
+def test_a_redirect_within_https_is_followed(museum, picture):
+    with Museum(png(picture)) as other:
+        museum.moved = other.url
+        assert named(museum.url, museum.body).picture().origin == "download"
+
+
+def test_plain_http_is_never_fetched(picture, caplog):
+    with Museum(png(picture), "http") as plain:
+        assert_homage(named(plain.url, plain.body), caplog, "not one of https")
+        assert plain.visits == 0
+
+
+def test_a_body_without_end_is_cut_off(museum, monkeypatch):
+    monkeypatch.setattr(fetching, "MOST", 100)
+    assert "altered" in refused(named(museum.url, museum.body))
+
+
 def test_an_unwritable_cache_does_not_stop_the_run(museum, tmp_path, monkeypatch, picture, caplog):
     (tmp_path / "occupied").write_text("a file where the folder should be")
     monkeypatch.setenv("STYLENET_CACHE", str(tmp_path / "occupied"))
@@ -148,24 +236,23 @@ def assert_homage(style: Style, caplog: pytest.LogCaptureFixture, why: str) -> N
     assert painted.rgb.shape == (512, 640, 3)
     assert painted.sha256 == sha256(painted.rgb.tobytes())
     (record,) = caplog.records
+    assert "training on" not in record.getMessage()  # not all that show a style learn it
     for words in ("night could not be fetched", why, "homage", "style.image=PATH"):
         assert words in record.getMessage()
     assert not cache_dir().exists()
 
 
-def test_without_a_network_a_homage_stands_in_and_says_so(caplog, monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+def test_without_a_network_a_homage_stands_in_and_says_so(caplog):
     with socket.socket() as closed:  # bound, not listening: connections are refused
         closed.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}/picture.png"
+        url = f"https://127.0.0.1:{closed.getsockname()[1]}/picture.png"
         assert_homage(named(url, b"the original"), caplog, "Connection refused")
 
 
 def test_a_silent_server_leads_to_the_homage(caplog, monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr("stylenet.styles._TIMEOUT", 0.2)
+    monkeypatch.setattr(fetching, "TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/picture.png"
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/picture.png"
         assert_homage(named(url, b"the original"), caplog, "timed out")
 
 

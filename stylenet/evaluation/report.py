@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,9 +13,13 @@ from typing import IO, Any
 
 from stylenet.evaluation.gallery import Gallery
 from stylenet.images import write_atomically
+from stylenet.untrusted import label
 
 _DIGITS = 6
 """Significant ones; more would differ between processors."""
+
+_ACTIVE = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
+"""What makes links, pictures, code, cells and emphasis; underscores within a word make none."""
 
 _KEY = """\
 loss: of loss=default; content and style are relative to the target's energy, 1 is as far off as a
@@ -36,8 +41,8 @@ class _Table:
 
     def markdown(self) -> str:
         lines = [self.head, ["---"] * len(self.head), *self.rows]
-        table = "\n".join(f"| {' | '.join(_piped(line))} |" for line in lines)
-        return f"## {self.title}\n\n{table}"
+        table = "\n".join(f"| {' | '.join(map(_markdown, line))} |" for line in lines)
+        return f"## {_markdown(self.title)}\n\n{table}"
 
     def html(self) -> str:
         head = "".join(f"<th>{escape(cell)}</th>" for cell in self.head)
@@ -58,7 +63,7 @@ def to_markdown(found: Mapping[str, Any]) -> str:
     """All tables, and what the measures mean."""
     left_out = "\n".join(f"- {name}: left out; {why}." for name, why in found["left_out"].items())
     tables = "\n\n".join(table.markdown() for table in _tables(found))
-    return f"# {_title(found)}\n\n{_KEY}\n\n{left_out}\n\n{tables}\n"
+    return f"# {_markdown(_title(found))}\n\n{_KEY}\n\n{left_out}\n\n{tables}\n"
 
 
 def to_html(found: Mapping[str, Any], gallery: Gallery) -> str:
@@ -83,7 +88,8 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         UserError: a file cannot be written.
     """
     for name, text in files.items():
-        write_atomically(folder / name, partial(_write, text.encode()))
+        content = text.encode(errors="replace")  # names of files need not be text
+        write_atomically(folder / name, partial(_write, content))
 
 
 def _write(content: bytes, file: IO[bytes]) -> None:
@@ -169,8 +175,10 @@ def _shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else f"{value}"
 
 
-def _piped(cells: Sequence[str]) -> list[str]:
-    return [cell.replace("|", "\\|") for cell in cells]
+def _markdown(text: str) -> str:
+    """`text` as Markdown that shows it as it is: names of files may be anything."""
+    shown = label(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _ACTIVE.sub(r"\\\g<0>", shown)
 
 
 def _rounded(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,23 +12,22 @@ import numpy as np
 import torch
 from torch import nn
 
-from stylenet.checkpoint import MODEL_FILE, in_mixture, load_model, one_way
+from stylenet.checkpoint import MODEL_FILE, in_mixture, load_model, notes, one_way
 from stylenet.errors import UserError
 from stylenet.evaluation.adapter import PeerNet, read_adapter
 from stylenet.evaluation.inputs import Input, picture_file
 from stylenet.images import Bytes
-from stylenet.known_styles import style_recipe
+from stylenet.learnt import learnt_picture, trained_on
 from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.opening import styled
-from stylenet.recipes import build
 from stylenet.runtime.clips import ClipNet, per_frame
 from stylenet.runtime.mixture import MixtureSession, weights_of
-from stylenet.runtime.model import CONTRACT_KEY, open_model, open_onnx
+from stylenet.runtime.model import CONTRACT_KEY, metadata_of, open_model, open_onnx
 from stylenet.runtime.pair import STYLE_SUFFIX, Pair
 from stylenet.runtime.stylizer import Net, at_work, clip_at_work
-from stylenet.styles import StylePicture
 from stylenet.tensors import apply_net, clip_net
+from stylenet.untrusted import label, mapping
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def open_subject(model: Path, adapter: Path | None, threads: int | None = None) 
 def _is_peer(model: Path) -> bool:
     if model.suffix != ".onnx":
         return False
-    return CONTRACT_KEY not in open_onnx(model).get_modelmeta().custom_metadata_map
+    return CONTRACT_KEY not in metadata_of(open_onnx(model), str(model))
 
 
 def _trained(path: Path) -> Subject:
@@ -123,7 +121,7 @@ def _trained(path: Path) -> Subject:
 
 def _exported(path: Path, threads: int | None) -> Subject:
     model = open_model(path, "cpu", threads)
-    config = json.loads(model.metadata.get("stylenet.config", "{}"))
+    config = model.config
     style = partial(_own_style, path, config)
     if model.styles:
 
@@ -145,7 +143,7 @@ def _exported(path: Path, threads: int | None) -> Subject:
 
 def _of_several(config: Mapping[str, Any], subject: Callable[[int], Subject]) -> Subject:
     """What has learnt several styles, by number, in the first until it gets another."""
-    learnt = [picture["sha256"] for picture in config["style_picture"]["pictures"]]
+    learnt = [str(mapping(note).get("sha256")) for note in notes(dict(config))]
     return replace(
         subject(0), restyled=lambda style: subject(learnt.index(style.sha256)), learnt=learnt
     )
@@ -170,20 +168,13 @@ def _peer(path: Path, file: Path, threads: int | None) -> Subject:
 
 
 def _own_style(model: Path, config: Mapping[str, Any]) -> Input:
-    """The picture that `model` was trained on, fetched again, and checked."""
-    net, note = config.get("net", {}), config.get("style_picture", {})
-    recipe = config.get("task", {}).get("preview", config.get("style"))
-    if "styles" in net:
-        recipe = style_recipe(net["styles"][0])
-    if not isinstance(recipe, dict) or recipe.get("_target_") != "stylenet.styles.Style":
-        raise UserError(f"{model} has no style picture of its own; use --suite coco-wikiart")
-    picture: StylePicture = build(recipe).picture()
-    [note, *_] = note.get("pictures", [note])
-    learnt_any = note.get("origin") == "collection"  # whose sum is of another kind
-    trained = note.get("sha256", picture.sha256)
-    if not learnt_any and picture.sha256 != trained:
+    """The picture that `model` was trained on, found or fetched again, and checked."""
+    picture = learnt_picture(config, model)
+    trained = trained_on(config)
+    if trained not in (None, picture.sha256):
         raise UserError(
-            f"{model} was trained on another picture than {picture.credit} (sha256 {trained}, not "
-            f"{picture.sha256}); use --suite coco-wikiart with that picture in --styles"
+            f"{model} was trained on another picture than {picture.credit} (sha256 "
+            f"{label(trained)}, not {picture.sha256}); use --suite coco-wikiart with that picture "
+            "in --styles"
         )
     return Input(picture.name, picture.sha256, lambda: picture.rgb)

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylenet import __version__
+from stylenet import __version__, integrity
 from stylenet.export.tiles import Tiled
 from stylenet.runtime.model import CONTRACT, CONTRACT_KEY
+from stylenet.untrusted import mapping
 
 LICENCE = (
     "Weights trained with a VGG-19 perceptual network (Visual Geometry Group, University of "
@@ -100,15 +101,15 @@ def metadata(config: dict[str, Any], io: str) -> dict[str, str]:
         io: ``bytes``, ``float`` or ``tiles``; ``recurrent`` or ``window`` of nets for clips.
     """
     text = json.dumps(config, sort_keys=True)
-    picture = config.get("style_picture", {})
+    picture = mapping(config, "style_picture")
     facts = {
         "version": __version__,
         "io": io,
-        "style": config.get("style", {}).get("name", "unknown"),
+        "style": str(mapping(config, "style").get("name", "unknown")),
         "style_picture": json.dumps(picture, sort_keys=True),
-        "style_picture_sha256": picture.get("sha256", "unknown"),
+        "style_picture_sha256": str(picture.get("sha256", "unknown")),
         "net": json.dumps(config["net"], sort_keys=True),
-        "data": config.get("data", {}).get("_target_", "unknown"),
+        "data": str(mapping(config, "data").get("_target_", "unknown")),
         "config": text,
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "licence": LICENCE,
@@ -117,13 +118,14 @@ def metadata(config: dict[str, Any], io: str) -> dict[str, str]:
 
 
 def add_metadata(content: bytes, facts: dict[str, str]) -> bytes:
-    """An exported model that tells more of itself."""
+    """An exported model that tells more of itself, at last a sum of all its bytes."""
     import onnx
 
     proto = onnx.load_from_string(content)
+    proto.metadata_props.add(key=integrity.SEALED, value="sha256")
     for key, value in facts.items():
         proto.metadata_props.add(key=f"stylenet.{key}", value=value)
-    return bytes(proto.SerializeToString())
+    return integrity.seal_onnx(proto.SerializeToString())
 
 
 def weights_sha256(net: nn.Module) -> str:

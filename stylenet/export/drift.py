@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import torch
 
 from stylenet.errors import UserError
 from stylenet.images import Bytes
+from stylenet.learnt import learnt_picture
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.recipes import build
 from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.untrusted import mapping
 from stylenet.vgg import VGG
 
 MOST = 0.03
@@ -24,22 +27,22 @@ def loss_drift(
     photos: Sequence[Bytes],
     before: Callable[[Bytes], Bytes],
     after: Callable[[Bytes], Bytes],
+    folder: Path | None = None,
 ) -> float:
     """The mean total loss of `after`'s results over that of `before`'s, less 1.
 
     Args:
-        config: of the training. photos: uint8 (H, W, 3) each.
+        config: of the training. photos: uint8 (H, W, 3) each. folder: of the model's file, where a
+            picture of the user's own may lie.
 
     Raises:
         UserError: the style picture or the VGG weights cannot be had, or the loss is another one.
     """
-    if "vgg" not in config["task"]:
+    if not mapping(config, "task", "vgg"):
         raise UserError("it was not trained with a perceptual loss")
-    if "_target_" not in config["style"]:
-        raise UserError("a mixture of styles has no picture of its own")
-    loss: PerceptualLoss = build(config["loss"], **config.get("measured", {}))
-    vgg: VGG = build(config["task"]["vgg"])(loss.layers)
-    picture = build(config["style"]).picture().rgb
+    loss: PerceptualLoss = build(config["loss"], **mapping(config, "measured"))
+    vgg: VGG = build(config["task"]["vgg"], layers=loss.layers)
+    picture = learnt_picture(config, folder or Path()).rgb
 
     @torch.no_grad()
     def total(photo: Bytes, stylized: Bytes) -> float:

@@ -125,7 +125,7 @@ def _drift(model: TrainedModel, content: bytes, chosen: Photos) -> str:
     ours = Session(content, device="cpu")
     before = partial(apply_net, model.net)
     try:
-        drift = loss_drift(model.config, chosen.squares(LARGE), before, ours)
+        drift = loss_drift(model.config, chosen.squares(LARGE), before, ours, model.folder)
     except UserError as error:
         return f"not measured: {error}"
     if abs(drift) > MOST:

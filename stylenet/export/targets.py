@@ -10,6 +10,7 @@ from stylenet.export import tensorrt
 from stylenet.export.precision import Export
 from stylenet.export.triton import Served
 from stylenet.images import write_atomically
+from stylenet.untrusted import safe_name
 
 Make = Callable[[], bytes]
 """Exports and proves the model; called once the place for it is known to be right."""
@@ -75,7 +76,8 @@ def write_repository(out: Path, wanted: Export, make: Make) -> None:
     facts = {entry.key.removeprefix("stylenet."): entry.value for entry in properties}
     if facts["io"] != wanted.io:
         raise UserError(f"Triton gets per-frame nets; export a {facts['io']} net as a file")
-    served = Served(f"stylenet_{facts['style']}", wanted.io, engine=wanted.for_tensorrt)
+    name = f"stylenet_{safe_name(facts['style'])}"
+    served = Served(name, wanted.io, engine=wanted.for_tensorrt)
     folder = out / served.name
     if wanted.for_tensorrt:
         _check(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 PARALLEL = 8
@@ -18,13 +19,16 @@ _WARM_SIDE = 512  # pixels
 class Served:
     """A model as Triton serves it.
 
-    name: in requests, and of the folder. io: ``bytes`` or ``float``. engine: a TensorRT plan
-    instead of an ONNX file.
+    name: in requests, and of the folder; letters, digits, ``_`` and ``-``. io: ``bytes`` or
+    ``float``. engine: a TensorRT plan instead of an ONNX file.
     """
 
     name: str
     io: str
     engine: bool
+
+    def __post_init__(self) -> None:
+        assert re.fullmatch(r"[\w-]+", self.name), self.name
 
     @property
     def file(self) -> str:

@@ -33,7 +33,7 @@ def lbfgs_iteration(model: TrainedModel, photos: Sequence[Bytes], style: Bytes) 
     config = model.config
     device = next(model.net.parameters()).device
     loss: PerceptualLoss = build(config["loss"], **config.get("measured", {}))
-    vgg = build(config["task"]["vgg"])(loss.layers).to(device)
+    vgg = build(config["task"]["vgg"], layers=loss.layers).to(device)
     with torch.no_grad():
         target = resize_shorter_side(style, config["task"]["style_size"])
         loss.set_style(vgg(to_tensor(target).to(device)))

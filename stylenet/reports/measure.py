@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -10,22 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.errors import InstantiationException
 from rich.console import Console
 from rich.progress import track
 
 from stylenet.checkpoint import TrainedModel, load_model
 from stylenet.data.samples import SamplePhotos
 from stylenet.data.source import Photo, file_photo
-from stylenet.errors import UserError, find_user_error
+from stylenet.errors import UserError
 from stylenet.images import READABLE, Bytes, find_pictures, resize
+from stylenet.learnt import learnt_picture, trained_on
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.nets.arbitrary import ArbitraryNet
+from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.nets.twoway import TwoWay
 from stylenet.recipes import build
 from stylenet.reports.equivalent import lbfgs_iteration
 from stylenet.reports.sweep import Axis, Run
 from stylenet.styles import StylePicture
 from stylenet.tasks.pixels import PixelLoss
 from stylenet.tensors import apply_net, resize_shorter_side, to_tensor
+from stylenet.untrusted import label
 from stylenet.vgg import VGG
 
 LONGER_SIDE = 512
@@ -82,7 +85,7 @@ class Yardstick:
 
     def __init__(self, config: dict[str, Any], device: str) -> None:
         self.loss: PerceptualLoss = build(config["loss"])
-        self.vgg: VGG = build(config["task"]["vgg"])(self.loss.layers)
+        self.vgg: VGG = build(config["task"]["vgg"], layers=self.loss.layers)
         self.style_size: int = config["task"]["style_size"]
         self.device = device
         self.vgg.to(device)
@@ -120,7 +123,6 @@ class Laboratory:
         self.lbfgs = lbfgs
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.yardstick: Yardstick | None = None
-        self._pictures: dict[str, StylePicture] = {}
 
     def examine(self, run: Run) -> Result:
         """What `run` makes of the photos.
@@ -130,13 +132,12 @@ class Laboratory:
         """
         model = load_model(run.folder)
         try:
-            picture = self._picture(model.config)
+            picture = _picture(model)
             if self.yardstick is None:
                 self.yardstick = Yardstick(model.config, self.device)
-        except (KeyError, TypeError, InstantiationException) as error:
-            reason = str(error).splitlines()[0]
-            raise find_user_error(error) or UserError(
-                f"{run.folder}: its config is of another stylenet ({reason}); train it again"
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(
+                f"{run.folder}: its config is of another stylenet ({label(error)}); train it again"
             ) from None
         return self._measure(run, model, picture, self.yardstick)
 
@@ -149,19 +150,19 @@ class Laboratory:
         equal = lbfgs_iteration(model, self.photos, picture.rgb) if self.lbfgs else None
         return Result(stylized, content, style, run.seconds(), picture, equal)
 
-    def _picture(self, config: dict[str, Any]) -> StylePicture:
-        if "_target_" not in config["style"]:
-            raise UserError("it learnt from a collection; a report is for styles of one picture")
-        key = json.dumps(config["style"], sort_keys=True)
-        if key not in self._pictures:
-            self._pictures[key] = build(config["style"]).picture()
-        picture = self._pictures[key]
-        if picture.sha256 != config["style_picture"]["sha256"]:
-            _log.warning(
-                "%s learnt from another picture of its style; its style loss is against this one",
-                picture.name,
-            )
-        return picture
+
+def _picture(model: TrainedModel) -> StylePicture:
+    """What a run learnt; told of, where it is another picture now."""
+    assert model.folder is not None
+    if isinstance(model.net, MultiStyleNet | ArbitraryNet | TwoWay):
+        raise UserError("it learnt from a collection; a report is for styles of one picture")
+    picture = learnt_picture(model.config, model.folder)
+    if trained_on(model.config) not in (None, picture.sha256):
+        _log.warning(
+            "%s learnt from another picture of its style; its style loss is against this one",
+            picture.name,
+        )
+    return picture
 
 
 def examine(

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from stylenet import untrusted
 from stylenet.images import Bytes
 from stylenet.reports.measure import Findings
 from stylenet.reports.sweep import Grid, Run, grids
@@ -109,7 +110,7 @@ def _padded(image: Image.Image) -> Image.Image:
 
 
 def _text(text: str, colour: str) -> Image.Image:
-    font = ImageFont.load_default(size=18)
+    text, font = untrusted.label(text), ImageFont.load_default(size=18)
     canvas = _paper(max(1, round(font.getlength(text))), _LINE)
     ImageDraw.Draw(canvas).text((0, 4), text, fill=colour, font=font)
     return canvas

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from stylenet.callbacks.curves import read_rows
 from stylenet.checkpoint import MODEL_FILE
 from stylenet.errors import UserError
 from stylenet.sweeps import ERROR, OVERRIDES
+from stylenet.untrusted import check_plain, label
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,11 @@ class Run:
     def seconds(self) -> float | None:
         """How long the training took, if its losses tell."""
         losses = self.folder / "losses.csv"
-        rows = read_rows(losses) if losses.is_file() else []
-        return float(rows[-1]["seconds"]) if rows and "seconds" in rows[-1] else None
+        try:
+            rows = read_rows(losses) if losses.is_file() else []
+            return float(rows[-1]["seconds"]) if rows and "seconds" in rows[-1] else None
+        except (UserError, OSError, ValueError, TypeError, csv.Error):  # it was damaged since
+            return None
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,11 @@ def read_sweep(folder: Path) -> list[Run]:
 
 
 def _read_run(folder: Path) -> Run:
-    overrides = yaml.safe_load((folder / OVERRIDES).read_text())
+    try:
+        overrides = yaml.safe_load((folder / OVERRIDES).read_text())
+        check_plain(overrides)
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError, UserError):
+        overrides = None
     if not isinstance(overrides, list):
         raise UserError(f"{folder / OVERRIDES} is no list of overrides; delete {folder}")
     return Run(folder, tuple(map(str, overrides)), _problem(folder))
@@ -104,8 +113,8 @@ def _problem(folder: Path) -> str | None:
     if (folder / MODEL_FILE).is_file():
         return None
     error = folder / ERROR
-    lines = error.read_text().splitlines() if error.is_file() else []
-    return f"failed: {lines[0]}" if lines else "not finished"
+    lines = error.read_text(errors="replace").splitlines() if error.is_file() else []
+    return f"failed: {label(lines[0])}" if lines else "not finished"
 
 
 def swept(runs: Sequence[Run]) -> list[Axis]:

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stylenet.errors import UserError
+import numpy as np
+
+from stylenet import integrity
+from stylenet.errors import UserError, reason
+from stylenet.memory import ran_out
+from stylenet.untrusted import check_plain
 
 CONTRACT = 1
 """The newest version of the contract that this runtime understands."""
 
 CONTRACT_KEY = "stylenet.contract"
 """Its version's place in a model's metadata."""
+
+_INPUTS = {
+    "bytes": ["image"],
+    "float": ["image"],
+    "tiles": ["image", "interior", "statistics"],
+    "recurrent": ["image", "previous"],
+    "window": ["frames"],
+}
+"""What models of each kind take, beside what they may be told of the style."""
+
+_TOLD = {"code", "strength", "style_weights"}
+
+_MOST = 10_000
+"""Of a number in the metadata, such as pixels of a halo."""
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -48,8 +67,46 @@ class Model:
     @property
     def styles(self) -> list[str]:
         """The names of the styles that it takes weights of, beside the photo; else none."""
-        several = "style_weights" in self.inputs
-        return list(json.loads(self.metadata["stylenet.styles"])) if several else []
+        if "style_weights" not in self.inputs:
+            return []
+        styles = _json(self.name, self.metadata.get("stylenet.styles", ""))
+        shapes = {end.name: end.shape for end in self.session.get_inputs()}
+        named = isinstance(styles, list) and all(isinstance(style, str) for style in styles)
+        if not named or shapes["style_weights"][1:] != [len(styles)]:
+            raise damaged(self.name)
+        return list(styles)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """That of the training, as the file tells it; empty where it tells none.
+
+        No path, address or class is to be taken from it.
+        """
+        config = _json(self.name, self.metadata.get("stylenet.config", "{}"))
+        if not isinstance(config, dict):
+            raise damaged(self.name)
+        return config
+
+    def number(self, key: str, default: int | None = None) -> int:
+        """A number of the metadata.
+
+        Raises:
+            UserError: it is none.
+        """
+        text = self.metadata.get(key, str(default))
+        if not (text.isdecimal() and len(text) < 9 and int(text) <= _MOST):
+            raise damaged(self.name)
+        return int(text)
+
+    def run(
+        self, outputs: Sequence[str] | None, given: Mapping[str, Any], options: Any = None
+    ) -> list[Any]:
+        """What onnxruntime makes of inputs.
+
+        Raises:
+            UserError: the graph cannot do it.
+        """
+        return run(self.session, self.name, outputs, given, options)
 
 
 def open_model(
@@ -62,11 +119,15 @@ def open_model(
         threads: for one picture; by default one for each core.
 
     Raises:
-        UserError: no such file, no stylenet model, a newer contract, or no such device.
+        UserError: no such file, no stylenet model, one that is damaged, a newer contract, or no
+            such device.
     """
     name = "the model" if isinstance(model, bytes) else str(model)
-    session = _open(model, name, _providers(device), threads)
-    metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    providers = _providers(device)
+    content = model if isinstance(model, bytes) else _read(Path(model))
+    _check_content(name, content)
+    session = _open(content, name, providers, threads)
+    metadata = metadata_of(session, name)
     _check_contract(name, metadata.get(CONTRACT_KEY))
     on_gpu = _PROVIDERS["cuda"] in session.get_providers()
     if device == "cuda" and not on_gpu:
@@ -75,9 +136,11 @@ def open_model(
 
     def part(output: str) -> Any:
         # without plans: one for each size of tile would keep as much memory again
-        return _open(_cut(model, output), name, _providers(device), threads, plans=False)
+        return _open(_cut(content, output, name), name, providers, threads, plans=False)
 
-    return Model(session, name, io, "cuda" if on_gpu else "cpu", metadata, part)
+    found = Model(session, name, io, "cuda" if on_gpu else "cpu", metadata, part)
+    _check_facts(found)
+    return found
 
 
 def open_onnx(model: Path, threads: int | None = None) -> Any:
@@ -86,11 +149,54 @@ def open_onnx(model: Path, threads: int | None = None) -> Any:
     Raises:
         UserError: no such file, no ONNX model, or no onnxruntime.
     """
-    return _open(model, str(model), _providers("cpu"), threads)
+    if not model.is_file():
+        raise UserError(f"{model} does not exist; give an exported .onnx file")
+    return _open(str(model), str(model), _providers("cpu"), threads)
+
+
+def metadata_of(session: Any, name: str) -> dict[str, str]:
+    """All that a file says of itself.
+
+    Raises:
+        UserError: it is no text.
+    """
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except Exception:  # onnxruntime decodes texts here, and has classes of its own besides
+        raise damaged(name) from None
+
+
+def run(
+    session: Any,
+    name: str,
+    outputs: Sequence[str] | None,
+    given: Mapping[str, Any],
+    options: Any = None,
+) -> list[Any]:
+    """What onnxruntime makes of inputs.
+
+    Raises:
+        UserError: the graph, of the file `name`, cannot do it.
+    """
+    try:
+        return list(session.run(outputs, given, options))
+    except Exception as error:  # onnxruntime has a class of its own for every kind of damage
+        if ran_out(error):
+            raise
+        raise damaged(name) from None
+
+
+class DamagedModelError(UserError):
+    """A model that no picture can be stylised with."""
+
+
+def damaged(name: str) -> DamagedModelError:
+    """That the model `name` cannot be used, and what to do."""
+    return DamagedModelError(f"{name} is no ONNX model, or is damaged; export it again")
 
 
 def _open(
-    model: str | Path | bytes,
+    model: str | bytes,
     name: str,
     providers: list[str],
     threads: int | None,
@@ -98,20 +204,79 @@ def _open(
 ) -> Any:
     import onnxruntime
 
-    if not isinstance(model, bytes) and not Path(model).is_file():
-        raise UserError(f"{name} does not exist; give an exported .onnx file")
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors; they come as exceptions, too
+    options.log_severity_level = 4  # what would end the process; errors come as exceptions
     options.intra_op_num_threads = threads or 0
     options.enable_mem_pattern = plans
-    content = model if isinstance(model, bytes) else str(model)
     try:
-        return onnxruntime.InferenceSession(content, options, providers)
+        return onnxruntime.InferenceSession(model, options, providers)
     except Exception:  # onnxruntime has a class of its own for every kind of damage
-        raise UserError(f"{name} is no ONNX model, or is damaged; export it again") from None
+        raise damaged(name) from None
 
 
-def _cut(model: str | Path | bytes, output: str) -> str | Path | bytes:
+def _read(model: Path) -> bytes:
+    if not model.is_file():
+        raise UserError(f"{model} does not exist; give an exported .onnx file")
+    try:
+        return model.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot open {model} ({reason(error)}); check the path") from None
+
+
+def _check_content(name: str, content: bytes) -> None:
+    """Hold a file against its sum; one of an earlier version, which has none, must hold numbers.
+
+    Raises:
+        UserError: it was changed, refers to other files, or its weights are no numbers.
+    """
+    try:
+        if integrity.check_onnx(content):
+            return
+    except integrity.DamagedError:
+        raise damaged(name) from None
+    try:
+        import onnx
+    except ImportError:  # the runtime does without
+        return
+    try:
+        weights = onnx.load_from_string(content).graph.initializer
+        outside = any(each.data_location for each in weights)
+        values = [] if outside else [onnx.numpy_helper.to_array(each) for each in weights]
+    except Exception:  # protobuf and onnx have classes of their own for every kind of damage
+        raise damaged(name) from None
+    kinds = (np.float16, np.float32, np.float64)
+    if outside or any(each.dtype in kinds and np.isnan(each).any() for each in values):
+        raise damaged(name)
+
+
+def _check_facts(model: Model) -> None:
+    """Hold the metadata against what each kind of model must tell.
+
+    Raises:
+        UserError: something is missing, or of another kind.
+    """
+    required = _INPUTS.get(model.io)
+    if required is None or set(model.inputs) - _TOLD != set(required):
+        raise damaged(model.name)
+    _ = model.styles, model.config
+    if model.io == "window":
+        model.number("stylenet.around")
+    if model.io == "tiles":
+        model.number("stylenet.halo")
+        if model.number("stylenet.alignment") < 1:
+            raise damaged(model.name)
+
+
+def _json(name: str, text: str) -> Any:
+    try:
+        content = json.loads(text)
+        check_plain(content)
+    except (ValueError, RecursionError, UserError):
+        raise damaged(name) from None
+    return content
+
+
+def _cut(model: bytes, output: str, name: str = "the model") -> bytes:
     """The graph as far as `output` needs it; the whole one without the package that can cut it.
 
     onnxruntime itself runs every node, whichever output it is asked for.
@@ -121,9 +286,12 @@ def _cut(model: str | Path | bytes, output: str) -> str | Path | bytes:
         from onnx.utils import Extractor
     except ImportError:
         return model
-    whole = onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(str(model))
-    inputs = [value.name for value in whole.graph.input]
-    content: bytes = Extractor(whole).extract_model(inputs, [output]).SerializeToString()
+    try:
+        whole = onnx.load_from_string(model)
+        inputs = [value.name for value in whole.graph.input]
+        content: bytes = Extractor(whole).extract_model(inputs, [output]).SerializeToString()
+    except Exception:  # protobuf and onnx have classes of their own for every kind of damage
+        raise damaged(name) from None
     return content
 
 
@@ -143,7 +311,7 @@ def _providers(device: str) -> list[str]:
 
 
 def _check_contract(name: str, version: str | None) -> None:
-    if version is None or not version.isdecimal():
+    if version is None or not version.isdecimal() or len(version) > 9:
         raise UserError(f"{name} is no stylenet model; export one with python -m stylenet.export")
     if int(version) > CONTRACT:
         raise UserError(

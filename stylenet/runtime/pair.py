@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stylenet.errors import UserError
 from stylenet.images import Bytes
 from stylenet.runtime.codes import Code, fitted, mixed
-from stylenet.runtime.model import Model, open_model
+from stylenet.runtime.model import Model, damaged, open_model
 from stylenet.runtime.session import Session
 
 STYLE_SUFFIX = ".style.onnx"
@@ -66,7 +66,9 @@ class Pair:
 
     def code(self, style: Bytes) -> Code:
         """The code of a style picture, uint8 (H, W, 3), at its own size."""
-        code: Code = self.encoder.session.run(None, {"image": style[None]})[0]
+        code: Code = self.encoder.run(None, {"image": style[None]})[0]
+        if code.shape[:1] != (1,) or code.ndim not in (2, 3) or not np.isfinite(code).all():
+            raise damaged(self.encoder.name)
         return code
 
     def styled(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stylenet.color import to_bytes, to_floats
 from stylenet.errors import UserError
 from stylenet.images import Bytes
-from stylenet.runtime.model import Model, open_model
+from stylenet.runtime.model import Model, damaged, open_model
 from stylenet.runtime.preprocess import MIN_SIDE
 
 _ARENA_PIXELS = 2_000_000  # beyond, onnxruntime gives memory back after the run: peaks are rare
@@ -62,7 +62,10 @@ class Session:
         check_pictures(rgb)
         if self.model.io == "float":
             image = np.ascontiguousarray(to_floats(rgb).transpose(0, 3, 1, 2))
-            return to_bytes(self._run(image=image).transpose(0, 2, 3, 1))
+            found = self._run(image=image)
+            if found.shape != image.shape or not np.isfinite(found).all():
+                raise damaged(self.model.name)
+            return to_bytes(found.transpose(0, 2, 3, 1))
         count, *shape = rgb.shape
         still = np.broadcast_to(rgb[:, None], (count, 2 * self.around + 1, *shape))
         return self.frame(still, rgb)
@@ -70,7 +73,7 @@ class Session:
     @property
     def around(self) -> int:
         """Frames before, and behind, the one to stylise that the model sees."""
-        return int(self.model.metadata.get("stylenet.around", 0))
+        return self.model.number("stylenet.around", 0)
 
     def frame(self, frames: Bytes, previous: Bytes) -> Bytes:
         """Stylise frames of clips, as all models of bytes can.
@@ -81,13 +84,19 @@ class Session:
 
         Returns:
             uint8 (N, H, W, 3).
+
+        Raises:
+            UserError: the model is damaged.
         """
         if self.model.io == "window":
-            return self._run(frames=np.ascontiguousarray(frames))
-        image = frames[:, self.around]
-        if self.model.io == "recurrent":
-            return self._run(image=image, previous=previous)
-        return self._run(image=image)
+            found = self._run(frames=np.ascontiguousarray(frames))
+        elif self.model.io == "recurrent":
+            found = self._run(image=frames[:, self.around], previous=previous)
+        else:
+            found = self._run(image=frames[:, self.around])
+        if found.shape != previous.shape or found.dtype != np.uint8:
+            raise damaged(self.model.name)
+        return found
 
     def mixed(self, pictures: Sequence[Bytes]) -> list[Bytes]:
         """Stylise pictures of many sizes, those of one size together as far as memory is spared.
@@ -114,7 +123,7 @@ class Session:
         if max(each.size for each in inputs.values()) > 3 * _ARENA_PIXELS:
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         given = {**inputs, **self._style(len(next(iter(inputs.values()))))}
-        stylized: NDArray[Any] = self.model.session.run(None, given, options)[0]
+        stylized: NDArray[Any] = self.model.run(None, given, options)[0]
         return stylized
 
     def _style(self, count: int) -> dict[str, NDArray[Any]]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from stylenet.errors import UserError
 from stylenet.images import Bytes
-from stylenet.runtime.model import Model, open_model
+from stylenet.runtime.model import Model, damaged, open_model, run
 from stylenet.runtime.session import check_pictures
 
 SIDE = 768
@@ -93,11 +93,14 @@ class TiledSession:
             )
         self.report = report
         self.fast = fast
-        self.halo = int(self.model.metadata["stylenet.halo"])
-        self.alignment = int(self.model.metadata["stylenet.alignment"])
+        self.halo = self.model.number("stylenet.halo")
+        self.alignment = self.model.number("stylenet.alignment")
         self.side = max(1, side // self.alignment) * self.alignment
         outputs = self.model.session.get_outputs()
-        self._channels = [output.shape[1] for output in outputs[1:]]
+        shapes = [output.shape for output in outputs[1:]]
+        if not all(len(shape) == 2 and isinstance(shape[1], int) for shape in shapes):
+            raise damaged(self.model.name)
+        self._channels = [shape[1] for shape in shapes]
 
     def __call__(self, rgb: Bytes) -> Bytes:
         """Stylise one picture, uint8 (H, W, 3) → the same.
@@ -111,9 +114,9 @@ class TiledSession:
         total = len(self._channels) * len(swept) + len(parts)
         done = 0
 
-        def run(session: Any, part: Part, output: str) -> NDArray[Any]:
+        def measured(session: Any, part: Part, output: str) -> NDArray[Any]:
             nonlocal done
-            found = _run(session, rgb, part, statistics, output)
+            found = self._run(session, rgb, part, statistics, output)
             self.report(done := done + 1, total)
             return found
 
@@ -122,13 +125,32 @@ class TiledSession:
         for number, channels in enumerate(self._channels):
             output = f"statistics_{number}"
             session = self.model.part(output)
-            found = [run(session, part, output) for part in swept]
+            found = [measured(session, part, output) for part in swept]
+            if any(each.shape != (3, channels) for each in found):
+                raise damaged(self.model.name)
             statistics[:, start : start + channels] = merged(np.stack(found))
             start += channels
         session, stylized = self.model.part("stylized"), np.empty_like(rgb)
         for part in parts:
-            stylized[part.place] = run(session, part, "stylized")[0][part.inner]
+            tile = measured(session, part, "stylized")
+            if tile.shape != (1, *rgb[part.outer].shape) or tile.dtype != np.uint8:
+                raise damaged(self.model.name)
+            stylized[part.place] = tile[0][part.inner]
         return stylized
+
+    def _run(
+        self,
+        session: Any,
+        rgb: Bytes,
+        part: Part,
+        statistics: NDArray[np.float32],
+        output: str,
+    ) -> NDArray[Any]:
+        """`output` on a tile."""
+        tile = np.ascontiguousarray(rgb[part.outer])[None]
+        given = {"image": tile, "interior": part.interior, "statistics": statistics}
+        found: NDArray[Any] = run(session, self.model.name, [output], given)[0]
+        return found
 
     def parts(self, height: int, width: int) -> Iterator[Part]:
         """The tiles of a picture, row by row."""
@@ -165,16 +187,6 @@ class TiledSession:
         stop = min(start + side, length)
         first, last = max(0, start - self.halo), min(length, stop + self.halo)
         return slice(first, last), slice(start - first, stop - first)
-
-
-def _run(
-    session: Any, rgb: Bytes, part: Part, statistics: NDArray[np.float32], output: str
-) -> NDArray[Any]:
-    """`output` on a tile."""
-    tile = np.ascontiguousarray(rgb[part.outer])[None]
-    given = {"image": tile, "interior": part.interior, "statistics": statistics}
-    found: NDArray[Any] = session.run([output], given)[0]
-    return found
 
 
 def merged(found: NDArray[np.float32]) -> NDArray[np.float64]:

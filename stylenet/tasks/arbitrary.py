@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable
 
 import torch
@@ -12,15 +13,17 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from stylenet.data.styles import style_pictures
+from stylenet.data.styles import Homages, style_pictures
 from stylenet.losses.arbitrary import ArbitraryLoss
 from stylenet.nets.arbitrary import ArbitraryNet, Features, Styled, padded
 from stylenet.runtime.codes import fitted
-from stylenet.styles import Style
+from stylenet.styles import Style, StylePicture
 from stylenet.tasks.base import Task
 from stylenet.tensors import resize_shorter_side, to_tensor
 
 UNSEEN_SIDE = 256
+
+_log = logging.getLogger(__name__)
 
 
 class ArbitraryTask(Task):
@@ -50,9 +53,29 @@ class ArbitraryTask(Task):
         schedule: Callable[..., LRScheduler],
     ) -> None:
         net = net.to(memory_format=torch.channels_last)
-        super().__init__(net, preview.picture().rgb, optimizer, schedule)
+        super().__init__(net, optimizer, schedule)
         self.loss = loss
+        self.preview = preview
         self.styles = style_pictures(styles)
+        self.shown: list[StylePicture] = []
+
+    def read_style(self) -> None:
+        """Read the picture of the previews; the data reads those that are learnt.
+
+        Raises:
+            UserError: it cannot be had.
+        """
+        self.shown = [self.preview.picture("task.preview.image=PATH, for the previews")]
+        self.style = self.shown[0].rgb
+        if isinstance(self.styles, Homages):
+            _log.warning(
+                "training on %s, enough to try it out; give pictures with data.styles=FOLDER",
+                self.styles.title,
+            )
+
+    def style_pictures(self) -> list[StylePicture]:
+        """That of the previews."""
+        return self.shown
 
     def forward(self, photo: Tensor) -> Tensor:
         """Stylise as the previews show: (B, 3, H, W) in [0, 1] → the same shape, unclamped."""

@@ -14,33 +14,33 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from stylenet.errors import UserError
+from stylenet.styles import StylePicture
 from stylenet.tensors import apply_net
 
 
 class Task(LightningModule, ABC):
     """A net that learns. Checkpoints hold what learns: what is frozen is rebuilt from its source.
 
-    kept: beginnings of the names of what checkpoints hold.
+    kept: beginnings of the names of what checkpoints hold. style: the picture that preview sheets
+    show for the style, uint8 (H, W, 3), once it is read.
 
     Args:
         net: image → image, (B, 3, H, W) in [0, 1].
-        style: the picture that preview sheets show for the style, uint8 (H, W, 3).
         optimizer: makes the optimiser for the net's parameters.
         schedule: makes the per-step schedule, called with ``(optimizer, steps=…)``.
     """
 
     kept: tuple[str, ...] = ("net.",)
+    style: NDArray[uint8]
 
     def __init__(
         self,
         net: nn.Module,
-        style: NDArray[uint8],
         optimizer: Callable[..., Optimizer],
         schedule: Callable[..., LRScheduler],
     ) -> None:
         super().__init__()
         self.net = net
-        self.style = style
         self.optimizer = optimizer(net.parameters())
         self.make_schedule = schedule
         self.strict_loading = False  # checkpoints leave out what is frozen
@@ -57,6 +57,18 @@ class Task(LightningModule, ABC):
         Args:
             photos: names and pictures, uint8 (H, W, 3).
         """
+
+    @abstractmethod
+    def read_style(self) -> None:
+        """Read what the style is learnt from, once, before all else: constructors read nothing.
+
+        Raises:
+            UserError: it cannot be had.
+        """
+
+    def style_pictures(self) -> list[StylePicture]:
+        """The single pictures that were read."""
+        return []
 
     def style_note(self) -> dict[str, Any]:
         """What a checkpoint says of the pictures that a task with ``style=none`` learns from.

@@ -54,7 +54,7 @@ class CycleGAN(Task):
         schedule: makes the per-step schedule of each, called with ``(optimizer, steps=…)``.
 
     Raises:
-        UserError: there are no paintings.
+        UserError: no paintings are named.
     """
 
     net: TwoWay
@@ -77,17 +77,24 @@ class CycleGAN(Task):
                 "+data/paintings=wikiart"
             )
         self.paintings = as_source(paintings)
-        first = first_pictures(self.paintings, SHOWN)
-        self.shown = [(name, resize_shorter_side(rgb, SIDE)) for name, rgb in first]
-        super().__init__(
-            net.to(memory_format=torch.channels_last), self.shown[0][1], optimizer, schedule
-        )
+        self.shown: list[tuple[str, NDArray[uint8]]] = []
+        super().__init__(net.to(memory_format=torch.channels_last), optimizer, schedule)
         self.critics = nn.ModuleDict({"forth": critic(), "back": critic()})
         self.critics.to(memory_format=torch.channels_last)
         self.pools = nn.ModuleDict({"forth": ImagePool(pool), "back": ImagePool(pool)})
         self.critics_optimizer = optimizer(self.critics.parameters(), lr=critic_lr)
         self.loss = loss
         self.automatic_optimization = False
+
+    def read_style(self) -> None:
+        """Read the paintings that sheets show.
+
+        Raises:
+            UserError: there are none.
+        """
+        first = first_pictures(self.paintings, SHOWN)
+        self.shown = [(name, resize_shorter_side(rgb, SIDE)) for name, rgb in first]
+        self.style = self.shown[0][1]
 
     def style_note(self) -> dict[str, str]:
         """Which collection of paintings."""

@@ -21,10 +21,14 @@ from torch.optim.lr_scheduler import LRScheduler
 from stylenet.errors import UserError
 from stylenet.known_styles import find_style
 from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.nets.multistyle import MultiStyleNet, style_name
+from stylenet.styles import StylePicture
 from stylenet.tasks.perceptual import PerceptualTask
 from stylenet.tensors import apply_net
 from stylenet.vgg import VGG
+
+MEND = "net.styles=[PATH,NAME]"
+"""How a style's picture is given."""
 
 CELL = 128
 """Pixels of a side of each picture on preview sheets."""
@@ -42,7 +46,7 @@ class MultiStyleTask(PerceptualTask):
         vgg, loss, style_size, optimizer, schedule: as of `PerceptualTask`.
 
     Raises:
-        UserError: a style that cannot be found or read.
+        UserError: another net or loss, or styles that are not the net's.
     """
 
     net: MultiStyleNet
@@ -64,31 +68,44 @@ class MultiStyleTask(PerceptualTask):
             )
         if loss.strength is not None:
             raise UserError("loss.strength is for one style; use loss.style_weight")
-        pictures = [find_style(style).picture() for style in styles]
-        super().__init__(net, vgg, loss, pictures[0].rgb, style_size, optimizer, schedule)
-        if [picture.name for picture in pictures] != net.styles:
+        super().__init__(net, vgg, loss, None, style_size, optimizer, schedule)
+        if [style_name(style) for style in styles] != net.styles:
             raise UserError("task.styles are not net.styles; give net.styles alone")
-        self.style = _mosaic([picture.rgb for picture in pictures])
-        self.notes = [picture.note() for picture in pictures]
-        grams = [self._grams(picture.rgb, style_size) for picture in pictures]
+        self.styles = list(styles)
+        self.pictures: list[StylePicture] = []
+        self.grams: dict[str, Tensor] = {}
+
+    def read_style(self) -> None:
+        """Read the pictures, and what the loss wants of each.
+
+        Raises:
+            UserError: one that cannot be found or read.
+        """
+        self.pictures = [find_style(style).picture(MEND) for style in self.styles]
+        self.style = _mosaic([picture.rgb for picture in self.pictures])
+        grams = [self._grams(picture.rgb) for picture in self.pictures]
         self.grams = {layer: torch.cat([each[layer] for each in grams]) for layer in grams[0]}
 
-    def _grams(self, picture: NDArray[uint8], style_size: int) -> dict[str, Tensor]:
+    def style_pictures(self) -> list[StylePicture]:
+        """Of all styles."""
+        return self.pictures
+
+    def _grams(self, picture: NDArray[uint8]) -> dict[str, Tensor]:
         """The loss's targets for one picture, by style layer."""
-        self.learn(picture, style_size)
+        self.learn(picture, self.style_size)
         return {layer: self.loss.get_buffer(f"gram_{layer}") for layer in self.loss.style_layers}
 
     def terms(self, photo: Tensor) -> dict[str, Tensor]:
         """The unweighted terms of each photo (B, 3, H, W) in the style whose turn it is, (B,)."""
         first = self.global_step * self.trainer.world_size + self.global_rank
         turns = torch.arange(len(photo)) + first * len(photo)
-        return self.terms_in(photo, turns % len(self.notes))
+        return self.terms_in(photo, turns % len(self.styles))
 
     def terms_in(self, photo: Tensor, styles: Tensor) -> dict[str, Tensor]:
         """The unweighted terms of each photo (B, 3, H, W) in the style of its number, (B,)."""
         styles = styles.to(photo.device)
         self.turn_to(styles)
-        weights = one_hot(styles, len(self.notes)).to(photo.dtype)
+        weights = one_hot(styles, len(self.styles)).to(photo.dtype)
         return self.perceptual_terms(photo, self.net(photo, weights))
 
     def turn_to(self, styles: Tensor) -> None:
@@ -116,18 +133,19 @@ class MultiStyleTask(PerceptualTask):
 
     def style_note(self) -> dict[str, Any]:
         """All pictures as one collection, with the note of each; the sum is that of their sums."""
-        sums = " ".join(note["sha256"] for note in self.notes)
+        notes = [picture.note() for picture in self.pictures]
+        sums = " ".join(note["sha256"] for note in notes)
         return {
             "name": "multistyle",
             "origin": "collection",
             "sha256": hashlib.sha256(sums.encode()).hexdigest(),
-            "credit": "; ".join(note["credit"] for note in self.notes),
-            "pictures": self.notes,
+            "credit": "; ".join(note["credit"] for note in notes),
+            "pictures": notes,
         }
 
     def _plain_nets(self) -> Iterator[nn.Module]:
         """The net of each style alone."""
-        for weights in torch.eye(len(self.notes), device=self.device):
+        for weights in torch.eye(len(self.styles), device=self.device):
             yield self.net.mixture(weights[None]).eval()
 
 

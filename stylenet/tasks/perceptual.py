@@ -36,7 +36,7 @@ class PerceptualTask(Task):
         net: image → image, (B, 3, H, W) in [0, 1].
         vgg: makes the feature extractor for a list of layers.
         loss: content, style and total-variation terms with their weights.
-        style: the style picture, uint8 (H, W, 3).
+        style: the style picture, uint8 (H, W, 3); None for a task that reads its own.
         style_size: its shorter side for the loss, in pixels: the size of the strokes.
         optimizer: makes the optimiser for the net's parameters.
         schedule: makes the per-step schedule, called with ``(optimizer, steps=…)``.
@@ -53,7 +53,7 @@ class PerceptualTask(Task):
         net: nn.Module,
         vgg: Callable[[list[str]], VGG],
         loss: PerceptualLoss,
-        style: NDArray[uint8],
+        style: NDArray[uint8] | None,
         style_size: int,
         optimizer: Callable[..., Optimizer],
         schedule: Callable[..., LRScheduler],
@@ -61,13 +61,23 @@ class PerceptualTask(Task):
         if isinstance(net, MultiStyleNet) and not self.several:
             raise UserError("net=multistyle learns several styles; add task=multistyle")
         net = net.to(memory_format=torch.channels_last)
-        super().__init__(net, style, optimizer, schedule)
+        super().__init__(net, optimizer, schedule)
         self.vgg = vgg(loss.layers)
         self.loss = loss
-        if loss.strength is not None:
+        self.style_size = style_size
+        if style is not None:
+            self.style = style
+
+    def read_style(self) -> None:
+        """Set the loss to the style picture, and its weight to the strength that is asked for.
+
+        Raises:
+            UserError: the weights of VGG cannot be had.
+        """
+        if self.loss.strength is not None:
             photos = [photo.decode().rgb for photo in SamplePhotos(held_out=True).listing().photos]
-            calibrate(self.vgg, loss, photos, [style], [1.0])
-        self.learn(style, style_size)
+            calibrate(self.vgg, self.loss, photos, [self.style], [1.0])
+        self.learn(self.style, self.style_size)
 
     @torch.no_grad()
     def learn(self, style: NDArray[uint8], style_size: int) -> None:

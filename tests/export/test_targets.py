@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 from google.protobuf import text_format
+from onnx import helper
 from tritonclient.grpc import model_config_pb2
 
 from stylenet.checkpoint import save_model
 from stylenet.export.__main__ import main
+from stylenet.export.contract import metadata
+from stylenet.export.precision import Export
+from stylenet.export.targets import write_repository
 from stylenet.export.tensorrt import Profile, build_script
 from stylenet.export.triton import Served
 from stylenet.nets.johnson import TransformerNet
@@ -47,6 +51,32 @@ def test_a_repository_is_complete(run: Path, tmp_path: Path):
         assert [end.name for end in ends] == [each.name for each in described]
         assert [list(each.dims) for each in described] == [[-1, -1, 3]]
         assert [each.data_type for each in described] == [model_config_pb2.TYPE_UINT8]
+
+
+@pytest.mark.parametrize(
+    ("style", "name"),
+    [
+        ("../../../x", "stylenet_x"),
+        ('x"\nbackend: "python', "stylenet_x_backend_python"),
+        ("/etc/my cat", "stylenet_etc_my_cat"),
+        ("..", "stylenet_unnamed"),
+        (["a", {"b": 1}], "stylenet_a_b_1"),
+        ("ü" * 300, "stylenet_" + "ü" * 60),
+    ],
+)
+def test_a_repository_stays_in_its_folder_whatever_the_style_is_called(
+    style: object, name: str, tmp_path: Path
+):
+    """The graph is not made here: its metadata alone matters."""
+    graph = helper.make_graph([], "net", [], [])
+    proto = helper.make_model(graph)
+    facts = metadata({"net": NET, "style": {"name": style}}, "bytes")
+    helper.set_model_props(proto, facts)
+    write_repository(tmp_path / "models", Export(), proto.SerializeToString)
+    assert [path.name for path in tmp_path.iterdir()] == ["models"]
+    assert [path.name for path in (tmp_path / "models").iterdir()] == [name]
+    config = parsed((tmp_path / "models" / name / "config.pbtxt").read_text())
+    assert (config.name, config.backend) == (name, "onnxruntime")
 
 
 @pytest.mark.parametrize("io", ["bytes", "float"])

@@ -164,6 +164,8 @@ def test_other_paintings_are_another_collection(folder: Path, tmp_path: Path):
     shutil.copy(folder / "a.png", tmp_path / "more" / "c.png")
     (tmp_path / "more" / "b.png").write_text("no picture")
     task = make_task(tmp_path / "more")
+    assert task.shown == []  # until it is told to read
+    task.read_style()
     assert notes[0] == notes[1]
     assert task.style_note()["sha256"] != notes[0]["sha256"]
     assert [name for name, _ in task.shown] == ["a.png", "c.png"]
