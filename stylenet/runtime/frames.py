@@ -25,6 +25,10 @@ Frame = tuple[int, Bytes]
 """Presentation time in the stream's own unit, and uint8 (H, W, 3)."""
 
 
+_ROUNDED = Fraction(1, 10)
+"""Seconds by which the lengths that files tell are off."""
+
+
 @dataclass(frozen=True)
 class Look:
     """How a player shows the pictures of a clip.
@@ -50,7 +54,6 @@ class Reader:
         frames: an iterator over all; their times rise, all are of the size of the first.
         end: the time at which the last frame that was read ends.
         total: the number of frames, 0 if it is unknown.
-        lost: what of its colours no result can hold, in words.
         source: PyAV's container.
 
     Raises:
@@ -72,9 +75,27 @@ class Reader:
             aspect = 1 / aspect
         unit = self._stream.time_base
         self.look = Look(Fraction(rate), unit, Fraction(aspect), colours_of(first).written)
-        self.lost = lost_colours(first)
+        self._lost = lost_colours(first)
+        self._announced = self._seconds()
         self._step = max(1, round(1 / (self.look.rate * unit)))
+        self._start: int | None = None
         self.frames = self._timed(chain([first], decoded))
+
+    def lost(self) -> list[str]:
+        """What no result can hold of the frames read, all of them, in words."""
+        found = list(self._lost)
+        shown = max(self.end, self.end - (self._start or 0))  # some files count from 0
+        missing = self._announced - shown * self.look.unit
+        if missing > 2 * self._step * self.look.unit + _ROUNDED:
+            found.append(f"the last {float(missing):.1f} s, which are not in the file")
+        return found
+
+    def _seconds(self) -> Fraction:
+        """Seconds of pictures that the file says it has, 0 if it does not."""
+        if self._stream.duration is not None:
+            return Fraction(self._stream.duration * self.look.unit)
+        alone = len(self.source.streams) == 1
+        return Fraction(self.source.duration or 0, 1_000_000) if alone else Fraction(0)
 
     def _timed(self, decoded: Iterator[Any]) -> Iterator[Frame]:
         """Each frame at its time.
@@ -92,6 +113,7 @@ class Reader:
             if last is not None:
                 time = max(time, last + 1)
             last = time
+            self._start = time if self._start is None else self._start
             self.end = time + (self._step if counted else frame.duration or self._step)
             yield time, rgb if rgb.shape == shape else framed(rgb, shape)
 

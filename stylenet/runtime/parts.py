@@ -91,6 +91,9 @@ def _locked(folder: Path, target: Path) -> IO[bytes]:
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(target, error) from None
+        try:
             file = path.open("ab")
         except FileNotFoundError:  # another job ended just now and took the folder along
             continue

@@ -133,7 +133,10 @@ def _codec(track: Any) -> str:
 
 def _label(track: Any, like: Any) -> None:
     """Give a track the language, title and marks of another."""
-    track.metadata.update(_told(like.metadata))
+    told = _told(like.metadata)
+    if "name" in told:  # of .mp4: what is read so is written as a title
+        told["title"] = told.pop("name")
+    track.metadata.update(told)
     track.disposition = like.disposition
 
 

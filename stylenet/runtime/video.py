@@ -54,7 +54,7 @@ def stylize_clip(
         with parts_of(target, clip, job) as parts:
             count = _finish_parts(reader, parts, target, stylizer, report)
             join(clip, parts, target, reader.look, reader.end)
-    if missing := [*reader.lost, *lost(clip, target)]:
+    if missing := [*reader.lost(), *lost(clip, target)]:
         warn(f"{target} does not hold all of {clip}: {', '.join(missing)}")
     return count
 
