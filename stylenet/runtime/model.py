@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from stylenet.errors import UserError
+from stylenet.runtime.forks import OnnxSession
 
 CONTRACT = 1
 """The newest version of the contract that this runtime understands."""
@@ -23,17 +25,20 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 class Model:
     """An open model.
 
-    session: onnxruntime's. name: for messages. io: ``bytes``, ``float`` or ``tiles``; ``recurrent``
-    or ``window`` of nets for clips. device: ``cpu`` or ``cuda``. metadata: all that the file says
-    of itself. part: a session for one of its outputs alone.
+    It can be forked and pickled, by its path where it was opened by one; it is opened anew where it
+    gets to.
+
+    name: for messages. io: ``bytes``, ``float`` or ``tiles``; ``recurrent`` or ``window`` of nets
+    for clips. device: ``cpu`` or ``cuda``. metadata: all that the file says of itself. part: a
+    session for one of its outputs alone.
     """
 
-    session: Any
+    session: OnnxSession
     name: str
     io: str
     device: str
     metadata: dict[str, str]
-    part: Callable[[str], Any]
+    part: Callable[[str], OnnxSession]
 
     @property
     def inputs(self) -> list[str]:
@@ -65,40 +70,52 @@ def open_model(
         UserError: no such file, no stylenet model, a newer contract, or no such device.
     """
     name = "the model" if isinstance(model, bytes) else str(model)
-    session = _open(model, name, _providers(device), threads)
+    session = _open(model, name, device, threads)
     metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
     _check_contract(name, metadata.get(CONTRACT_KEY))
     on_gpu = _PROVIDERS["cuda"] in session.get_providers()
     if device == "cuda" and not on_gpu:
         raise UserError(f"onnxruntime cannot use the GPU for {name}; check its CUDA and cuDNN")
     io = metadata.get("stylenet.io", "bytes")
-
-    def part(output: str) -> Any:
-        # without plans: one for each size of tile would keep as much memory again
-        return _open(_cut(model, output), name, _providers(device), threads, plans=False)
-
+    part = partial(_part, _lasting(model), name, device, threads)
     return Model(session, name, io, "cuda" if on_gpu else "cpu", metadata, part)
 
 
-def open_onnx(model: Path, threads: int | None = None) -> Any:
-    """onnxruntime's session on the CPU for any ``.onnx`` file, ours or not.
+def _part(
+    model: Path | bytes, name: str, device: str, threads: int | None, output: str
+) -> OnnxSession:
+    # without plans: one for each size of tile would keep as much memory again
+    return _open(_cut(model, output), name, device, threads, plans=False)
+
+
+def open_onnx(model: Path, threads: int | None = None) -> OnnxSession:
+    """A session on the CPU for any ``.onnx`` file, ours or not.
 
     Raises:
         UserError: no such file, no ONNX model, or no onnxruntime.
     """
-    return _open(model, str(model), _providers("cpu"), threads)
+    return _open(model, str(model), "cpu", threads)
 
 
 def _open(
-    model: str | Path | bytes,
-    name: str,
-    providers: list[str],
-    threads: int | None,
-    plans: bool = True,
+    model: str | Path | bytes, name: str, device: str, threads: int | None, plans: bool = True
+) -> OnnxSession:
+    opener = partial(_onnxruntime_session, _lasting(model), name, device, threads, plans)
+    return OnnxSession(name, opener)
+
+
+def _lasting(model: str | Path | bytes) -> Path | bytes:
+    """The file by a path that other processes find, too, whatever folder they are in."""
+    return model if isinstance(model, bytes) else Path(model).absolute()
+
+
+def _onnxruntime_session(
+    model: Path | bytes, name: str, device: str, threads: int | None, plans: bool
 ) -> Any:
+    providers = _providers(device)
     import onnxruntime
 
-    if not isinstance(model, bytes) and not Path(model).is_file():
+    if not isinstance(model, bytes) and not model.is_file():
         raise UserError(f"{name} does not exist; give an exported .onnx file")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors; they come as exceptions, too
@@ -111,7 +128,7 @@ def _open(
         raise UserError(f"{name} is no ONNX model, or is damaged; export it again") from None
 
 
-def _cut(model: str | Path | bytes, output: str) -> str | Path | bytes:
+def _cut(model: Path | bytes, output: str) -> Path | bytes:
     """The graph as far as `output` needs it; the whole one without the package that can cut it.
 
     onnxruntime itself runs every node, whichever output it is asked for.
