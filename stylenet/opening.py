@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,7 +166,18 @@ def _run(path: Path, wanted: Wanted, report: Report) -> Opened:
     if isinstance(net, ArbitraryNet):
         net = styled(net, mix.pictures(), mix.shares, mix.alpha)
     net = net.to(device).to(memory_format=torch.channels_last)
+    _survive_forks()
     return Opened(partial(apply_net, net), clip_net(net), device)
+
+
+@cache
+def _survive_forks() -> None:
+    """Have forked children run nets on one thread: for others of the parent, which are not there,
+    OpenMP would wait for ever."""
+    import torch
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 def styled(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -34,17 +35,17 @@ def apply_net(net: nn.Module, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def clip_net(net: nn.Module) -> ClipNet:
     """Any net at work on clips, on its device."""
+    return ClipNet(partial(_frame, net), around(net), isinstance(net, RecurrentNet))
 
-    @torch.inference_mode()
-    def run(
-        window: Sequence[NDArray[np.uint8]], previous: NDArray[np.uint8] | None
-    ) -> NDArray[np.uint8]:
-        device = next(net.parameters()).device
-        frames = torch.stack([to_tensor(rgb) for rgb in window], 1).to(device)
-        before = None if previous is None else to_tensor(previous).to(device)
-        return to_bytes(on_clip(net, frames, before))
 
-    return ClipNet(run, around(net), isinstance(net, RecurrentNet))
+@torch.inference_mode()
+def _frame(
+    net: nn.Module, window: Sequence[NDArray[np.uint8]], previous: NDArray[np.uint8] | None
+) -> NDArray[np.uint8]:
+    device = next(net.parameters()).device
+    frames = torch.stack([to_tensor(rgb) for rgb in window], 1).to(device)
+    before = None if previous is None else to_tensor(previous).to(device)
+    return to_bytes(on_clip(net, frames, before))
 
 
 def resize_shorter_side(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,62 +22,85 @@ CALIBRATOR = "percentile 99.999"
 """Of the values seen. On five trained nets and six photos each, 99.99 gained up to 1.6 dB on most
 and lost up to 3.5 on one of much sky; 99.9999 lost a decibel on most, min-max two."""
 
-FLOAT_CONVS = 4
-"""Convolutions from the first that stay in float: the encoder's three, without which a trained net
-lost 8 dB, and the one that reads its result, another 3 to 6 dB. No later one is worth 0.5 dB.
-InstanceNorm stays in float, too."""
+
+@dataclass(frozen=True)
+class Calibrated:
+    """An exported model, and the range of each of its values on photographs.
+
+    proto: an ``onnx.ModelProto`` in float32. ranges: onnxruntime's, by the value's name.
+    """
+
+    proto: Any
+    ranges: Any
+    for_tensorrt: bool
+
+    @property
+    def convs(self) -> list[str]:
+        """The names of all convolutions, in their order."""
+        return [node.name for node in self.proto.graph.node if node.op_type == "Conv"]
+
+    def quantised(self, floats: Collection[str]) -> bytes:
+        """The model with all convolutions but `floats` in eight bits; InstanceNorm stays in float.
+
+        Weights have a scale for each output channel. For CPUs activations are unsigned with a zero
+        point and each convolution's result is quantised, too, which is what their integer
+        instructions take, and are quantised as early as can be; TensorRT wants them signed without
+        one, and results and biases in float.
+        """
+        from onnxruntime.quantization import QDQQuantizer, QuantType
+
+        options: dict[str, Any] = {}
+        if self.for_tensorrt:
+            options = {
+                "ActivationSymmetric": True,
+                "WeightSymmetric": True,
+                "QuantizeBias": False,
+                "OpTypesToExcludeOutputQuantization": ["Conv"],
+            }
+        with _quietly():
+            quantizer = QDQQuantizer(
+                copy.deepcopy(self.proto),  # which it works in
+                per_channel=True,
+                reduce_range=False,
+                weight_qType=QuantType.QInt8,
+                activation_qType=QuantType.QInt8 if self.for_tensorrt else QuantType.QUInt8,
+                tensors_range=self.ranges,
+                nodes_to_quantize=[],
+                nodes_to_exclude=list(floats),
+                op_types_to_quantize=["Conv"],
+                extra_options=options,
+            )
+            quantizer.quantize_model()
+        made = quantizer.model.model
+        if not self.for_tensorrt:
+            hoisted(made)
+        eight: bytes = made.SerializeToString()
+        return eight
 
 
-def quantised(content: bytes, photos: Sequence[Bytes], for_tensorrt: bool) -> bytes:
-    """An exported model with all but the first convolutions in eight bits.
-
-    Weights have a scale for each output channel. For CPUs activations are unsigned with a zero
-    point and each convolution's result is quantised, too, which is what their integer
-    instructions take, and are quantised as early as can be; TensorRT wants them signed without one,
-    and results and biases in float.
+def calibrated(content: bytes, photos: Sequence[Bytes], for_tensorrt: bool) -> Calibrated:
+    """Run an exported model on photos, and note what its convolutions take and give.
 
     Args:
         content: with bytes or floats, in float32.
-        photos: uint8 (H, W, 3), all of one size, for calibration.
+        photos: uint8 (H, W, 3), all of one size.
     """
     import onnx
-    from onnxruntime.quantization import (
-        CalibrationMethod,
-        QuantFormat,
-        QuantType,
-        quantize_static,
-    )
+    from onnxruntime.quantization import CalibrationMethod, create_calibrator
 
     proto = onnx.load_from_string(content)
-    convs = [node.name for node in proto.graph.node if node.op_type == "Conv"]
-    options: dict[str, Any] = {"CalibPercentile": float(CALIBRATOR.split()[-1])}
-    if for_tensorrt:
-        options |= {
-            "ActivationSymmetric": True,
-            "WeightSymmetric": True,
-            "QuantizeBias": False,
-            "OpTypesToExcludeOutputQuantization": ["Conv"],
-        }
     with tempfile.TemporaryDirectory() as folder, _quietly():
-        out = Path(folder) / "int8.onnx"
-        quantize_static(
-            proto,
-            str(out),
-            _Reader(proto, photos),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv"],
-            nodes_to_exclude=convs[:FLOAT_CONVS],
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            activation_type=QuantType.QInt8 if for_tensorrt else QuantType.QUInt8,
+        file = Path(folder) / "model.onnx"
+        file.write_bytes(content)
+        calibrator = create_calibrator(
+            file,
+            ["Conv"],
+            augmented_model_path=str(Path(folder) / "augmented.onnx"),
             calibrate_method=CalibrationMethod.Percentile,
-            extra_options=options,
+            extra_options={"percentile": float(CALIBRATOR.split()[-1])},
         )
-        made = onnx.load(out)
-    if not for_tensorrt:
-        hoisted(made)
-    eight: bytes = made.SerializeToString()
-    return eight
+        calibrator.collect_data(_Reader(proto, photos))
+        return Calibrated(proto, calibrator.compute_data(), for_tensorrt)
 
 
 class _Reader:

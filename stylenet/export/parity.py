@@ -43,26 +43,33 @@ _PAUSE = 0.2  # seconds, in which the threads of the session before stop spinnin
 class Difference:
     """How far an exported model is from its net on pictures of one shape.
 
-    largest, mean: of 255. psnr: dB; infinite where nothing differs.
+    largest, mean: of 255. psnr: dB; infinite where nothing differs. name: of the picture, if it has
+    one.
     """
 
     shape: tuple[int, int, int]
     largest: int
     mean: float
     psnr: float
+    name: str = ""
 
     def tolerated(self, precision: str) -> bool:
         """Whether this is what ``fp32``, ``fp16`` or ``int8`` may do."""
         if precision == "fp32":
             return self.largest <= TOLERANCE
+        return self.psnr >= self.least(precision)
+
+    def least(self, precision: str) -> float:
+        """The dB that ``fp16`` or ``int8`` must keep on such pictures."""
         small, large = LEAST_PSNR[precision]
-        return self.psnr >= (small if max(self.shape[1:]) <= LARGE else large)
+        return small if max(self.shape[1:]) <= LARGE else large
 
     def __str__(self) -> str:
         batch, height, width = self.shape
         size = f"{batch} x {height}x{width}"
         means = f"{self.mean:.4f} on average, {self.psnr:.1f} dB"
-        return f"{size:>14}: at most {self.largest} of 255, {means}"
+        named = f", {self.name}" if self.name else ""
+        return f"{size:>14}: at most {self.largest} of 255, {means}{named}"
 
 
 def compare(

@@ -24,14 +24,14 @@ _PROVEN = 3
 
 @dataclass(frozen=True)
 class Photos:
-    """Those to calibrate on, and others to prove the result on; squares of any side."""
+    """Those to calibrate on, and others, by name, to prove the result on; squares of any side."""
 
     calibration: list[Bytes]
-    proof: list[Bytes]
+    proof: dict[str, Bytes]
 
     def squares(self, side: int) -> list[Bytes]:
         """The middle of each photo of the proof, (side, side, 3)."""
-        return [square(rgb, side) for rgb in self.proof]
+        return [square(rgb, side) for rgb in self.proof.values()]
 
 
 def photos(folder: str | None) -> Photos:
@@ -41,13 +41,16 @@ def photos(folder: str | None) -> Photos:
         UserError: fewer than four can be used.
     """
     if folder is None:
-        return Photos(
-            _decoded(SamplePhotos(), MOST), _decoded(SamplePhotos(held_out=True), _PROVEN)
-        )
-    found = _decoded(FolderPhotos(folder), MOST + _PROVEN)
-    if len(found) <= _PROVEN:
-        raise UserError(f"{folder} has {len(found)} usable photos; calibration needs at least 4")
-    return Photos(found[:-_PROVEN], found[-_PROVEN:])
+        calibration = _decoded(SamplePhotos(), MOST)
+        proof = _decoded(SamplePhotos(held_out=True), _PROVEN)
+    else:
+        found = _decoded(FolderPhotos(folder), MOST + _PROVEN)
+        if len(found) <= _PROVEN:
+            raise UserError(
+                f"{folder} has {len(found)} usable photos; calibration needs at least 4"
+            )
+        calibration, proof = found[:-_PROVEN], found[-_PROVEN:]
+    return Photos([rgb for _, rgb in calibration], dict(proof))
 
 
 def square(rgb: Bytes, side: int) -> Bytes:
@@ -55,14 +58,19 @@ def square(rgb: Bytes, side: int) -> Bytes:
     return np.asarray(ImageOps.fit(Image.fromarray(rgb), (side, side), Image.Resampling.LANCZOS))
 
 
-def _decoded(source: PhotoSource, most: int) -> list[Bytes]:
-    """Up to `most` photos, those that cannot be read left out."""
-    found: list[Bytes] = []
+def _decoded(source: PhotoSource, most: int) -> list[tuple[str, Bytes]]:
+    """Up to `most` photos and their names, those that cannot be read left out."""
+    found: list[tuple[str, Bytes]] = []
     for photo in source.listing().photos:
         if len(found) == most:
             break
         try:
-            found.append(photo.decode().rgb)
+            found.append((_readable(photo.name), photo.decode().rgb))
         except UserError:
             continue
     return found
+
+
+def _readable(name: str) -> str:
+    """A file's name, which may be any bytes, as text that a model's metadata can hold."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")

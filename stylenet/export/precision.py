@@ -12,7 +12,8 @@ from stylenet.export.contract import add_metadata, weights_sha256
 from stylenet.export.drift import MOST, loss_drift
 from stylenet.export.equalise import equalised
 from stylenet.export.half import Half
-from stylenet.export.int8 import CALIBRATOR, FLOAT_CONVS, quantised
+from stylenet.export.int8 import CALIBRATOR, calibrated
+from stylenet.export.mixed import Proof, mixed
 from stylenet.export.onnx import clip_io, to_onnx
 from stylenet.export.parity import LARGE, LEAST_PSNR, TOLERANCE, Difference, compare, times
 from stylenet.export.photos import SIDE, Photos, photos, square
@@ -22,6 +23,7 @@ from stylenet.runtime.session import Session
 from stylenet.tensors import apply_net, to_tensor
 
 PROOF_SIDES = (257, 512, 1024)
+_LISTED = " and ".join([", ".join(map(str, PROOF_SIDES[:-1])), str(PROOF_SIDES[-1])])
 
 WIDER = 4
 """Pixels along each axis that the last convolution gives at once in eight bits on a CPU: its 48
@@ -79,16 +81,18 @@ def _int8(model: TrainedModel, wanted: Export) -> tuple[bytes, dict[str, str]]:
     net = equalised(model.net, map(to_tensor, squares))
     rewrite = partial(rewritten, phases=PHASES if wanted.for_tensorrt else WIDER)
     level = to_onnx(TrainedModel(net, model.config), wanted.io, rewrite)
-    content = quantised(level, squares, wanted.for_tensorrt)
-    found = compare(content, model.net, [p[None] for s in PROOF_SIDES for p in chosen.squares(s)])
-    hold(found, "int8")
-    drift = _drift(model, content, chosen)
+    ranges, drift = calibrated(level, squares, wanted.for_tensorrt), _Drift(model, chosen)
+    eight = mixed(ranges, squares, _proof(model, chosen), drift.objection)
+    content = eight.content
+    print("int8 in onnxruntime beside PyTorch:", *eight.found, sep="\n")
     single = to_onnx(model, wanted.io)
     facts: dict[str, str | float] = {
         "calibrator": f"{CALIBRATOR} of {len(squares)} photos at {SIDE}",
-        "float": f"InstanceNorm and the first {FLOAT_CONVS} convolutions",
-        "least_psnr_db": round(min(each.psnr for each in found), 2),
-        "loss_drift": drift,
+        "float": f"InstanceNorm and {eight.floats}",
+        "proven_on": f"{', '.join(chosen.proof)}; each at {_LISTED} pixels",
+        "least_psnr_db": round(eight.worst.psnr, 2),
+        "worst": eight.worst.name,
+        "loss_drift": drift.said,
         "bytes_fp32": len(single),
     }
     if not wanted.for_tensorrt:  # whose eight bits are slow on a CPU
@@ -108,29 +112,42 @@ def hold(found: list[Difference], precision: str) -> None:
     print(f"{precision} in onnxruntime beside PyTorch:", *found, sep="\n")
     if all(difference.tolerated(precision) for difference in found):
         return
-    allowed = f"more than {TOLERANCE} of 255"
-    if precision in LEAST_PSNR:
-        small, large = LEAST_PSNR[precision]
-        allowed = f"less than {small:g} dB up to {LARGE} pixels, or {large:g} dB beyond"
-    mend = {
-        "fp32": "upgrade torch, onnx and onnxruntime",
-        "fp16": "use --precision fp32",
-        "int8": "calibrate on --photos like those it will see, or use --precision fp32",
-    }[precision]
+    allowed, mend = f"more than {TOLERANCE} of 255", "upgrade torch, onnx and onnxruntime"
+    if precision == "fp16":
+        allowed, mend = f"less than {LEAST_PSNR['fp16'][0]:g} dB", "use --precision fp32"
     raise UserError(f"the export differs from its net, {allowed}; nothing was written; {mend}")
 
 
-def _drift(model: TrainedModel, content: bytes, chosen: Photos) -> str:
-    """The change of the total loss in words, which must be small where it can be measured."""
-    ours = Session(content, device="cpu")
-    before = partial(apply_net, model.net)
-    try:
-        drift = loss_drift(model.config, chosen.squares(LARGE), before, ours, model.folder)
-    except UserError as error:
-        return f"not measured: {error}"
-    if abs(drift) > MOST:
-        raise UserError(
-            f"int8 changes the total loss by {drift:.1%}, more than {MOST:.0%}; nothing was "
-            "written; calibrate on --photos like those it will see, or use --precision fp32"
-        )
-    return f"{drift:+.2%}"
+def _proof(model: TrainedModel, chosen: Photos) -> Proof:
+    pictures = [
+        (f"{name} at {side}x{side}", square(rgb, side))
+        for side in PROOF_SIDES
+        for name, rgb in chosen.proof.items()
+    ]
+    return Proof(pictures, [apply_net(model.net, rgb) for _, rgb in pictures])
+
+
+@dataclass
+class _Drift:
+    """The change of the total loss, which must be small where it can be measured.
+
+    said: of the last model that was asked about, in words.
+    """
+
+    model: TrainedModel
+    chosen: Photos
+    said: str = "not measured"
+
+    def objection(self, content: bytes) -> str | None:
+        """What is to be said against an exported model; None if nothing."""
+        ours, before = Session(content, device="cpu"), partial(apply_net, self.model.net)
+        try:
+            squares = self.chosen.squares(LARGE)
+            drift = loss_drift(self.model.config, squares, before, ours, self.model.folder)
+        except UserError as error:
+            self.said = f"not measured: {error}"
+            return None
+        self.said = f"{drift:+.2%}"
+        if abs(drift) <= MOST:
+            return None
+        return f"the total loss changes by {drift:+.1%}, more than {MOST:.0%}"

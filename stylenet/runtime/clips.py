@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
@@ -43,7 +44,11 @@ class ClipNet:
 
 def per_frame(net: Callable[[Bytes], Bytes]) -> ClipNet:
     """A net that takes each frame for a photo."""
-    return ClipNet(lambda window, _: net(window[0]))
+    return ClipNet(partial(_alone, net))
+
+
+def _alone(net: Callable[[Bytes], Bytes], window: Sequence[Bytes], previous: Bytes | None) -> Bytes:
+    return net(window[0])
 
 
 @dataclass

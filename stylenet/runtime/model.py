@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 
 from stylenet import integrity
 from stylenet.errors import UserError, reason
-from stylenet.memory import ran_out
+from stylenet.runtime.damage import damaged, run
+from stylenet.runtime.forks import OnnxSession
 from stylenet.untrusted import check_plain
 
 CONTRACT = 1
@@ -123,85 +125,63 @@ def open_model(
             such device.
     """
     name = "the model" if isinstance(model, bytes) else str(model)
-    providers = _providers(device)
-    content = model if isinstance(model, bytes) else _read(Path(model))
-    _check_content(name, content)
-    session = _open(content, name, providers, threads)
-    metadata = metadata_of(session, name)
+    lasting = _lasting(model)
+    session = OnnxSession(name, partial(_checked_session, lasting, name, device, threads))
+    metadata = session.metadata
     _check_contract(name, metadata.get(CONTRACT_KEY))
     on_gpu = _PROVIDERS["cuda"] in session.get_providers()
     if device == "cuda" and not on_gpu:
         raise UserError(f"onnxruntime cannot use the GPU for {name}; check its CUDA and cuDNN")
     io = metadata.get("stylenet.io", "bytes")
-
-    def part(output: str) -> Any:
-        # without plans: one for each size of tile would keep as much memory again
-        return _open(_cut(content, output, name), name, providers, threads, plans=False)
-
+    part = partial(_part, lasting, name, device, threads)
     found = Model(session, name, io, "cuda" if on_gpu else "cpu", metadata, part)
     _check_facts(found)
     return found
 
 
-def open_onnx(model: Path, threads: int | None = None) -> Any:
-    """onnxruntime's session on the CPU for any ``.onnx`` file, ours or not.
+def open_onnx(model: Path, threads: int | None = None) -> OnnxSession:
+    """A session on the CPU for any ``.onnx`` file, ours or not.
 
     Raises:
         UserError: no such file, no ONNX model, or no onnxruntime.
     """
     if not model.is_file():
         raise UserError(f"{model} does not exist; give an exported .onnx file")
-    return _open(str(model), str(model), _providers("cpu"), threads)
+    return OnnxSession(
+        str(model), partial(_session, str(_lasting(model)), str(model), "cpu", threads)
+    )
 
 
-def metadata_of(session: Any, name: str) -> dict[str, str]:
-    """All that a file says of itself.
-
-    Raises:
-        UserError: it is no text.
-    """
-    try:
-        return dict(session.get_modelmeta().custom_metadata_map)
-    except Exception:  # onnxruntime decodes texts here, and has classes of its own besides
-        raise damaged(name) from None
+def _lasting(model: str | Path | bytes) -> Path | bytes:
+    """The file by a path that other processes find, too, whatever folder they are in."""
+    return model if isinstance(model, bytes) else Path(model).absolute()
 
 
-def run(
-    session: Any,
-    name: str,
-    outputs: Sequence[str] | None,
-    given: Mapping[str, Any],
-    options: Any = None,
-) -> list[Any]:
-    """What onnxruntime makes of inputs.
-
-    Raises:
-        UserError: the graph, of the file `name`, cannot do it.
-    """
-    try:
-        return list(session.run(outputs, given, options))
-    except Exception as error:  # onnxruntime has a class of its own for every kind of damage
-        if ran_out(error):
-            raise
-        raise damaged(name) from None
+def _part(
+    model: Path | bytes, name: str, device: str, threads: int | None, output: str
+) -> OnnxSession:
+    return OnnxSession(name, partial(_cut_session, model, name, device, threads, output))
 
 
-class DamagedModelError(UserError):
-    """A model that no picture can be stylised with."""
+def _checked_session(model: Path | bytes, name: str, device: str, threads: int | None) -> Any:
+    _providers(device)  # a device that is missing is told before the file is read
+    content = _content(model, name)
+    _check_content(name, content)
+    return _session(content, name, device, threads)
 
 
-def damaged(name: str) -> DamagedModelError:
-    """That the model `name` cannot be used, and what to do."""
-    return DamagedModelError(f"{name} is no ONNX model, or is damaged; export it again")
-
-
-def _open(
-    model: str | bytes,
-    name: str,
-    providers: list[str],
-    threads: int | None,
-    plans: bool = True,
+def _cut_session(
+    model: Path | bytes, name: str, device: str, threads: int | None, output: str
 ) -> Any:
+    # without plans: one for each size of tile would keep as much memory again
+    content = _cut(_content(model, name), output, name)
+    return _session(content, name, device, threads, plans=False)
+
+
+def _session(
+    model: str | bytes, name: str, device: str, threads: int | None, plans: bool = True
+) -> Any:
+    providers = _providers(device)
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -214,13 +194,15 @@ def _open(
         raise damaged(name) from None
 
 
-def _read(model: Path) -> bytes:
+def _content(model: Path | bytes, name: str) -> bytes:
+    if isinstance(model, bytes):
+        return model
     if not model.is_file():
-        raise UserError(f"{model} does not exist; give an exported .onnx file")
+        raise UserError(f"{name} does not exist; give an exported .onnx file")
     try:
         return model.read_bytes()
     except OSError as error:
-        raise UserError(f"cannot open {model} ({reason(error)}); check the path") from None
+        raise UserError(f"cannot open {name} ({reason(error)}); check the path") from None
 
 
 def _check_content(name: str, content: bytes) -> None:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from stylenet.color import to_bytes, to_floats
 from stylenet.errors import UserError
 from stylenet.images import Bytes
-from stylenet.runtime.model import Model, damaged, open_model
+from stylenet.runtime.damage import damaged
+from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.preprocess import MIN_SIDE
 
 _ARENA_PIXELS = 2_000_000  # beyond, onnxruntime gives memory back after the run: peaks are rare

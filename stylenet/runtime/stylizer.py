@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from stylenet.runtime.preprocess import Photo, name_of, prepare
 from stylenet.runtime.regions import Mask, compose, cover
 from stylenet.runtime.session import Session
 from stylenet.runtime.strokes import with_strokes
-from stylenet.runtime.tiles import SIDE, Report, TiledSession
+from stylenet.runtime.tiles import SIDE, Report, TiledSession, silent
 
 Net = Callable[[Bytes], Bytes]
 """uint8 (H, W, 3) → the same."""
@@ -24,6 +25,9 @@ Net = Callable[[Bytes], Bytes]
 
 class Stylizer:
     """What happens to each photo.
+
+    It may be opened before the program forks, and be pickled where its `Net` can be: a model's file
+    is opened anew in every process that uses it.
 
     Args:
         model: an exported ``.onnx`` file, or any `Net`.
@@ -89,7 +93,7 @@ class RegionalStylizer:
 def at_work(
     model: Model,
     tile: int = SIDE,
-    report: Report = lambda done, total: None,
+    report: Report = silent,
     fast: bool = False,
 ) -> Net:
     """A model on whole pictures, or, if it was exported for them, on tiles of a side of `tile`."""
@@ -101,10 +105,10 @@ def clip_at_work(model: Model) -> ClipNet:
     if model.io not in ("recurrent", "window"):
         return per_frame(at_work(model))
     session = Session(model)
+    return ClipNet(partial(_frame, session), session.around, model.io == "recurrent")
 
-    def run(window: Sequence[Bytes], previous: Bytes | None) -> Bytes:
-        before = window[session.around] if previous is None else previous
-        stylized: Bytes = session.frame(np.stack(window)[None], before[None])[0]
-        return stylized
 
-    return ClipNet(run, session.around, model.io == "recurrent")
+def _frame(session: Session, window: Sequence[Bytes], previous: Bytes | None) -> Bytes:
+    before = window[session.around] if previous is None else previous
+    stylized: Bytes = session.frame(np.stack(window)[None], before[None])[0]
+    return stylized

@@ -1,5 +1,6 @@
 """A net for any style as two graphs: parity, mixtures, and what is refused."""
 
+import pickle
 import shutil
 from pathlib import Path
 
@@ -115,10 +116,16 @@ def test_attention_is_exported_with_as_many_places_as_styles_have(tmp_path: Path
 
 
 def test_a_batch_of_photos_takes_a_code_for_all(adain: Path):
-    session = Pair(open_model(adain / "net.onnx", device="cpu")).styled([drawn(1, 70, 90)], [1.0])
+    pair, style = Pair(open_model(adain / "net.onnx", device="cpu")), drawn(1, 70, 90)
+    session = pair.styled([style], [1.0])
     photos = np.stack([drawn(seed, 40, 44) for seed in (4, 5)])
     together = session.batch(photos).astype(int)
     assert np.abs(together - np.concatenate([session.batch(p[None]) for p in photos])).max() <= 1
+    for again in (
+        pickle.loads(pickle.dumps(pair)).styled([style], [1.0]),
+        pickle.loads(pickle.dumps(session)),
+    ):
+        assert np.array_equal(again.batch(photos), together)
 
 
 def test_halves_that_do_not_belong_together_are_refused(adain: Path, tmp_path: Path):

@@ -1,6 +1,7 @@
 """Several styles as one graph, or one of them as a plain export."""
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +91,9 @@ def test_one_style_alone_is_a_plain_export_with_its_own_picture(folder: Path):
     assert model.metadata["stylenet.style"] == "mine"
     assert model.metadata["stylenet.style_picture_sha256"] == SUMS[1]
     rgb = np.asarray(Image.open(folder / "photo.png"))
-    mixed = MixtureSession(folder / "net.onnx", [("mine", 1)])(rgb).astype(int)
-    assert abs(Session(model)(rgb) - mixed).max() <= 1
+    mixture = MixtureSession(folder / "net.onnx", [("mine", 1)])
+    assert abs(Session(model)(rgb) - mixture(rgb).astype(int)).max() <= 1
+    assert np.array_equal(pickle.loads(pickle.dumps(mixture))(rgb), mixture(rgb))
 
 
 def test_a_mixture_remembers_its_styles_and_one_style_where_its_picture_is(folder: Path):

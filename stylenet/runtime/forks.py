@@ -1,0 +1,126 @@
+"""onnxruntime's sessions in programs that fork, or that pickle what they hand to other processes.
+
+A session's threads stay behind in the process that opened it. Behind a fork a run would wait for
+them for ever, and so would the session's end.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakSet
+
+from stylenet.errors import UserError
+from stylenet.runtime.damage import metadata_of
+
+_TELEMETRY = "onnxruntime" in sys.modules
+"""Whether it may have begun before the package could turn it off, see `stylenet.__init__`."""
+
+
+class OnnxSession:
+    """onnxruntime's session, opened anew in every process that it gets to, at its first use there.
+
+    Args:
+        name: for messages. opener: opens onnxruntime's own; it can be pickled.
+
+    Raises:
+        UserError: as of `opener`. At a first use elsewhere, also: the model has changed, or was
+            forked while on a GPU.
+    """
+
+    def __init__(self, name: str, opener: Callable[[], Any]) -> None:
+        session = opener()
+        self._name, self._opener = name, opener
+        self.metadata = metadata_of(session, name)
+        self._on_gpu = "CUDAExecutionProvider" in session.get_providers()
+        self._begin(session)
+
+    def run(self, *arguments: Any) -> list[Any]:
+        """As onnxruntime's."""
+        results: list[Any] = self._here().run(*arguments)
+        return results
+
+    def get_inputs(self) -> list[Any]:
+        """As onnxruntime's."""
+        return list(self._here().get_inputs())
+
+    def get_outputs(self) -> list[Any]:
+        """As onnxruntime's."""
+        return list(self._here().get_outputs())
+
+    def get_modelmeta(self) -> Any:
+        """As onnxruntime's."""
+        return self._here().get_modelmeta()
+
+    def get_providers(self) -> list[str]:
+        """As onnxruntime's."""
+        return list(self._here().get_providers())
+
+    def __getstate__(self) -> tuple[str, Callable[[], Any], dict[str, str]]:
+        return self._name, self._opener, self.metadata
+
+    def __setstate__(self, state: tuple[str, Callable[[], Any], dict[str, str]]) -> None:
+        self._name, self._opener, self.metadata = state
+        self._on_gpu = False
+        self._begin(None)
+
+    def _begin(self, session: Any) -> None:
+        self._session, self._forked = session, False
+        self._lock = threading.Lock()
+        _SESSIONS.add(self)
+
+    def _here(self) -> Any:
+        """onnxruntime's session in this process."""
+        with self._lock:
+            if self._session is None:
+                self._session = self._opened_anew()
+            return self._session
+
+    def _opened_anew(self) -> Any:
+        if self._forked and self._on_gpu:
+            raise UserError(
+                f"{self._name} was opened on a GPU before fork(), which CUDA does not survive; "
+                "open it in each process, or start them by spawn"
+            )
+        session = self._opener()
+        if metadata_of(session, self._name) != self.metadata:
+            raise UserError(f"{self._name} has changed since it was opened; open it anew")
+        return session
+
+    def _leave_behind(self) -> None:
+        """In a forked child: keep the parent's session, untouched, until the process is gone.
+
+        Its end would join threads that are not here, so that it is never to come: neither with the
+        last reference nor when Python ends. The lock may be held by a thread that is not here.
+        """
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
+        self._session, self._forked = None, True
+        self._lock = threading.Lock()
+
+
+_SESSIONS: WeakSet[OnnxSession] = WeakSet()
+
+
+def _behind_a_fork() -> None:
+    for session in _SESSIONS:
+        session._leave_behind()
+    if _TELEMETRY and _SESSIONS:
+        _end_without_others()
+
+
+def _end_without_others() -> None:
+    """End this process, when Python has ended, before onnxruntime joins its telemetry's thread.
+
+    What was registered before the fork is left out; it is the parent's to do.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "on_exit"):  # glibc; its handlers are told the exit code, as `_exit` is
+        libc.on_exit(libc._exit, None)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_behind_a_fork)
