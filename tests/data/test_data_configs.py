@@ -32,7 +32,7 @@ def test_folder():
     module = data("folder", "data.path=PHOTOS", "data.validation=VAL", "data.size=200")
     assert module.source == FolderPhotos("PHOTOS", without="VAL")
     assert module.validation == FolderPhotos("VAL")
-    assert module.cache_side == 250
+    assert (module.crop.longest, module.cache_side) == (250, 320)
     with pytest.raises(InstantiationException) as error:
         data("folder")
     assert isinstance(find_user_error(error.value), UserError)
