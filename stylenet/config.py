@@ -32,7 +32,7 @@ _CONFIG_ERRORS = (
 
 _FREE_TO_CHANGE = frozenset(
     {"ckpt", "run", "logger", "callbacks", "experiment", "score", "scene", "measured"}
-    | {"data.workers"}
+    | {"data.workers", "trainer.accelerator"}
 )
 """Keys that may differ when a run is resumed: they do not bear on the weights."""
 

@@ -14,6 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from stylenet import config as configs
+from stylenet.begun import as_begun
 from stylenet.checkpoint import MODEL_FILE
 from stylenet.errors import UserError, find_user_error
 from stylenet.images import write_atomically
@@ -73,10 +74,10 @@ def take_part(cfg: DictConfig, job: HydraConf, train: Callable[[DictConfig], boo
 
 def _is(run: Path, cfg: DictConfig, kept: str) -> bool:
     """Whether the file `kept` in `run` is of this very config."""
-    config = OmegaConf.to_container(cfg, resolve=True)
+    saved = run / "config.yaml"
+    config = OmegaConf.to_container(as_begun(cfg, saved), resolve=True)
     assert isinstance(config, dict)
     made = {"style_picture", "started_from", "measured"}  # what training adds
-    saved = run / "config.yaml"
     return (run / kept).is_file() and configs.is_config_of(saved, config, besides=made)
 
 

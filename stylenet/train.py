@@ -21,7 +21,9 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from stylenet import config as configs
 from stylenet import sweeps
+from stylenet.begun import as_begun
 from stylenet.checkpoint import MODEL_FILE, save_model, start_from
+from stylenet.data.revision import pin
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
 from stylenet.loggers import Wandb
@@ -143,7 +145,11 @@ def _hydra_main(cfg: DictConfig) -> float | None:
 
 
 def _checked_train(cfg: DictConfig) -> bool:
+    if cfg.ckpt is not None:
+        folder = Path(cfg.run) if cfg.ckpt == "last" else Path(cfg.ckpt).parent
+        cfg = as_begun(cfg, folder / "config.yaml")
     configs.check_types(configs.resolve(cfg, KEYS), HydraConfig.get().runtime.choices)
+    pin(cfg.data)
     keep_freed_memory()
     return train(cfg)
 
