@@ -14,7 +14,7 @@ NOTES = frozenset({"style_picture", "started_from", "measured", "pictures", "fil
 
 _FREE_TO_CHANGE = frozenset(
     {"ckpt", "run", "logger", "callbacks", "experiment", "score", "scene"}
-    | {"data.workers", "data.validation"}
+    | {"data.workers", "data.validation", "trainer.accelerator"}
     | {"trainer.default_root_dir", "trainer.max_time", "trainer.max_epochs"}
 )
 """Keys that may differ when a run is resumed: they do not bear on the weights."""

@@ -14,6 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from stylenet import resume, run_folder
+from stylenet.begun import as_begun
 from stylenet.checkpoint import MODEL_FILE
 from stylenet.errors import UserError, find_user_error
 from stylenet.images import write_atomically
@@ -81,7 +82,8 @@ def _train(run: Path, cfg: DictConfig, train: Callable[[DictConfig], bool]) -> N
 
 def _is(run: Path, cfg: DictConfig, kept: str) -> bool:
     """Whether the file `kept` in `run` is of this very config."""
-    config = OmegaConf.to_container(cfg, resolve=True)
+    saved = run / "config.yaml"
+    config = OmegaConf.to_container(as_begun(cfg, saved), resolve=True)
     assert isinstance(config, dict)
     return (run / kept).is_file() and resume.is_config_of(run, config)
 

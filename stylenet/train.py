@@ -23,9 +23,11 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from stylenet import config as configs
 from stylenet import resume, run_folder, sweeps
+from stylenet.begun import as_begun
 from stylenet.callbacks.guards import cut_short, is_finite
 from stylenet.checkpoint import MODEL_FILE, save_model, start_from
 from stylenet.cpus import limit_threads
+from stylenet.data.revision import pin
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
 from stylenet.learnt import keep_copies
@@ -204,7 +206,11 @@ def _goes_on(cfg: DictConfig, run: Path) -> bool:
 
 
 def _checked_train(cfg: DictConfig) -> bool:
+    if cfg.ckpt is not None:
+        folder = Path(cfg.run) if cfg.ckpt == "last" else Path(cfg.ckpt).parent
+        cfg = as_begun(cfg, folder / "config.yaml")
     configs.check_types(configs.resolve(cfg, KEYS), HydraConfig.get().runtime.choices)
+    pin(cfg.data)
     keep_freed_memory()
     limit_threads()
     return train(cfg)

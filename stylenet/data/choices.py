@@ -27,10 +27,16 @@ def folder(path: str | None, **options: Any) -> PhotoDataModule:
 
 
 def coco(
-    path: str | None, hub: str, limit: int | None, streaming: bool, **options: Any
+    path: str | None,
+    hub: str,
+    limit: int | None,
+    streaming: bool,
+    revision: str | None = None,
+    **options: Any,
 ) -> PhotoDataModule:
     """`data=coco`: see `coco_photos`; `streaming` trains off the hub without a cache."""
-    return PhotoDataModule(_source(coco_photos(path, hub, _checked(limit)), streaming), **options)
+    photos = coco_photos(path, hub, _checked(limit), revision)
+    return PhotoDataModule(_source(photos, streaming), **options)
 
 
 def wikiart(
@@ -40,10 +46,11 @@ def wikiart(
     hub: str,
     limit: int | None,
     streaming: bool,
+    revision: str | None = None,
     **options: Any,
 ) -> PhotoDataModule:
     """`data=wikiart`: see `wikiart_paintings`; `streaming` trains off the hub without a cache."""
-    paintings = wikiart_paintings(artist, genre, style, hub, _checked(limit))
+    paintings = wikiart_paintings(artist, genre, style, hub, _checked(limit), revision)
     return PhotoDataModule(_source(paintings, streaming), **options)
 
 

@@ -12,17 +12,20 @@ from stylenet.errors import UserError
 HUB = "detection-datasets/coco"
 
 
-def coco_photos(path: str | None, hub: str = HUB, limit: int | None = None) -> PhotoSource:
+def coco_photos(
+    path: str | None, hub: str = HUB, limit: int | None = None, revision: str | None = None
+) -> PhotoSource:
     """COCO's training photographs (118 287, or 117 266 on the hub), or the first `limit`.
 
     path: the folder that COCO's archives were unpacked in, with train2017/ or images/train2017/;
         None reads the dataset `hub`, which may also be a local folder of its parquet files.
+    revision: as of `HubPhotos`.
 
     Raises:
         UserError: `path` holds no train2017 folder.
     """
     if path is None:
-        return HubPhotos(hub, limit=limit)
+        return HubPhotos(hub, limit=limit, revision=revision)
     root = Path(path).expanduser()
     for folder in (root / "train2017", root / "images" / "train2017"):
         if folder.is_dir():

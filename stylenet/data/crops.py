@@ -39,6 +39,9 @@ class RandomCrop:
     jitter: brightness, contrast and saturation are each multiplied by a factor drawn uniformly
         from [1 - jitter, 1 + jitter]; 0 leaves colours alone.
 
+    longest: pixels, the shorter side that a larger photograph counts as shrunk to, so that crops do
+        not depend on the side of its cache; None takes it as it is.
+
     The square's side on the photograph is drawn log-uniformly between `size` and the shorter
     side, so that every zoom is equally likely; a photograph below `size` is enlarged.
     """
@@ -46,6 +49,7 @@ class RandomCrop:
     size: int
     jitter: float
     seed: int
+    longest: int | None = None
 
     def __call__(self, photo: Bytes, position: int) -> NDArray[np.float32]:
         """The crop of `photo`, uint8 (H, W, 3), for sample `position`.
@@ -53,20 +57,27 @@ class RandomCrop:
         Returns float32 RGB in [0, 1], (3, size, size).
         """
         random = _generator(self.seed, _CROP, position)
-        square = self._resized(_random_square(photo, self.size, random))
+        square = self._resized(_random_square(photo, self._least(photo), random))
         if random.random() < 0.5:
             square = square[:, ::-1]
         return _jittered(square, self.jitter, random)
+
+    def _least(self, photo: Bytes) -> int:
+        """Pixels, the least side of the square on the photograph."""
+        shorter = min(photo.shape[:2])
+        if self.longest is None or shorter <= self.longest:
+            return self.size
+        return round(self.size * shorter / self.longest)
 
     def _resized(self, square: Bytes) -> Bytes:
         size = (self.size, self.size)
         return np.asarray(Image.fromarray(square).resize(size, Image.Resampling.HAMMING))
 
 
-def _random_square(photo: Bytes, size: int, random: np.random.Generator) -> Bytes:
+def _random_square(photo: Bytes, least: int, random: np.random.Generator) -> Bytes:
     height, width = photo.shape[:2]
     longest = min(height, width)
-    shortest = min(size, longest)
+    shortest = min(least, longest)
     side = round(math.exp(random.uniform(math.log(shortest), math.log(longest))))
     top = int(random.integers(height - side + 1))
     left = int(random.integers(width - side + 1))

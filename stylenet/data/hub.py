@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,9 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stylenet.data.revision import commit_of
 from stylenet.data.source import MIN_SIDE, Listing, Photo, fingerprint
 from stylenet.errors import UserError
 from stylenet.images import Picture, read_picture
+
+_FOOTER = 2**16  # bytes
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class HubPhotos:
     column: the column of pictures, encoded, as `datasets` stores its `Image` feature.
     limit: take only the first so many rows (of those that `where` lets through).
     where: names to keep, by label column: {"style": ["Impressionism"]}.
+    revision: a commit, tag or branch on the hub; None is the newest commit there.
     """
 
     path: str
@@ -30,6 +35,7 @@ class HubPhotos:
     column: str = "image"
     limit: int | None = None
     where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    revision: str | None = None
 
     @property
     def title(self) -> str:
@@ -38,7 +44,11 @@ class HubPhotos:
     def key(self) -> str:
         wanted = sorted((column, sorted(names)) for column, names in self.where.items())
         lines = ["hub", self.path, self.split, self.column, str(self.limit), str(wanted)]
-        lines += map(fingerprint, self.files())
+        if self._is_local():
+            for file in self.files():
+                lines += [fingerprint(file), _footer_sum(file)]
+        else:
+            lines.append(self._commit())
         return "\n".join(lines)
 
     def files(self) -> list[Path]:
@@ -62,9 +72,12 @@ class HubPhotos:
         import datasets  # over a second, which runs on other data need not wait for
 
         with _as_user_error(self.path):
-            path = self._folder()
+            local = self._is_local()
             rows = datasets.load_dataset(
-                str(path) if path.is_dir() else self.path, split=self.split, streaming=True
+                str(self._folder()) if local else self.path,
+                split=self.split,
+                streaming=True,
+                revision=None if local else self._commit(),
             )
             for column in (self.column, *self.where):
                 if column not in rows.features:
@@ -82,6 +95,12 @@ class HubPhotos:
     def _folder(self) -> Path:
         return Path(self.path).expanduser()
 
+    def _is_local(self) -> bool:
+        return self._folder().is_dir()
+
+    def _commit(self) -> str:
+        return commit_of(self.path, self.revision)
+
     def photos(self, rows: Any) -> Iterator[Photo]:
         """The picture of each of the `rows` that `rows` gave, not yet decoded, and its labels."""
         with _as_user_error(self.path):
@@ -90,6 +109,13 @@ class HubPhotos:
                 name = row[self.column]["path"] or f"{self.path} {self.split} {number}"
                 labels = {column: _label(row[column], known) for column, known in classes.items()}
                 yield _photo(name, row[self.column]["bytes"], labels)
+
+
+def _footer_sum(file: Path) -> str:
+    """A sum of a parquet file's end, which tells where, and how large, all of its parts are."""
+    with file.open("rb") as opened:
+        opened.seek(max(0, file.stat().st_size - _FOOTER))
+        return hashlib.sha256(opened.read()).hexdigest()
 
 
 def _photo(name: str, encoded: bytes | None, labels: Mapping[str, str]) -> Photo:

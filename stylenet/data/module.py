@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 _ZOOM = 1.25  # cached side / crop side: some choice of scale, at 1.6 times the disk of none
 _STYLE_ZOOM = 2
+_LARGEST = 256  # pixels, the largest default crop of any hardware: its cache serves the others, too
 _PREVIEWS = 6  # validation photographs
 _PREVIEW_SIDE = 512  # pixels, the longer side
 
@@ -40,14 +41,15 @@ class PhotoDataModule(LightningDataModule):
     size: pixels, the side of a crop.
     batch_size: crops in a batch, per process.
     seed: the stream of crops is a pure function of it and of the position in the stream.
-    cache_side: pixels, the shorter side at which photographs are cached; by default 1.25 size.
-        Crops cover from `size` pixels of the cached photograph up to all of its shorter side.
+    cache_side: pixels, the shorter side that photographs are shrunk to. Crops cover from `size`
+        pixels of it up to all of it. By default that is 1.25 size; the photographs are then cached
+        at a side of 320, if that is more, so that one cache serves all kinds of hardware.
     workers: processes that prepare batches; their number does not change the stream. A streamed
         source uses one at most.
     jitter: strength of the colour jitter, see `RandomCrop`.
     paintings: a second set, or the path of a folder of it, for tasks that learn from two: every
         batch of crops then has one of it beside, in its own colours.
-    styles: such a set of style pictures, as `style_pictures` takes them. They are cached at a
+    styles: such a set of style pictures, as `style_pictures` takes them. They are shrunk to a
         shorter side of twice `size`, so that strokes are seen at several scales, and jittered like
         the photographs.
 
@@ -77,10 +79,11 @@ class PhotoDataModule(LightningDataModule):
         self.source = source
         self.validation = validation
         self.paintings = None if paintings is None else as_source(paintings)
-        self.cache_side = round(size * _ZOOM) if cache_side is None else cache_side
+        shrunk = round(size * _ZOOM)
+        self.cache_side = max(shrunk, round(_LARGEST * _ZOOM)) if cache_side is None else cache_side
         self.batch_size = batch_size
         self.workers = workers
-        self.crop = RandomCrop(size, jitter, seed)
+        self.crop = RandomCrop(size, jitter, seed, shrunk if cache_side is None else cache_side)
         self.styles = None if styles is None else style_pictures(styles)
         self._check()
 
@@ -106,7 +109,7 @@ class PhotoDataModule(LightningDataModule):
     @property
     def style_side(self) -> int:
         """Pixels, the shorter side at which style pictures are cached."""
-        return self.crop.size * _STYLE_ZOOM
+        return max(self.crop.size, _LARGEST) * _STYLE_ZOOM
 
     @cached_property
     def beside(self) -> PhotoCache | None:
@@ -151,12 +154,15 @@ class PhotoDataModule(LightningDataModule):
     def _photo_batches(self) -> Batches:
         size, place = self.batch_size, self._place()
         if isinstance(self.source, HubStream):
-            return StreamBatches(self.source, self.crop, self.cache_side, size, *place)
+            return StreamBatches(self.source, self.crop, size, *place)
         return CropBatches(self.photos, self.crop, size, *place)
 
     def _batches_beside(self, pictures: PhotoCache) -> Batches:
-        jitter = 0.0 if self.styles is None else self.crop.jitter  # a painter's colours are style
-        crop = replace(self.crop, jitter=jitter, seed=self.crop.seed + 1)  # an order of their own
+        crop = replace(self.crop, seed=self.crop.seed + 1)  # an order of their own
+        if self.styles is None:
+            crop = replace(crop, jitter=0.0)  # a painter's colours are style
+        else:
+            crop = replace(crop, longest=self.crop.size * _STYLE_ZOOM)
         return CropBatches(pictures, crop, self.batch_size, *self._place())
 
     def _place(self) -> tuple[int, int]:

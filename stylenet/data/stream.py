@@ -94,7 +94,6 @@ class StreamBatches(Batches):
         self,
         stream: HubStream,
         crop: RandomCrop,
-        side: int,
         batch_size: int,
         rank: int,
         world: int,
@@ -102,7 +101,6 @@ class StreamBatches(Batches):
         super().__init__(rank, world)
         self.stream = stream
         self.crop = crop
-        self.side = side
         self.batch_size = batch_size
         self._last: Bytes | None = None
         self._bad_in_a_row = 0
@@ -129,7 +127,7 @@ class StreamBatches(Batches):
 
     def _decode(self, photo: Photo) -> Bytes | None:
         try:
-            rgb = shrink(photo.decode().rgb, self.side)
+            rgb = photo.decode().rgb
         except UserError as error:
             _log.warning("skipped a picture: %s", error)
             self._bad_in_a_row += 1
@@ -140,4 +138,4 @@ class StreamBatches(Batches):
                 ) from None
             return None
         self._bad_in_a_row = 0
-        return rgb
+        return rgb if self.crop.longest is None else shrink(rgb, self.crop.longest)

@@ -15,12 +15,13 @@ def wikiart_paintings(
     style: str | Sequence[str] | None = None,
     hub: str = HUB,
     limit: int | None = None,
+    revision: str | None = None,
 ) -> HubPhotos:
     """The paintings that match every label given, in the dataset's spelling, or the first `limit`.
 
     artist, genre, style: the name or names to keep, such as "claude-monet", "landscape" and
         "Impressionism"; None keeps all.
-    hub: the dataset, or a local folder of its parquet files.
+    hub: the dataset, or a local folder of its parquet files. revision: as of `HubPhotos`.
     """
     labels = {"artist": artist, "genre": genre, "style": style}
     where = {
@@ -28,4 +29,4 @@ def wikiart_paintings(
         for column, names in labels.items()
         if names is not None
     }
-    return HubPhotos(hub, limit=limit, where=where)
+    return HubPhotos(hub, limit=limit, where=where, revision=revision)

@@ -24,7 +24,7 @@ _WEIGHED_ON = 4
 
 @dataclass(frozen=True)
 class Proof:
-    """Pictures by name, uint8 (H, W, 3), and what the net itself makes of them; small ones first."""
+    """Pictures by name, uint8 (H, W, 3), small ones first, and what the net makes of them."""
 
     pictures: Sequence[tuple[str, Bytes]]
     expected: Sequence[Bytes]

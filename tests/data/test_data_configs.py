@@ -13,6 +13,8 @@ from stylenet.data.samples import SamplePhotos
 from stylenet.data.stream import HubStream
 from stylenet.errors import UserError, find_user_error
 
+COMMIT = "a" * 40
+
 
 def data(choice: str, *overrides: str) -> PhotoDataModule:
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
@@ -32,7 +34,7 @@ def test_folder():
     module = data("folder", "data.path=PHOTOS", "data.validation=VAL", "data.size=200")
     assert module.source == FolderPhotos("PHOTOS", without="VAL")
     assert module.validation == FolderPhotos("VAL")
-    assert module.cache_side == 250
+    assert (module.crop.longest, module.cache_side) == (250, 320)
     with pytest.raises(InstantiationException) as error:
         data("folder")
     assert isinstance(find_user_error(error.value), UserError)
@@ -48,11 +50,13 @@ def test_coco(tmp_path):
 
 
 def test_wikiart():
-    module = data("wikiart", "data.style=Impressionism", "data.hub=MIRROR")
-    assert module.source == HubPhotos("MIRROR", where={"style": ["Impressionism"]})
+    pinned = ("data.hub=MIRROR", f"data.revision={COMMIT}")
+    module = data("wikiart", "data.style=Impressionism", *pinned)
+    where = {"style": ["Impressionism"]}
+    assert module.source == HubPhotos("MIRROR", where=where, revision=COMMIT)
     two = data("wikiart", "data.artist=[claude-monet,vincent-van-gogh]").source
     assert two.where == {"artist": ["claude-monet", "vincent-van-gogh"]}
-    assert module.source.key() != data("wikiart", "data.hub=MIRROR").source.key()
+    assert module.source.key() != data("wikiart", *pinned).source.key()
 
 
 @pytest.mark.parametrize("choice", ["coco", "wikiart"])

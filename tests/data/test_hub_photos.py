@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import io
+import os
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
+import datasets
 import numpy as np
 import pytest
 import torch
 from datasets import ClassLabel, Dataset, Features, Image, List, Value
+from huggingface_hub import HfApi
 from PIL import Image as Pillow
 
 from stylenet.data.cache import open_cache
 from stylenet.data.choices import coco, wikiart
 from stylenet.data.coco import coco_photos
 from stylenet.data.hub import HubPhotos
+from stylenet.data.revision import commit_of, pin
 from stylenet.data.samples import SamplePhotos
 from stylenet.data.stream import HubStream
 from stylenet.data.wikiart import wikiart_paintings
@@ -194,3 +199,83 @@ def streamed(folder: str, is_coco: bool, **options):
     if is_coco:
         return coco(None, folder, None, True, **options)
     return wikiart(None, None, None, folder, None, True, **options)
+
+
+@pytest.fixture
+def hub(coco_parquet: str, monkeypatch: pytest.MonkeyPatch):
+    """A stand-in for the hub with one dataset, me/coco, whose newest commit can be set."""
+    hub = SimpleNamespace(newest="a" * 40, asked=[], read=[], down=False)
+    load = datasets.load_dataset
+
+    def dataset_info(self, name: str, *, revision: str | None = None, timeout: float):
+        hub.asked.append((name, revision))
+        if hub.down:
+            raise ConnectionError("no network")
+        return SimpleNamespace(sha={"v1": "1" * 40, None: hub.newest}[revision])
+
+    def load_dataset(name: str, *, revision: str | None, **options):
+        hub.read.append((name, revision))
+        return load(coco_parquet, **options)
+
+    monkeypatch.setattr(HfApi, "dataset_info", dataset_info)
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    commit_of.cache_clear()
+    yield hub
+    commit_of.cache_clear()
+
+
+def test_a_dataset_that_changed_on_the_hub_is_another(hub):
+    first = open_cache(coco_photos(None, "me/coco"), 64)
+    hub.newest = "b" * 40
+    assert open_cache(coco_photos(None, "me/coco"), 64).data == first.data  # one run, one commit
+    commit_of.cache_clear()
+    second = open_cache(coco_photos(None, "me/coco"), 64)
+    assert second.data != first.data
+    assert open_cache(coco_photos(None, "me/coco", revision="a" * 40), 64).data == first.data
+    assert hub.read == [("me/coco", "a" * 40), ("me/coco", "b" * 40)]
+    assert hub.asked == [("me/coco", None)] * 2
+
+
+def test_a_tag_is_the_commit_that_it_is_at(hub):
+    tagged = open_cache(coco_photos(None, "me/coco", revision="v1"), 64)
+    assert hub.read == [("me/coco", "1" * 40)]
+    assert open_cache(coco_photos(None, "me/coco", revision="1" * 40), 64).data == tagged.data
+
+
+def test_a_stream_reads_one_commit(hub):
+    source = HubStream(HubPhotos("me/coco")).forever(seed=0, start=0)
+    list(islice(source, 12))
+    hub.newest = "b" * 40
+    list(islice(source, 30))
+    assert set(hub.read) == {("me/coco", "a" * 40)}
+
+
+def test_a_filled_cache_needs_no_network(hub):
+    filled = open_cache(coco_photos(None, "me/coco"), 64).data
+    commit_of.cache_clear()
+    hub.down, hub.read = True, []
+    assert open_cache(coco_photos(None, "me/coco"), 64).data == filled
+    assert hub.read == []
+    with pytest.raises(UserError, match=r"cannot read the dataset me/other \(no network\)"):
+        open_cache(coco_photos(None, "me/other"), 64)
+    with pytest.raises(UserError, match="cannot read the dataset me/coco at v1"):
+        open_cache(coco_photos(None, "me/coco", revision="v1"), 64)
+
+
+def test_a_config_is_pinned_where_it_reads_the_hub(hub, coco_parquet):
+    paintings = {"hub": "me/coco", "revision": "v1"}
+    data = {"hub": "me/coco", "path": None, "revision": None, "paintings": paintings}
+    pin(data)
+    assert (data["revision"], paintings["revision"]) == ("a" * 40, "1" * 40)
+    for local in ({"hub": "me/coco", "path": "here"}, {"hub": coco_parquet, "path": None}):
+        pin(local | {"revision": None})
+    assert len(hub.asked) == 2
+
+
+def test_rows_of_the_same_size_and_time_are_noticed_in_a_folder(coco_parquet):
+    before = HubPhotos(coco_parquet).key()
+    changed = next(Path(coco_parquet).rglob("*.parquet"))
+    times, content = changed.stat(), changed.read_bytes()
+    changed.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert HubPhotos(coco_parquet).key() != before

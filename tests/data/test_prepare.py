@@ -15,6 +15,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Image
 from PIL import Image as Pillow
 
+from stylenet import hardware
 from stylenet.data.balance import balances, table
 from stylenet.data.cache import open_cache
 from stylenet.data.decode import shrink
@@ -32,7 +33,7 @@ BUILD = """
 import sys
 from stylenet.data.cache import open_cache
 from stylenet.data.folder import FolderPhotos
-open_cache(FolderPhotos(sys.argv[1]), 80)
+open_cache(FolderPhotos(sys.argv[1]), 320)
 """
 
 
@@ -92,7 +93,7 @@ def test_training_finds_the_cache_ready_and_without_duplicates(photos, cache, dr
         "wide again.jpg",
     ]
     for number, name in enumerate(trained_on.names):
-        expected = shrink(read_picture(photos / name).rgb, 80)
+        expected = shrink(read_picture(photos / name).rgb, 320)
         np.testing.assert_array_equal(trained_on[number], expected)
     assert {path: path.stat().st_mtime_ns for path in (cache / "photos").iterdir()} == before
     assert rows(next(cache.rglob("*.duplicates.csv"))) == [
@@ -101,13 +102,29 @@ def test_training_finds_the_cache_ready_and_without_duplicates(photos, cache, dr
     ]
 
 
+def test_one_cache_serves_the_crops_of_all_hardware(tmp_path, draw, cache, monkeypatch):
+    draw(tmp_path / "photos" / "large.png", 500, 400)
+    draw(tmp_path / "styles" / "large.png", 700, 600)
+    overrides = ["data=folder", f"data.path={tmp_path / 'photos'}", "task=arbitrary", "net=adain"]
+    overrides.append(f"data.styles={tmp_path / 'styles'}")
+    opened = []
+    for kind in ("cpu", "cpu_bf16", "gpu"):
+        monkeypatch.setattr(hardware, "kind", lambda accelerator, kind=kind: kind)
+        assert main(overrides) == 0
+        module = data_module(overrides)
+        opened.append((module.crop.size, (module.photos.data, module.beside.data)))
+    assert {size for size, _ in opened} == {192, 256}
+    assert len({files for _, files in opened}) == 1
+    assert len(list(cache.rglob("*.rgb"))) == 2
+
+
 def test_style_pictures_are_prepared_too(tmp_path, draw, cache, capsys):
     for name in ("photos", "styles"):
         (tmp_path / name).mkdir()
         draw(tmp_path / name / "a.png")
     styles = ["task=arbitrary", "net=adain", f"data.styles={tmp_path / 'styles'}"]
     assert prepared(tmp_path / "photos", *styles) == 0
-    assert "shorter side 128" in capsys.readouterr().out  # twice the crops' 64
+    assert "shorter side 512" in capsys.readouterr().out  # twice the largest default crops' 256
     module = data_module(
         ["data=folder", f"data.path={tmp_path / 'photos'}", "data.size=64", *styles]
     )

@@ -60,6 +60,17 @@ def test_scales_reach_from_the_crop_size_to_the_whole_shorter_side():
     assert abs(np.median(sides) - 100) < 15  # of a log-uniform draw from 50 to 200
 
 
+@pytest.mark.parametrize(("side", "least"), [(240, 192), (320, 256), (200, 192), (100, 100)])
+def test_crops_do_not_depend_on_the_side_of_the_cache(side: int, least: int):
+    """A ramp down `side` rows tells how many of them a crop of 192 covers."""
+    ramp = np.broadcast_to(np.linspace(0, 255, side)[:, None, None], (side, side, 3))
+    crop = RandomCrop(192, 0.0, seed=0, longest=240)
+    spans = [np.ptp(crop(ramp.astype(np.uint8), i)[0, 24:168, 0]) for i in range(100)]
+    rows = np.array(spans) * side / (143 / 192)
+    assert least - 4 < rows.min() < least + 4
+    assert side - 4 < rows.max() < side + 4
+
+
 def test_places_reach_all_corners():
     ramp = np.broadcast_to(np.arange(200, dtype=np.uint8)[:, None, None], (200, 64, 3))
     rows = [RandomCrop(64, 0.0, seed=0)(ramp, i)[0, 0, 0] * 255 for i in range(200)]
