@@ -19,9 +19,10 @@ from torch import Tensor
 from stylenet import config as configs
 from stylenet.checkpoint import load_model
 from stylenet.errors import UserError, exit_on_user_error
+from stylenet.formats import READABLE, file_format
 from stylenet.grey import Grey, apply_change, read_grey, resize_grey, similarity, write_grey
 from stylenet.hardware import kind
-from stylenet.images import READABLE, Bytes, Picture, file_format, read_picture, write_picture
+from stylenet.images import Bytes, Picture, read_picture, write_picture
 from stylenet.images import resize as resize_picture
 from stylenet.known_styles import find_style
 from stylenet.memory import limit_memory, out_of_memory_names

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stylenet.errors import UserError
-from stylenet.images import READABLE, file_format, find_pictures, has_transparency, output_suffix
+from stylenet.folders import find_pictures
+from stylenet.formats import READABLE, file_format
+from stylenet.images import has_transparency, output_suffix
 
 
 def plan_targets(inputs: Sequence[Path], out: str) -> dict[Path, Path]:

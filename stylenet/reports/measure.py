@@ -18,7 +18,9 @@ from stylenet.checkpoint import TrainedModel, load_model
 from stylenet.data.samples import SamplePhotos
 from stylenet.data.source import Photo, file_photo
 from stylenet.errors import UserError, find_user_error
-from stylenet.images import READABLE, Bytes, find_pictures, resize
+from stylenet.folders import find_pictures
+from stylenet.formats import READABLE
+from stylenet.images import Bytes, resize
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.recipes import build
 from stylenet.reports.equivalent import lbfgs_iteration
