@@ -31,6 +31,7 @@ from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.styles import split_share
 from stylenet.stylize import count, pixels
+from stylenet.targets import model_file, refuse_overwriting
 from stylenet.tasks.pixels import OPTIMIZERS, Iteration, noise
 from stylenet.tasks.pyramid import Painting, levels, paint, resize
 from stylenet.tasks.strength import calibrate
@@ -132,6 +133,8 @@ class Result:
 def run(options: argparse.Namespace) -> None:
     """Optimise one photo as the command line says."""
     file_format(options.out, transparent=False)
+    styles_read = [Path(split_share(text)[0]) for text in options.style]
+    refuse_overwriting([options.out], [options.photo, *styles_read, model_file(Path(options.init))])
     cfg = composed("loss=gatys", *options.overrides)
     photo, grey = read_photo(options.photo, options.size, cfg.scene)
     styles = [wanted(text) for text in options.style]

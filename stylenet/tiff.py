@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from pathlib import Path
 from typing import IO, Any
@@ -31,6 +32,8 @@ _MODES = {  # Pillow's, by the number of colours and the sample beside them
 }
 _ROWS = 256
 _HEADROOM = 16  # a picture whose lightest value is darker has numbers of fewer bits
+
+logging.getLogger("tifffile").propagate = False  # what it logs it raises, too
 
 Wide = NDArray[np.uint16]
 

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,13 @@ from stylenet.loggers import Wandb
 from stylenet.memory import keep_freed_memory
 from stylenet.styles import StylePicture
 from stylenet.sweeps import write_result
+from stylenet.targets import refuse_overwriting
+
+WRITTEN = (
+    *("config.yaml", configs.CHECKPOINT, MODEL_FILE, sweeps.RESULT),
+    *("preview.png", "losses.csv", "losses.png"),
+)
+"""Names of the files of a run."""
 
 KEYS = {
     *("style", "net", "loss", "task", "data", "trainer", "callbacks", "logger"),
@@ -46,6 +54,7 @@ def train(cfg: DictConfig) -> bool:
     """
     config = configs.resolve(cfg, KEYS)
     run = Path(config["run"])
+    refuse_overwriting([run, *(run / name for name in WRITTEN)], _paths(config))
     with configs.errors_on_one_line():
         seed_everything(config["seed"], verbose=False)
         style = _style_picture(cfg)
@@ -79,6 +88,19 @@ def train(cfg: DictConfig) -> bool:
         if isinstance(logger, Wandb):
             logger.end(run / MODEL_FILE if finished else None)
     return finished
+
+
+def _paths(config: dict[str, Any]) -> list[Path]:
+    """Whatever may be a path among what a training reads."""
+
+    def texts(value: Any) -> Iterator[str]:
+        if isinstance(value, str) and value:
+            yield value
+        elif isinstance(value, dict | list):
+            for part in value.values() if isinstance(value, dict) else value:
+                yield from texts(part)
+
+    return [Path(text) for key in ("style", "data", "net", "init") for text in texts(config[key])]
 
 
 def _style_picture(cfg: DictConfig) -> StylePicture | None:

@@ -26,6 +26,7 @@ from stylenet.data.duplicates import look
 from stylenet.data.source import Photo
 from stylenet.errors import UserError
 from stylenet.images import Bytes
+from stylenet.memory import out_of_memory_names
 
 _THREADS = os.cpu_count() or 1
 _AHEAD = 8 * _THREADS  # pictures; some take far longer than others, and results keep their order
@@ -74,10 +75,11 @@ def decoded(
 
 def _decode(photo: Photo, side: int) -> Decoded | str:
     try:
-        rgb = shrink(photo.decode().rgb, side)
+        with out_of_memory_names(photo.name, "shrink it first"):
+            rgb = shrink(photo.decode(side).rgb, side)
+            return rgb, look(rgb)
     except UserError as error:
         return str(error)
-    return rgb, look(rgb)
 
 
 class _Speed(ProgressColumn):

@@ -120,7 +120,7 @@ class StreamBatches(Batches):
 
     def _decode(self, photo: Photo) -> Bytes | None:
         try:
-            rgb = shrink(photo.decode().rgb, self.side)
+            rgb = shrink(photo.decode(self.side).rgb, self.side)
         except UserError as error:
             _log.warning("skipped a picture: %s", error)
             self._bad_in_a_row += 1

@@ -83,7 +83,7 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         UserError: a file cannot be written.
     """
     for name, text in files.items():
-        write_atomically(folder / name, partial(_write, text.encode()))
+        write_atomically(folder / name, partial(_write, text.encode(errors="backslashreplace")))
 
 
 def _write(content: bytes, file: IO[bytes]) -> None:

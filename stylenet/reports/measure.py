@@ -17,7 +17,7 @@ from rich.progress import track
 from stylenet.checkpoint import TrainedModel, load_model
 from stylenet.data.samples import SamplePhotos
 from stylenet.data.source import Photo, file_photo
-from stylenet.errors import UserError, find_user_error
+from stylenet.errors import UserError, find_user_error, shown
 from stylenet.folders import find_pictures
 from stylenet.formats import READABLE
 from stylenet.images import Bytes, resize
@@ -177,7 +177,7 @@ def examine(
     Raises:
         UserError: a photo cannot be read, or no run has a model.
     """
-    pictures = [(photo.name, _shrink(photo)) for photo in photos]
+    pictures = [(shown(photo.name), _shrink(photo)) for photo in photos]
     laboratory = Laboratory([rgb for _, rgb in pictures], lbfgs)
     results, examined = {}, []
     for run in _progress(runs):

@@ -52,9 +52,9 @@ class Counted:
         return Listing(listing.count, [self._counting(photo) for photo in listing.photos])
 
     def _counting(self, photo: Photo) -> Photo:
-        def decode() -> Picture:
+        def decode(shorter_side: int | None = None) -> Picture:
             self.decoded.append(photo.name)
-            return photo.decode()
+            return photo.decode(shorter_side)
 
         return Photo(photo.name, decode)
 
