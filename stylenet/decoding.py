@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Condition
 from typing import IO
 
 from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylenet import tiff
@@ -99,28 +100,41 @@ def opened(
         UserError: it takes more than `MOST_BYTES`, has several frames, or its shorter side is below
             `min_side` pixels.
     """
+    with _identified(source) as image:
+        page = _only_frame(image, source, name)
+        if isinstance(image, Image.Image) and _pillow_knows(image, page):
+            _check_size(image, name, min_side)
+            if shorter_side is not None and isinstance(image, JpegImageFile):
+                factor = max(1, min(image.size) // shorter_side)
+                image.draft(None, (image.width // factor, image.height // factor))
+            _scale_transparent_colour(image)
+            with room_for(image, name):
+                yield image
+            return
+    with _ROOM.taken(MOST_BYTES):
+        image = tiff.read_samples(source, name, page, MOST_BYTES)
+        _check_size(image, name, min_side)
+        yield image
+
+
+def _identified(source: Path | IO[bytes]) -> AbstractContextManager[Image.Image | None]:
+    """The picture as Pillow opens it; nothing for a TIFF that it does not know."""
     try:
-        image = Image.open(source, formats=DECODERS)
+        return Image.open(source, formats=DECODERS)
     except UnidentifiedImageError:
         if not _is_tiff(source):
             raise
-        with _ROOM.taken(MOST_BYTES):
-            image = tiff.read_samples(source, name, 0, MOST_BYTES)
-            _check_size(image, name, min_side)
-            yield image
-        return
-    with image:
-        page = _only_frame(image, name)
-        _check_size(image, name, min_side)
-        if shorter_side is not None and isinstance(image, JpegImageFile):
-            factor = max(1, min(image.size) // shorter_side)
-            image.draft(None, (image.width // factor, image.height // factor))
-        if isinstance(image, TiffImageFile) and tiff.beyond_pillow(image):
-            with _ROOM.taken(MOST_BYTES):
-                yield tiff.read_samples(source, name, page, MOST_BYTES)
-            return
-        with room_for(image, name):
-            yield image
+    return nullcontext()
+
+
+def _pillow_knows(image: Image.Image, page: int) -> bool:
+    if not isinstance(image, TiffImageFile):
+        return True
+    try:
+        image.seek(page)
+    except SyntaxError:  # so it says of samples of an unknown kind
+        return False
+    return not tiff.beyond_pillow(image)
 
 
 @contextmanager
@@ -146,18 +160,32 @@ def _is_tiff(source: Path | IO[bytes]) -> bool:
     return found
 
 
-def _only_frame(image: Image.Image, name: object) -> int:
-    """Seek the one picture of the file; its number.
+def _only_frame(image: Image.Image | None, source: Path | IO[bytes], name: object) -> int:
+    """The number of the one picture of the file.
 
     Thumbnails beside it do not count, nor does what a phone's JPEG holds behind the photo.
     """
-    frames = list(range(getattr(image, "n_frames", 1)))
-    if len(frames) > 1 and isinstance(image, TiffImageFile):
-        frames = tiff.pages(image)
-        image.seek(frames[0])
-    if len(frames) > 1 and image.format != "MPO":
+    try:
+        frames = list(range(getattr(image, "n_frames", 1)))
+    except SyntaxError:  # a page of samples that Pillow does not know
+        frames = []
+    if image is None or (len(frames) != 1 and image.format == "TIFF"):
+        frames = tiff.pages(source)
+    if len(frames) > 1 and (image is None or image.format != "MPO"):
         raise UserError(f"{name} has {len(frames)} frames; save the one you want as a PNG")
     return frames[0]
+
+
+def _scale_transparent_colour(image: Image.Image) -> None:
+    """Bring the colour that stands for "no pixel" to 8 bits, as Pillow does the others of a PNG."""
+    key = image.info.get("transparency")
+    if not isinstance(image, PngImageFile) or not image.tile or key is None:
+        return
+    stored = image.tile[0].args
+    if stored in ("L;2", "L;4"):
+        image.info["transparency"] = key * (85 if stored == "L;2" else 17)
+    elif stored == "RGB;16B":
+        image.info["transparency"] = tuple(value >> 8 for value in key)
 
 
 def _check_size(image: Image.Image, name: object, min_side: int) -> None:

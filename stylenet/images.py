@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +21,12 @@ from stylenet.tiff import full_range
 from stylenet.transparency import show_through
 
 Bytes = NDArray[np.uint8]
+T = TypeVar("T", bound=np.generic)
 
 # Full colour resolution in JPEG: strokes have sharper colour edges than photos.
 _QUALITY: dict[str, dict[str, int]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95},
-}
-_UPRIGHT: dict[int, Callable[[Bytes], Bytes]] = {  # by orientation (EXIF 2.32, section 4.6.4 A)
-    1: lambda a: a,
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: np.rot90(a, -1),
-    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-    8: np.rot90,
 }
 _SRGB = ImageCms.createProfile("sRGB")
 _BAND = 2**20  # pixels converted at once, so that no step needs another copy of the picture
@@ -77,10 +68,13 @@ def read_picture(
     """
     name = source if isinstance(source, Path) else getattr(source, "name", "picture")
     enough = None if shorter_side is None else _REDUCING_GAP * shorter_side
-    with decoding_errors(name):
+
+    def converted() -> tuple[Bytes, Bytes | None, int]:
         with opened(source, name, min_side, enough) as image:
-            rgb, alpha, lies = _converted(image, name, enough)
-        return _finished(rgb, alpha, lies)
+            return _converted(image, name, enough)
+
+    with decoding_errors(name):
+        return _finished(*converted())  # without Pillow's copy of the pixels
 
 
 def to_picture(image: Image.Image, name: object = "the photo") -> Picture:
@@ -89,17 +83,26 @@ def to_picture(image: Image.Image, name: object = "the photo") -> Picture:
     Raises:
         UserError: its file turns out to be damaged, or it takes too much memory.
     """
-    with decoding_errors(name):
-        with room_for(image, name):
-            rgb, alpha, lies = _converted(image, name, None)
-        return _finished(rgb, alpha, lies)
+    with decoding_errors(name), room_for(image, name):
+        return _finished(*_converted(image, name, None))
 
 
 def _finished(rgb: Bytes, alpha: Bytes | None, lies: int) -> Picture:
     if alpha is not None:
         show_through(rgb, alpha)
-        alpha = np.ascontiguousarray(_UPRIGHT[lies](alpha))
-    return Picture(np.ascontiguousarray(_UPRIGHT[lies](rgb)), alpha)
+        alpha = upright(alpha, lies)
+    return Picture(upright(rgb, lies), alpha)
+
+
+def upright(values: NDArray[T], lies: int) -> NDArray[T]:
+    """(H, W, …) as a viewer shows it; `lies` is the orientation of EXIF (2.32, section 4.6.4 A)."""
+    if lies >= 5:
+        values = values.swapaxes(0, 1)
+    if lies in (3, 4, 7, 8):
+        values = values[::-1]
+    if lies in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    return np.ascontiguousarray(values)
 
 
 def _converted(

@@ -38,15 +38,22 @@ logging.getLogger("tifffile").propagate = False  # what it logs it raises, too
 Wide = NDArray[np.uint16]
 
 
-def pages(image: TiffImageFile) -> list[int]:
+def pages(source: Path | IO[bytes]) -> list[int]:
     """The numbers of the pages that are pictures of their own, neither thumbnails nor masks."""
-    count = image.n_frames
-    kinds = []
-    for number in range(count):
-        image.seek(number)
-        kinds.append(image.tag_v2.get(_KIND, 0))
-    whole = [n for n, kind in enumerate(kinds) if not int(kind) & _REDUCED_OR_MASK]
-    return whole or [0]
+    with _file(source) as file:
+        kinds = [int(page.tags.valueof(_KIND, 0)) for page in map(_page, file.pages)]
+    return [n for n, kind in enumerate(kinds) if not kind & _REDUCED_OR_MASK] or [0]
+
+
+def _file(source: Path | IO[bytes]) -> tifffile.TiffFile:
+    if not isinstance(source, Path):
+        source.seek(0)
+    return tifffile.TiffFile(source)
+
+
+def _page(page: tifffile.TiffPage | tifffile.TiffFrame) -> tifffile.TiffPage:
+    assert isinstance(page, tifffile.TiffPage)
+    return page
 
 
 def beyond_pillow(image: TiffImageFile) -> bool:
@@ -126,11 +133,8 @@ def read_samples(source: Path | IO[bytes], name: object, page: int, most_bytes: 
         UserError: samples that have no one meaning, a compression of few programs, or a page that
             takes more than `most_bytes`. Any other exception: it is damaged.
     """
-    if not isinstance(source, Path):
-        source.seek(0)
-    with tifffile.TiffFile(source) as file:
-        found = file.pages[page]
-        assert isinstance(found, tifffile.TiffPage)
+    with _file(source) as file:
+        found = _page(file.pages[page])
         _check(found, name, most_bytes)
         values = found.asarray()
         if found.planarconfig == 2 and values.ndim == 3:

@@ -24,6 +24,7 @@ from rich.text import Text
 
 from stylenet.data.duplicates import look
 from stylenet.data.source import Photo
+from stylenet.decoding import MOST_BYTES
 from stylenet.errors import UserError
 from stylenet.images import Bytes
 from stylenet.memory import out_of_memory_names
@@ -64,13 +65,19 @@ def decoded(
         task = progress.add_task("decoding photographs once", total=count, completed=done)
         for photo in photos:
             pending.append((photo, pool.submit(_decode, photo, side)))
-            if len(pending) == _AHEAD:
+            while len(pending) == _AHEAD or (pending and _held(pending) > MOST_BYTES):
                 first, result = pending.popleft()
                 yield first, result.result()
                 progress.advance(task)
         for last, result in pending:
             yield last, result.result()
             progress.advance(task)
+
+
+def _held(pending: Iterable[tuple[Photo, Future[Decoded | str]]]) -> int:
+    """Bytes of the pictures that wait for their turn; strips are long however low they are."""
+    results = (future.result() for _, future in pending if future.done())
+    return sum(result[0].nbytes for result in results if not isinstance(result, str))
 
 
 def _decode(photo: Photo, side: int) -> Decoded | str:
