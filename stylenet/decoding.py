@@ -60,7 +60,8 @@ class Room:
 
 
 _ROOM = Room(MOST_BYTES)
-os.register_at_fork(after_in_child=_ROOM.clear)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ROOM.clear)
 
 
 @contextmanager

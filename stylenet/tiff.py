@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import Image, TiffTags
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylenet.errors import UserError
+
+if TYPE_CHECKING:
+    import tifffile
 
 _NAMED = {tag.name: number for number, tag in TiffTags.TAGS_V2.items()}
 _BITS, _FORMAT = _NAMED["BitsPerSample"], _NAMED["SampleFormat"]
@@ -33,8 +35,6 @@ _MODES = {  # Pillow's, by the number of colours and the sample beside them
 _ROWS = 256
 _HEADROOM = 16  # a picture whose lightest value is darker has numbers of fewer bits
 
-logging.getLogger("tifffile").propagate = False  # what it logs it raises, too
-
 Wide = NDArray[np.uint16]
 
 
@@ -46,14 +46,18 @@ def pages(source: Path | IO[bytes]) -> list[int]:
 
 
 def _file(source: Path | IO[bytes]) -> tifffile.TiffFile:
+    try:
+        import tifffile  # not at the top: services with a few packages need it for odd files alone
+    except ImportError:
+        raise UserError("this kind of TIFF needs tifffile; run pip install tifffile") from None
+    logging.getLogger("tifffile").propagate = False  # what it logs it raises, too
     if not isinstance(source, Path):
         source.seek(0)
     return tifffile.TiffFile(source)
 
 
 def _page(page: tifffile.TiffPage | tifffile.TiffFrame) -> tifffile.TiffPage:
-    assert isinstance(page, tifffile.TiffPage)
-    return page
+    return page.aspage()
 
 
 def beyond_pillow(image: TiffImageFile) -> bool:

@@ -62,6 +62,7 @@ def decoded(
         ThreadPoolExecutor(_THREADS) as pool,
         _progress(hidden=count is not None and count - done < _LONG) as progress,
     ):
+        warnings.simplefilter("ignore")
         task = progress.add_task("decoding photographs once", total=count, completed=done)
         for photo in photos:
             pending.append((photo, pool.submit(_decode, photo, side)))
