@@ -28,7 +28,8 @@ from stylenet.evaluation.benchmark import mean
 from stylenet.evaluation.inputs import picture_file
 from stylenet.evaluation.judge import Judge, total
 from stylenet.evaluation.subjects import Subject, open_subject
-from stylenet.images import Bytes, Picture, find_pictures, resize, write_picture
+from stylenet.folders import find_pictures
+from stylenet.images import Bytes, Picture, resize, write_picture
 from stylenet.tasks.pixels import optimize
 from stylenet.tensors import to_bytes, to_tensor
 

@@ -24,8 +24,9 @@ from torch import Tensor
 
 from stylenet.data.samples import SamplePhotos
 from stylenet.errors import exit_on_user_error
+from stylenet.folders import find_pictures
 from stylenet.hardware import kind
-from stylenet.images import Bytes, find_pictures, read_picture
+from stylenet.images import Bytes, read_picture
 from stylenet.losses.functional import energy
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.tasks.pixels import PixelLoss, optimize

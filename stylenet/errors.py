@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,11 @@ class UserError(Exception):
 def reason(error: OSError) -> str:
     """The operating system's words for `error`, such as ``No space left on device``."""
     return error.strerror or str(error)
+
+
+def shown(name: object) -> str:
+    """A file's name as text that can be written anywhere: bytes that are no UTF-8 as escapes."""
+    return str(name).encode(errors="backslashreplace").decode()
 
 
 def cannot_write(place: object, error: OSError) -> UserError:
@@ -42,7 +48,12 @@ def find_user_error(error: BaseException | None) -> UserError | None:
 
 @contextmanager
 def exit_on_user_error() -> Iterator[None]:
-    """Print a `UserError`, however deeply wrapped, as one line on stderr and exit with code 2."""
+    """Print a `UserError`, however deeply wrapped, as one line on stderr and exit with code 2.
+
+    File names may be any bytes: what the output cannot show comes as an escape.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         yield
     except Exception as error:

@@ -31,6 +31,7 @@ from stylenet.evaluation.report import to_html, to_json, to_markdown, write
 from stylenet.evaluation.subjects import Subject, open_subject, with_adapters
 from stylenet.evaluation.video import VideoBenchmark, strip
 from stylenet.evaluation.yardstick import Curves
+from stylenet.targets import model_file, refuse_overwriting
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,6 +54,7 @@ def run(options: argparse.Namespace) -> None:
     """
     start = time.perf_counter()
     limit_threads()
+    _refuse_overwriting(options)
     suite = _suite(options)
     files = with_adapters(options.models, options.adapter)
     subjects = [open_subject(*pair) for pair in files]
@@ -189,6 +191,14 @@ def _timings(files: Sequence[tuple[Path, Path | None]], start: float) -> dict[st
         "models": [cost.measure(*pair, threads) for pair in files],
         "seconds": time.perf_counter() - start,
     }
+
+
+def _refuse_overwriting(options: argparse.Namespace) -> None:
+    if options.out:
+        names = ("manifest.json", *(f"evaluation.{kind}" for kind in ("json", "md", "html")))
+        clips = [options.clip] if options.clip else []
+        read = [*map(model_file, options.models), *options.adapter, *clips]
+        refuse_overwriting([options.out / name for name in names], read)
 
 
 def _suite(options: argparse.Namespace) -> Suite:

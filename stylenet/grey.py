@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from skimage.metrics import structural_similarity
 
 from stylenet.color import luma, to_floats
+from stylenet.decoding import decoding_errors, opened, orientation
 from stylenet.errors import UserError
-from stylenet.images import Bytes, write_atomically
+from stylenet.images import Bytes, upright, write_atomically
+from stylenet.tiff import full_range
 
 Grey = NDArray[np.unsignedinteger[Any]]
 """uint8 or uint16, (H, W)."""
@@ -25,13 +27,17 @@ _FORMATS = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 def read_grey(path: Path) -> Grey | None:
     """The values of a grey picture, turned as it says, (H, W); None for one in colour.
 
-    The file is one that `read_picture` has read: a picture, and undamaged.
+    Black is 0 and white is all that the type holds, whatever the file counts with.
+
+    Raises:
+        UserError: as of `read_picture`.
     """
-    with Image.open(path) as opened:
-        image = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I"):
-            return np.asarray(image).clip(0, 65535).astype(np.uint16)
-        return np.asarray(image) if image.mode == "L" else None
+    with decoding_errors(path), opened(path, path) as image:
+        image.load()
+        lies = orientation(image)
+        if image.mode.startswith(("I", "F")):
+            return upright(np.asarray(full_range(image, path)), lies)
+        return upright(np.asarray(image.convert("L")), lies) if image.mode in ("1", "L") else None
 
 
 def resize_grey(grey: Grey, longer_side: int) -> Grey:

@@ -1,52 +1,44 @@
-"""Pictures on disk ↔ sRGB bytes; the only place that knows file formats (numpy and pillow only)."""
+"""Pictures on disk ↔ sRGB bytes (numpy, pillow and tifffile only)."""
 
 from __future__ import annotations
 
 import io
 import os
 import tempfile
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms
 
-from stylenet.errors import UserError, cannot_write, reason
+from stylenet.decoding import decoding_errors, opened, orientation, room_for
+from stylenet.errors import UserError, cannot_write
+from stylenet.formats import DECODERS, file_format
+from stylenet.tiff import full_range
+from stylenet.transparency import show_through
 
 Bytes = NDArray[np.uint8]
+T = TypeVar("T", bound=np.generic)
 
-READABLE = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-"""Suffixes that a folder is searched for."""
-
-# Only these decoders are tried: Pillow's others include EPS, which would run Ghostscript.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-_WRITABLE = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
-_KEEPS_ALPHA = frozenset({"PNG", "WEBP", "TIFF"})
 # Full colour resolution in JPEG: strokes have sharper colour edges than photos.
 _QUALITY: dict[str, dict[str, int]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95},
 }
 _SRGB = ImageCms.createProfile("sRGB")
+_BAND = 2**20  # pixels converted at once, so that no step needs another copy of the picture
+_REDUCING_GAP = 2  # a picture is averaged to at least so many times the size wanted, then resampled
 
 
 @dataclass(frozen=True)
 class Picture:
     """A decoded picture: upright, sRGB.
 
-    rgb: uint8 (H, W, 3); alpha: uint8 (H, W), or None where the file has none.
+    rgb: uint8 (H, W, 3), what a net may see: where little or nothing shows, the colours around;
+    alpha: uint8 (H, W), or None where the file has none.
     """
 
     rgb: Bytes
@@ -58,106 +50,140 @@ class Picture:
         return self.rgb.shape[0], self.rgb.shape[1]
 
 
-def find_pictures(folder: Path, *, unreadable: bool = False) -> list[Path]:
-    """The picture files in the tree of `folder`, sorted; hidden files and folders left out.
-
-    unreadable: also find links that lead nowhere and folders that cannot be opened, so that
-        nothing is missed in silence: reading them tells what is wrong.
-    """
-    found: list[Path] = []
-    closed: list[Path] = []
-
-    def note(error: OSError) -> None:
-        closed.append(Path(error.filename))
-
-    for parent, folders, files in os.walk(folder, onerror=note):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = (Path(parent, name) for name in files if not name.startswith("."))
-        found += [path for path in paths if path.suffix.lower() in READABLE]
-    if unreadable:  # but no pipes, whose reader waits
-        return sorted([*closed, *(path for path in found if path.is_file() or not path.exists())])
-    return sorted(path for path in found if path.is_file())
-
-
-def read_picture(source: Path | IO[bytes], *, min_side: int = 1) -> Picture:
+def read_picture(
+    source: Path | IO[bytes], *, min_side: int = 1, shorter_side: int | None = None
+) -> Picture:
     """Decode a picture file: EXIF orientation applied, colour profile converted to sRGB.
 
-    Grey, palette, CMYK and 16-bit files become 8-bit RGB; transparency is kept as `alpha`.
+    Grey, palette, CMYK and 16-bit files become 8-bit RGB; transparency is kept as `alpha`, and
+    colours that it hides are not in `rgb`.
+
+    shorter_side: pixels that are enough. A larger picture may come smaller, but at least twice
+        so large: it takes less time and memory.
 
     Raises:
-        UserError: the file is missing, unreadable, no picture, truncated, animated, or its
-            shorter side is below `min_side` pixels.
+        UserError: the file is missing, unreadable, no picture, truncated, animated, takes more
+            memory than `decoding.MOST_BYTES` or there is, or its shorter side is below `min_side`
+            pixels.
     """
     name = source if isinstance(source, Path) else getattr(source, "name", "picture")
-    picture = to_picture(_decode(source, name))
-    height, width = picture.size
-    if min(height, width) < min_side:
-        raise UserError(
-            f"{name} is {width}x{height} pixels; give one of at least {min_side}x{min_side}"
-        )
-    return picture
+    enough = None if shorter_side is None else _REDUCING_GAP * shorter_side
+
+    def converted() -> tuple[Bytes, Bytes | None, int]:
+        with opened(source, name, min_side, enough) as image:
+            return _converted(image, name, enough)
+
+    with decoding_errors(name):
+        return _finished(*converted())  # without Pillow's copy of the pixels
 
 
-def _decode(source: Path | IO[bytes], name: object) -> Image.Image:
-    """The one frame in the file, upright."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd metadata is no concern of the user
-            with Image.open(source, formats=_FORMATS) as image:
-                frames = getattr(image, "n_frames", 1)
-                if frames > 1 and image.format != "MPO":  # a phone's JPEG: the photo, then extras
-                    raise UserError(f"{name} has {frames} frames; save the one you want as a PNG")
-                return ImageOps.exif_transpose(image)
-    except (UserError, MemoryError):
-        raise
-    except UnidentifiedImageError:
-        raise UserError(
-            f"{name} is no picture stylenet can read; give a JPEG, PNG, WebP, BMP or TIFF"
-        ) from None
-    except Image.DecompressionBombError:
-        raise UserError(f"{name} is too large to decode safely; shrink it first") from None
-    except Exception as error:  # on damaged files Pillow raises errors of many kinds
-        if isinstance(error, OSError) and error.errno:
-            raise UserError(f"cannot open {name} ({reason(error)}); check the path") from None
-        raise UserError(f"{name} is damaged ({error}); save it again as PNG or JPEG") from None
+def to_picture(image: Image.Image, name: object = "the photo") -> Picture:
+    """A Pillow image of any mode as 8-bit sRGB, upright, its transparency apart.
+
+    Raises:
+        UserError: its file turns out to be damaged, or it takes too much memory.
+    """
+    with decoding_errors(name), room_for(image, name):
+        return _finished(*_converted(image, name, None))
 
 
-def to_picture(image: Image.Image) -> Picture:
-    """A Pillow image of any mode as 8-bit sRGB, its transparency apart."""
-    profile = image.info.get("icc_profile")
-    alpha = None
+def _finished(rgb: Bytes, alpha: Bytes | None, lies: int) -> Picture:
+    if alpha is not None:
+        show_through(rgb, alpha)
+        alpha = upright(alpha, lies)
+    return Picture(upright(rgb, lies), alpha)
+
+
+def upright(values: NDArray[T], lies: int) -> NDArray[T]:
+    """(H, W, …) as a viewer shows it; `lies` is the orientation of EXIF (2.32, section 4.6.4 A)."""
+    if lies >= 5:
+        values = values.swapaxes(0, 1)
+    if lies in (3, 4, 7, 8):
+        values = values[::-1]
+    if lies in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    return np.ascontiguousarray(values)
+
+
+def _converted(
+    image: Image.Image, name: object, enough: int | None
+) -> tuple[Bytes, Bytes | None, int]:
+    """8-bit sRGB and opacity, made of bands of rows, and EXIF's number for how both lie.
+
+    enough: pixels of the shorter side, see `read_picture`.
+    """
+    image.load()
+    lies = orientation(image)
     if image.mode.startswith(("I", "F")):
-        image = _to_8_bit(image)
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        alpha = np.asarray(rgba.getchannel("A"))
-        image = image.convert("L") if image.mode in ("L", "LA") else rgba
-    if image.mode not in ("L", "CMYK"):  # these two have profiles of their own kind
-        image = image.convert("RGB")
-    if profile:
-        image = _to_srgb(image, profile)
-    return Picture(np.asarray(image.convert("RGB")), alpha)
+        image = full_range(image, name)
+    to_srgb = _Conversion(image)
+    factor = 1 if enough is None else max(1, min(image.size) // enough)
+    width, height = -(-image.width // factor), -(-image.height // factor)
+    rgb = np.empty((height, width, 3), np.uint8)
+    alpha = np.empty((height, width), np.uint8) if image.has_transparency_data else None
+    rows = max(1, _BAND // (image.width * factor))
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        box = (0, top * factor, image.width, min(bottom * factor, image.height))
+        band = to_srgb(image.crop(box))
+        band = band.reduce(factor) if factor > 1 else band
+        values = np.asarray(band)
+        rgb[top:bottom] = values[..., :3]
+        if alpha is not None:
+            alpha[top:bottom] = values[..., 3]
+    return rgb, alpha, lies
 
 
-def _to_8_bit(image: Image.Image) -> Image.Image:
-    """16-bit grey → 8-bit, full range to full range; a float picture is taken as [0, 1]."""
-    values = np.asarray(image, dtype=np.float64)
-    scaled = np.nan_to_num(values * 255 if image.mode == "F" else values / 257)
-    grey = Image.fromarray(np.clip(np.round(scaled), 0, 255).astype(np.uint8))
-    transparent = image.info.get("transparency")  # the 16-bit value that stands for "no pixel"
+class _Conversion:
+    """Bands of an image of any mode → ``RGB``, or ``RGBA`` where it has transparency."""
+
+    def __init__(self, image: Image.Image) -> None:
+        self.profile = image.info.get("icc_profile")
+        self._transforms: dict[str, ImageCms.ImageCmsTransform | None] = {}
+
+    def __call__(self, band: Image.Image) -> Image.Image:
+        alpha = None
+        if band.mode.startswith("I"):
+            band = _to_8_bit(band)
+        if band.has_transparency_data:
+            rgba = band.convert("LA").convert("RGBA") if band.mode == "La" else band.convert("RGBA")
+            alpha = rgba.getchannel("A")
+            band = band.convert("L") if band.mode in ("L", "LA") else rgba
+        if band.mode not in ("L", "CMYK", "LAB"):  # these have profiles of their own kind
+            band = band.convert("RGB")
+        band = self._in_srgb(band).convert("RGB")
+        if alpha is not None:
+            band.putalpha(alpha)
+        return band
+
+    def _in_srgb(self, band: Image.Image) -> Image.Image:
+        """From the picture's own profile; a broken one, or one of other colours, is ignored."""
+        mode = band.mode
+        if mode not in self._transforms:
+            self._transforms[mode] = self._transform(mode)
+        transform = self._transforms[mode]
+        return band if transform is None else transform.apply(band)
+
+    def _transform(self, mode: str) -> ImageCms.ImageCmsTransform | None:
+        if mode == "LAB":
+            return ImageCms.buildTransform(ImageCms.createProfile("LAB"), _SRGB, "LAB", "RGB")
+        if not self.profile:
+            return None
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(self.profile))
+            return ImageCms.buildTransform(source, _SRGB, mode, "RGB")
+        except (ImageCms.PyCMSError, OSError):
+            return None
+
+
+def _to_8_bit(band: Image.Image) -> Image.Image:
+    """``I;16`` → ``L``, full range to full range, or ``LA``."""
+    values = np.asarray(band)
+    grey = Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
+    transparent = band.info.get("transparency")  # the 16-bit value that stands for "no pixel"
     if transparent is not None:
         grey.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
     return grey
-
-
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Colours of `image` from its own profile to sRGB; a broken profile is ignored."""
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError):
-        return image
-    return converted or image
 
 
 def resize(picture: Picture, longer_side: int) -> Picture:
@@ -175,7 +201,7 @@ def resize(picture: Picture, longer_side: int) -> Picture:
 def has_transparency(source: Path) -> bool:
     """Whether the file says it has transparency; False for one that cannot be read."""
     try:
-        with Image.open(source, formats=_FORMATS) as image:
+        with Image.open(source, formats=DECODERS) as image:
             return image.has_transparency_data
     except Exception:  # `read_picture` is the one to complain
         return False
@@ -188,21 +214,6 @@ def output_suffix(source: Path) -> str:
     except UserError:
         return ".png"
     return source.suffix.lower()
-
-
-def file_format(path: Path, *, transparent: bool) -> str:
-    """Pillow's name for the format that the suffix of `path` names.
-
-    Raises:
-        UserError: the suffix is unknown, or the format holds no transparency and should.
-    """
-    name = _WRITABLE.get(path.suffix.lower())
-    if name is None:
-        known = " ".join(sorted(_WRITABLE))
-        raise UserError(f"{path} has no picture suffix stylenet can write; use one of {known}")
-    if transparent and name not in _KEEPS_ALPHA:
-        raise UserError(f"{path} cannot hold transparency; save as .png, .webp or .tif")
-    return name
 
 
 def write_picture(picture: Picture, path: Path) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 
 from stylenet.checkpoint import notes
 from stylenet.errors import UserError
-from stylenet.images import READABLE, read_picture, write_atomically
+from stylenet.formats import READABLE
+from stylenet.images import read_picture, write_atomically
 from stylenet.known_styles import known_styles, shipped_style
 from stylenet.styles import MIN_SIDE, StylePicture
 from stylenet.untrusted import label, mapping

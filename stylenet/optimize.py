@@ -20,9 +20,10 @@ from stylenet import config as configs
 from stylenet.checkpoint import load_model
 from stylenet.cpus import limit_threads
 from stylenet.errors import UserError, exit_on_user_error
+from stylenet.formats import READABLE, file_format
 from stylenet.grey import Grey, apply_change, read_grey, resize_grey, similarity, write_grey
 from stylenet.hardware import kind
-from stylenet.images import READABLE, Bytes, Picture, file_format, read_picture, write_picture
+from stylenet.images import Bytes, Picture, read_picture, write_picture
 from stylenet.images import resize as resize_picture
 from stylenet.known_styles import find_style
 from stylenet.memory import limit_memory, out_of_memory_names
@@ -31,6 +32,7 @@ from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.styles import split_share
 from stylenet.stylize import count, pixels
+from stylenet.targets import model_file, refuse_overwriting
 from stylenet.tasks.pixels import OPTIMIZERS, Iteration, noise
 from stylenet.tasks.pyramid import Painting, levels, paint, resize
 from stylenet.tasks.strength import calibrate
@@ -133,6 +135,8 @@ def run(options: argparse.Namespace) -> None:
     """Optimise one photo as the command line says."""
     limit_threads()
     file_format(options.out, transparent=False)
+    styles_read = [Path(split_share(text)[0]) for text in options.style]
+    refuse_overwriting([options.out], [options.photo, *styles_read, model_file(Path(options.init))])
     cfg = composed("loss=gatys", *options.overrides)
     photo, grey = read_photo(options.photo, options.size, cfg.scene)
     styles = [wanted(text) for text in options.style]

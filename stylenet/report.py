@@ -14,6 +14,7 @@ from stylenet.reports.measure import examine, find_photos
 from stylenet.reports.page import render
 from stylenet.reports.sheet import contact_sheet
 from stylenet.reports.sweep import read_sweep, swept
+from stylenet.targets import refuse_overwriting
 
 
 def report(sweep: Path, photos: Sequence[Path], lbfgs: bool = False) -> None:
@@ -28,10 +29,11 @@ def report(sweep: Path, photos: Sequence[Path], lbfgs: bool = False) -> None:
             be read, or the files cannot be written.
     """
     limit_threads()
+    page, picture = sweep / "report.html", sweep / "report.png"
+    refuse_overwriting([page, picture], photos)
     runs = read_sweep(sweep)
     findings = examine(sweep.resolve().name, runs, swept(runs), find_photos(photos), lbfgs)
-    page, picture = sweep / "report.html", sweep / "report.png"
-    html = render(findings).encode()
+    html = render(findings).encode(errors="backslashreplace")
     write_atomically(page, lambda file: file.write(html))
     write_picture(Picture(contact_sheet(findings)), picture)
     finished = f"{len(findings.results)} of {len(runs)} runs"

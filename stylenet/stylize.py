@@ -25,6 +25,7 @@ from stylenet.runtime.clips import (
 )
 from stylenet.runtime.damage import DamagedModelError
 from stylenet.runtime.frames import SUFFIXES
+from stylenet.runtime.pair import STYLE_SUFFIX
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.runtime.regions import FEATHER, Mask
@@ -33,7 +34,7 @@ from stylenet.runtime.stylizer import RegionalStylizer, Stylizer
 from stylenet.runtime.video import stylize_clip
 from stylenet.runtime.webcam import stylize_webcam
 from stylenet.styles import split_share
-from stylenet.targets import plan_targets
+from stylenet.targets import model_file, plan_targets, refuse_overwriting
 
 AnyStylizer = Stylizer | RegionalStylizer
 
@@ -111,6 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     clip = _clip(options)
     targets = {} if clip or options.webcam else plan_targets(options.photos, options.out)
+    refuse_overwriting(targets.values() or [Path(options.out)], _read(options, clip))
     progress = _progress()
     masks = _masks(options)
     postprocess = Postprocess(
@@ -144,6 +146,15 @@ def _clip(options: argparse.Namespace) -> Path | None:
     if clips and len(photos) > 1:
         raise UserError(f"{clips[0]} is a clip; give clips one by one")
     return clips[0] if clips else None
+
+
+def _read(options: argparse.Namespace, clip: Path | None) -> list[Path]:
+    """All files that are read, besides photos."""
+    beside = [file.with_suffix(STYLE_SUFFIX) for file in options.model if file.suffix == ".onnx"]
+    models = [*map(model_file, options.model), *beside]
+    styles = [path for path, _ in options.style]
+    filmed = [clip] if clip else [Path(options.webcam)] if options.webcam else []
+    return [*filmed, *models, *styles, *options.mask, *options.keep]
 
 
 def _masks(options: argparse.Namespace) -> list[Mask]:
@@ -237,8 +248,7 @@ def _stylize_frames(
 
 def _changed(path: Path) -> int:
     """When a model, or a mask, was written last."""
-    file = path / "model.pt" if (path / "model.pt").is_file() else path
-    return file.stat().st_mtime_ns
+    return model_file(path).stat().st_mtime_ns
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stylenet.errors import UserError
-from stylenet.images import READABLE, file_format, find_pictures, has_transparency, output_suffix
+from stylenet.folders import find_pictures
+from stylenet.formats import READABLE, file_format
+from stylenet.images import has_transparency, output_suffix
 
 
 def plan_targets(inputs: Sequence[Path], out: str) -> dict[Path, Path]:
@@ -32,8 +35,17 @@ def plan_targets(inputs: Sequence[Path], out: str) -> dict[Path, Path]:
             photo: (path / relative).with_suffix(output_suffix(photo))
             for photo, relative in _photos(inputs, path)
         }
-    _refuse_overwriting(targets)
+    _refuse_doubles(targets)
+    refuse_overwriting(targets.values(), targets)
     return targets
+
+
+def _refuse_doubles(targets: Mapping[Path, Path]) -> None:
+    seen: dict[Path, Path] = {}
+    for photo, target in targets.items():
+        if target in seen:
+            raise UserError(f"{seen[target]} and {photo} would both become {target}; rename one")
+        seen[target] = photo
 
 
 def _names_a_file(out: str) -> bool:
@@ -62,6 +74,8 @@ def _photos(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
 
 def _photos_in(folder: Path, out: Path) -> list[Path]:
     """The photos in the tree of `folder`; earlier results, where `out` is a part of it, are not."""
+    if out.is_dir() and out.samefile(folder):
+        raise UserError(f"{out} is the folder of the photos; choose another for the results")
     out, photos = out.resolve(), find_pictures(folder)
     if folder.resolve() in out.parents:
         photos = [photo for photo in photos if out not in photo.resolve().parents]
@@ -70,12 +84,53 @@ def _photos_in(folder: Path, out: Path) -> list[Path]:
     return photos
 
 
-def _refuse_overwriting(targets: Mapping[Path, Path]) -> None:
-    photos = {photo.resolve() for photo in targets}
-    seen: dict[Path, Path] = {}
-    for photo, target in targets.items():
-        if target.resolve() in photos:
-            raise UserError(f"{target} would be replaced by its own result; choose another output")
-        if target in seen:
-            raise UserError(f"{seen[target]} and {photo} would both become {target}; rename one")
-        seen[target] = photo
+def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Refuse an output that is any of the inputs, by whatever name.
+
+    Files are compared by what they are: links, relative paths and letters of another case do not
+    hide them. Those that do not exist are left to whoever reads or writes them.
+
+    inputs: files; of a folder, the files that lie in it.
+
+    Raises:
+        UserError: an output would replace an input.
+    """
+    present = [(path, status) for path in outputs if (status := _status(path)) is not None]
+    if not present:
+        return
+    known = {(status.st_dev, status.st_ino): file for file, status in _files(inputs)}
+    for path, status in present:
+        file = known.get((status.st_dev, status.st_ino))
+        if file is not None:
+            same = "" if file == path else f", which is {file},"
+            raise UserError(f"{path}{same} is read and would be replaced; choose another output")
+
+
+def model_file(model: Path) -> Path:
+    """The file that a model is read from, given it or its run."""
+    return model / "model.pt" if model.is_dir() else model
+
+
+def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in paths:
+        status = _status(path)
+        if status is None:
+            continue
+        yield path, status
+        if stat.S_ISDIR(status.st_mode):
+            inside = ((file, _status(file)) for file in _listed(path))
+            yield from ((file, found) for file, found in inside if found is not None)
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:  # whoever reads it tells
+        return []
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.expanduser().stat()
+    except (OSError, ValueError, RuntimeError):
+        return None

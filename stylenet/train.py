@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import hydra
 import yaml
@@ -36,10 +36,14 @@ from stylenet.memory import keep_freed_memory
 from stylenet.saved_config import CONFIG
 from stylenet.styles import StylePicture
 from stylenet.sweeps import write_result
+from stylenet.targets import refuse_overwriting
 from stylenet.tasks.base import Task
 
 LEFT = (MODEL_FILE, "preview.png", "losses.csv", "losses.png", CONFIG)
 """What a user looks for in the folder of a finished run."""
+
+WRITTEN = (*LEFT, run_folder.CHECKPOINT, sweeps.RESULT)
+"""Names of the files of a run."""
 
 KEYS = {
     *("style", "net", "loss", "task", "data", "trainer", "callbacks", "logger"),
@@ -59,6 +63,7 @@ def train(cfg: DictConfig) -> bool:
     config = configs.resolve(cfg, KEYS)
     run = Path(config["run"])
     checkpoint = _checkpoint(config["ckpt"], run)
+    refuse_overwriting([run, *(run / name for name in WRITTEN)], _paths(config))
     with configs.errors_on_one_line():
         seed_everything(config["seed"], verbose=False)
         style = _style_picture(cfg)
@@ -100,6 +105,19 @@ def train(cfg: DictConfig) -> bool:
         if isinstance(logger, Wandb):
             logger.end(run / MODEL_FILE if finished else None)
     return finished
+
+
+def _paths(config: dict[str, Any]) -> list[Path]:
+    """Whatever may be a path among what a training reads."""
+
+    def texts(value: Any) -> Iterator[str]:
+        if isinstance(value, str) and value:
+            yield value
+        elif isinstance(value, dict | list):
+            for part in value.values() if isinstance(value, dict) else value:
+                yield from texts(part)
+
+    return [Path(text) for key in ("style", "data", "net", "init") for text in texts(config[key])]
 
 
 def _style_picture(cfg: DictConfig) -> StylePicture | None:

@@ -25,7 +25,7 @@ from stylenet.data.index import (
     locked,
     read_index,
 )
-from stylenet.data.source import Listing, PhotoSource
+from stylenet.data.source import Listing, PhotoSource, key_sha256
 from stylenet.errors import UserError, cannot_write
 from stylenet.images import Bytes, write_atomically
 
@@ -91,7 +91,7 @@ def open_cache(source: PhotoSource, side: int) -> PhotoCache:
 
 def cache_file(source: PhotoSource, side: int) -> Path:
     """The file of the bytes of `source`; `index_file` and `bad_list` lie beside it."""
-    digest = hashlib.sha256(source.key().encode()).hexdigest()[:16]
+    digest = key_sha256(source)[:16]
     return cache_dir() / "photos" / f"{digest}-{side}.rgb"
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from stylenet.data.folder import FolderPhotos
-from stylenet.data.source import PhotoSource
+from stylenet.data.source import PhotoSource, key_sha256
 from stylenet.errors import UserError
 from stylenet.images import Bytes
 
@@ -26,7 +24,7 @@ def collection_note(source: PhotoSource, name: str) -> dict[str, str]:
     return {
         "name": name,
         "origin": "collection",
-        "sha256": hashlib.sha256(source.key().encode()).hexdigest(),
+        "sha256": key_sha256(source),
         "credit": f"the pictures of {source.title}",
     }
 

@@ -24,8 +24,10 @@ from rich.text import Text
 from stylenet.cpus import usable_cpus
 from stylenet.data.duplicates import look
 from stylenet.data.source import Photo
+from stylenet.decoding import MOST_BYTES
 from stylenet.errors import UserError
 from stylenet.images import Bytes
+from stylenet.memory import out_of_memory_names
 
 _THREADS = usable_cpus()
 _AHEAD = 8 * _THREADS  # pictures; some take far longer than others, and results keep their order
@@ -60,10 +62,11 @@ def decoded(
         ThreadPoolExecutor(_THREADS) as pool,
         _progress(hidden=count is not None and count - done < _LONG) as progress,
     ):
+        warnings.simplefilter("ignore")
         task = progress.add_task("decoding photographs once", total=count, completed=done)
         for photo in photos:
             pending.append((photo, pool.submit(_decode, photo, side)))
-            if len(pending) == _AHEAD:
+            while len(pending) == _AHEAD or (pending and _held(pending) > MOST_BYTES):
                 first, result = pending.popleft()
                 yield first, result.result()
                 progress.advance(task)
@@ -72,12 +75,19 @@ def decoded(
             progress.advance(task)
 
 
+def _held(pending: Iterable[tuple[Photo, Future[Decoded | str]]]) -> int:
+    """Bytes of the pictures that wait for their turn; strips are long however low they are."""
+    results = (future.result() for _, future in pending if future.done())
+    return sum(result[0].nbytes for result in results if not isinstance(result, str))
+
+
 def _decode(photo: Photo, side: int) -> Decoded | str:
     try:
-        rgb = shrink(photo.decode().rgb, side)
+        with out_of_memory_names(photo.name, "shrink it first"):
+            rgb = shrink(photo.decode(side).rgb, side)
+            return rgb, look(rgb)
     except UserError as error:
         return str(error)
-    return rgb, look(rgb)
 
 
 class _Speed(ProgressColumn):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from stylenet.data.source import Listing, Photo, file_photo, fingerprint
 from stylenet.errors import UserError
-from stylenet.images import READABLE, find_pictures
+from stylenet.folders import find_pictures
+from stylenet.formats import READABLE
 
 
 @dataclass(frozen=True)

@@ -119,12 +119,12 @@ def _footer_sum(file: Path) -> str:
 
 
 def _photo(name: str, encoded: bytes | None, labels: Mapping[str, str]) -> Photo:
-    def decode() -> Picture:
+    def decode(shorter_side: int | None = None) -> Picture:
         if encoded is None:
             raise UserError(f"{name} holds no bytes; store the picture in the dataset")
         file = io.BytesIO(encoded)
         file.name = name  # what messages call it
-        return read_picture(file, min_side=MIN_SIDE)
+        return read_picture(file, min_side=MIN_SIDE, shorter_side=shorter_side)
 
     return Photo(name, decode, labels)
 

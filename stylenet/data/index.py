@@ -2,7 +2,7 @@
 
 A file of JSON lines that is only ever appended to, so that a run killed at any moment leaves a
 prefix of it: a line for every few hundred pictures, one that says that these are all, and one that
-names the duplicates among them.
+names the duplicates among them. Each line ends in its CRC-32.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ import fcntl
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import IO, Any
+from zlib import crc32
+
+_LOOK = re.compile("[0-9a-f]{22}")
 
 _log = logging.getLogger(__name__)
 
@@ -67,28 +71,39 @@ class Index:
 
 
 def read_index(path: Path) -> Index:
-    """The index at `path`, as far as it can be read; an empty one where there is none."""
+    """The index at `path`, as far as a killed run has come; an empty one where it is damaged."""
     index = Index()
     try:
         with path.open("rb") as file:
             for line in file:
+                if not line.endswith(b"\n"):  # cut short
+                    break
                 _add(index, line)
-    except (OSError, ValueError, TypeError, KeyError):  # the rest was cut short
-        pass
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return Index()
     return index
 
 
 def _add(index: Index, line: bytes) -> None:
-    if not line.endswith(b"\n"):
-        raise ValueError("cut short")
-    table = json.loads(line)
-    if "whole" in table:
+    table = json.loads(_checked(line))
+    if table == {"whole": True}:
         index.whole = True
     elif "duplicates" in table:
-        index.duplicates = {int(copy): int(kept) for copy, kept in table["duplicates"]}
+        index.duplicates = dict(table["duplicates"])
+        good = {number for number, entry in enumerate(index.entries) if entry.shape}
+        _require(good.issuperset(index.duplicates) and good.issuperset(index.duplicates.values()))
     else:
+        _require(not index.whole)
         index.entries += [_entry(*values) for values in table["pictures"]]
     index.length += len(line)
+
+
+def _checked(line: bytes) -> bytes:
+    """The JSON of a line, held against the sum behind it; earlier versions wrote none."""
+    text, tab, number = line[:-1].rpartition(b"\t")
+    if tab:
+        _require(int(number, 16) == crc32(text))
+    return text if tab else line
 
 
 def _entry(
@@ -99,8 +114,20 @@ def _entry(
     reason: str,
     digest: str = "",
 ) -> Entry:
-    size = None if shape is None else (shape[0], shape[1])
-    return Entry(name, labels, size, look, reason, digest)
+    _require(all(isinstance(text, str) for text in (name, reason, digest)))
+    _require(isinstance(labels, dict))
+    _require(all(isinstance(text, str) for pair in labels.items() for text in pair))
+    if shape is None:
+        return Entry(name, labels, None, look, reason, digest)
+    height, width = shape
+    _require(all(isinstance(side, int) and side > 0 for side in shape))
+    _require(_LOOK.fullmatch(look) is not None)
+    return Entry(name, labels, (height, width), look, reason, digest)
+
+
+def _require(fits: bool) -> None:
+    if not fits:
+        raise ValueError("damaged")
 
 
 def append_entries(file: IO[bytes], entries: Sequence[Entry]) -> None:
@@ -119,7 +146,8 @@ def append_duplicates(file: IO[bytes], duplicates: Mapping[int, int]) -> None:
 
 
 def _append(file: IO[bytes], table: dict[str, Any]) -> None:
-    file.write(json.dumps(table).encode() + b"\n")
+    text = json.dumps(table).encode()
+    file.write(text + b"\t%08x\n" % crc32(text))
     file.flush()
 
 

@@ -20,7 +20,7 @@ from stylenet.data.folder import FolderPhotos
 from stylenet.data.source import PhotoSource
 from stylenet.data.stream import HubStream, StreamBatches
 from stylenet.data.styles import style_pictures
-from stylenet.errors import UserError
+from stylenet.errors import UserError, shown
 from stylenet.images import Bytes
 
 _log = logging.getLogger(__name__)
@@ -187,7 +187,7 @@ class PhotoDataModule(LightningDataModule):
         previews, reasons = [], []
         for photo in chosen:
             try:
-                previews.append((photo.name, _preview(photo.decode().rgb)))
+                previews.append((shown(photo.name), _preview(photo.decode().rgb)))
             except UserError as error:
                 reasons.append(str(error))
         if not previews:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,13 @@ MIN_SIDE = 64
 """Pictures whose shorter side is below this many pixels are skipped: nothing to learn from."""
 
 
+class Decode(Protocol):
+    """Decodes a picture."""
+
+    def __call__(self, shorter_side: int | None = None) -> Picture:
+        """The picture; with `shorter_side`, it may come smaller, but at least twice so large."""
+
+
 @dataclass(frozen=True)
 class Photo:
     """A picture that is decoded when asked for; `decode` raises UserError where it cannot be.
@@ -22,7 +30,7 @@ class Photo:
     """
 
     name: str
-    decode: Callable[[], Picture]
+    decode: Decode
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -56,9 +64,22 @@ class PhotoSource(Protocol):
         """
 
 
+def key_sha256(source: PhotoSource) -> str:
+    """The sum of what `source` is known by, in which file names may be any bytes.
+
+    Raises:
+        UserError: the set cannot be found.
+    """
+    return hashlib.sha256(source.key().encode(errors="surrogateescape")).hexdigest()
+
+
 def file_photo(path: Path, name: str, labels: Mapping[str, str] | None = None) -> Photo:
     """The picture file at `path`."""
-    return Photo(name, lambda: read_picture(path, min_side=MIN_SIDE), labels or {})
+
+    def decode(shorter_side: int | None = None) -> Picture:
+        return read_picture(path, min_side=MIN_SIDE, shorter_side=shorter_side)
+
+    return Photo(name, decode, labels or {})
 
 
 def fingerprint(file: Path) -> str:

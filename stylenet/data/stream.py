@@ -127,7 +127,7 @@ class StreamBatches(Batches):
 
     def _decode(self, photo: Photo) -> Bytes | None:
         try:
-            rgb = photo.decode().rgb
+            rgb = photo.decode(self.crop.longest).rgb
         except UserError as error:
             _log.warning("skipped a picture: %s", error)
             self._bad_in_a_row += 1

@@ -72,4 +72,4 @@ class Homages:
 
 
 def _photo(name: str, rgb: Bytes) -> Photo:
-    return Photo(name, lambda: Picture(rgb))
+    return Photo(name, lambda shorter_side=None: Picture(rgb))

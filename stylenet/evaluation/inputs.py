@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.samples import SamplePhotos
-from stylenet.errors import UserError, reason
+from stylenet.errors import UserError, reason, shown
 from stylenet.images import Bytes, read_picture
 from stylenet.tensors import resize_shorter_side
 
@@ -70,7 +70,7 @@ def picture_file(file: Path, name: str) -> Input:
     Raises:
         UserError: it cannot be opened.
     """
-    return Input(name, sha256_of(file), lambda: read_picture(file, min_side=_MIN_SIDE).rgb)
+    return Input(shown(name), sha256_of(file), lambda: read_picture(file, min_side=_MIN_SIDE).rgb)
 
 
 def sha256_of(file: Path) -> str:

@@ -88,8 +88,7 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         UserError: a file cannot be written.
     """
     for name, text in files.items():
-        content = text.encode(errors="replace")  # names of files need not be text
-        write_atomically(folder / name, partial(_write, content))
+        write_atomically(folder / name, partial(_write, text.encode(errors="backslashreplace")))
 
 
 def _write(content: bytes, file: IO[bytes]) -> None:

@@ -12,11 +12,12 @@ from stylenet.errors import UserError, exit_on_user_error
 from stylenet.export.pair import write_pair
 from stylenet.export.precision import Export, proven
 from stylenet.export.several import write_several
-from stylenet.export.targets import write_engine, write_onnx, write_repository
+from stylenet.export.targets import outputs, write_engine, write_onnx, write_repository
 from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.runtime.mixture import weights_of
 from stylenet.styles import split_share
+from stylenet.targets import model_file, refuse_overwriting
 
 TARGETS = {"onnx": write_onnx, "tensorrt": write_engine, "triton": write_repository}
 
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             photos=options.photos,
         )
         wanted.check()
+        refuse_overwriting(outputs(options.out, options.target), [model_file(options.model)])
         model = one_way(load_model(options.model), options.direction)
         if isinstance(model.net, MultiStyleNet):
             if not options.style:

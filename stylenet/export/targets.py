@@ -10,10 +10,20 @@ from stylenet.export import tensorrt
 from stylenet.export.precision import Export
 from stylenet.export.triton import Served
 from stylenet.images import write_atomically
+from stylenet.runtime.pair import STYLE_SUFFIX
 from stylenet.untrusted import safe_name
 
 Make = Callable[[], bytes]
 """Exports and proves the model; called once the place for it is known to be right."""
+
+
+def outputs(out: Path, target: str) -> list[Path]:
+    """Files that an export may write or replace."""
+    if target == "onnx":
+        return [out, out.with_suffix(STYLE_SUFFIX)]
+    names = ("model.onnx", "model.plan", "build.sh", "timing.cache", "config.pbtxt")
+    places = [f"{depth}{name}" for depth in ("", "*/", "*/1/") for name in names]
+    return [path for place in places for path in out.glob(place)]
 
 
 def write_onnx(out: Path, wanted: Export, make: Make) -> None:

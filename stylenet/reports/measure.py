@@ -15,8 +15,10 @@ from rich.progress import track
 from stylenet.checkpoint import TrainedModel, load_model
 from stylenet.data.samples import SamplePhotos
 from stylenet.data.source import Photo, file_photo
-from stylenet.errors import UserError
-from stylenet.images import READABLE, Bytes, find_pictures, resize
+from stylenet.errors import UserError, shown
+from stylenet.folders import find_pictures
+from stylenet.formats import READABLE
+from stylenet.images import Bytes, resize
 from stylenet.learnt import learnt_picture, trained_on
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.nets.arbitrary import ArbitraryNet
@@ -176,7 +178,7 @@ def examine(
     Raises:
         UserError: a photo cannot be read, or no run has a model.
     """
-    pictures = [(photo.name, _shrink(photo)) for photo in photos]
+    pictures = [(shown(photo.name), _shrink(photo)) for photo in photos]
     laboratory = Laboratory([rgb for _, rgb in pictures], lbfgs)
     results, examined = {}, []
     for run in _progress(runs):

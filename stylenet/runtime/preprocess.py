@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image
 
-from stylenet.errors import UserError
+from stylenet.errors import UserError, reason
 from stylenet.images import Bytes, Picture, read_picture, resize, to_picture
 
 MIN_SIDE = 32
 """The least height and width, in pixels, that every contract promises to take."""
 
-Photo = str | Path | Image.Image | Bytes
-"""A file, a Pillow image, or uint8 RGB (H, W, 3)."""
+Photo = str | Path | bytes | bytearray | memoryview | IO[bytes] | Image.Image | Bytes | Picture
+"""A file, by its path, open for reading or as its bytes; a Pillow image; uint8 RGB (H, W, 3); or a
+picture that is decoded already."""
 
 
 def prepare(photo: Photo, size: int | None) -> Picture:
-    """Decode `photo`, safely, and fit it into `size` x `size` pixels (None: as it is).
+    """Decode `photo`, safely and upright, and fit it into `size` x `size` pixels (None: as it is).
 
     Raises:
         UserError: it cannot be read, is no picture, or a side is, or becomes, below 32 pixels.
     """
     picture = _picture(photo)
-    if size is not None:
+    if size is not None and size != max(picture.size):
         picture = resize(picture, size)
     height, width = picture.size
     if min(height, width) < MIN_SIDE:
@@ -37,14 +40,50 @@ def prepare(photo: Photo, size: int | None) -> Picture:
 
 def name_of(photo: Photo) -> str:
     """How to speak of it."""
-    return str(photo) if isinstance(photo, str | Path) else "the photo"
+    if isinstance(photo, str | Path):
+        return str(photo)
+    name = getattr(photo, "name", None) or getattr(photo, "filename", None)
+    return name if isinstance(name, str) and name else "the photo"
 
 
 def _picture(photo: Photo) -> Picture:
+    if isinstance(photo, Picture):
+        return photo
     if isinstance(photo, str | Path):
         return read_picture(Path(photo), min_side=MIN_SIDE)
     if isinstance(photo, Image.Image):
-        return to_picture(photo)
-    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-        raise UserError(f"the photo is uint8 RGB (H, W, 3), not {photo.dtype} {photo.shape}")
-    return Picture(photo)
+        return to_picture(photo, name_of(photo))
+    if isinstance(photo, np.ndarray):
+        return Picture(_checked(photo))
+    if isinstance(photo, bytes | bytearray | memoryview):
+        return read_picture(_named(photo, "the photo"), min_side=MIN_SIDE)
+    if hasattr(photo, "read"):
+        return read_picture(_read(photo), min_side=MIN_SIDE)
+    raise UserError(f"{type(photo).__name__} is no photo; give a path, a Pillow image or an array")
+
+
+def _checked(rgb: Bytes) -> Bytes:
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
+        raise UserError(f"the photo is uint8 RGB (H, W, 3), not {rgb.dtype} {rgb.shape}")
+    return rgb
+
+
+def _read(file: IO[bytes]) -> IO[bytes]:
+    """All of an open file, which need not be one that can be wound back."""
+    name = name_of(file)
+    try:
+        if hasattr(file, "seekable") and file.seekable():
+            file.seek(0)
+        content: Any = file.read()
+    except (OSError, ValueError) as error:  # of a file that is closed, or not open for reading
+        told = reason(error) if isinstance(error, OSError) else error
+        raise UserError(f"cannot read {name} ({told}); open it for reading") from None
+    if not isinstance(content, bytes):
+        raise UserError(f"{name} is open as text; open it in binary mode")
+    return _named(content, name)
+
+
+def _named(content: bytes | bytearray | memoryview, name: str) -> IO[bytes]:
+    file = io.BytesIO(content)
+    file.name = name  # what messages call it
+    return file

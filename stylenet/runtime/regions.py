@@ -14,7 +14,8 @@ from PIL import Image, ImageFilter
 
 from stylenet.color import luma, to_bytes, to_floats
 from stylenet.errors import UserError
-from stylenet.images import READABLE, Bytes, Picture, read_picture
+from stylenet.formats import READABLE
+from stylenet.images import Bytes, Picture, read_picture
 from stylenet.runtime.frames import SUFFIXES, clip_frames
 from stylenet.runtime.preprocess import Photo
 

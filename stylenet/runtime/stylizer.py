@@ -85,7 +85,7 @@ class RegionalStylizer:
         """
         before = prepare(photo, self.size)
         covers = [cover(mask.of(photo), before.size, self.feather) for _, mask in self.regions]
-        results = [stylizer(photo).rgb for stylizer, _ in self.regions]
+        results = [stylizer(before).rgb for stylizer, _ in self.regions]
         mixed = compose(before.rgb, list(zip(results, covers, strict=True)))
         return Picture(mixed, before.alpha)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from stylenet.data.source import key_sha256
 from stylenet.data.styles import Homages, style_pictures
 from stylenet.losses.arbitrary import ArbitraryLoss
 from stylenet.nets.arbitrary import ArbitraryNet, Features, Styled, padded
@@ -122,7 +122,7 @@ class ArbitraryTask(Task):
         return {
             "name": "arbitrary",
             "origin": "collection",
-            "sha256": hashlib.sha256(self.styles.key().encode()).hexdigest(),
+            "sha256": key_sha256(self.styles),
             "credit": self.styles.title,
         }
 

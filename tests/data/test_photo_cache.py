@@ -52,9 +52,9 @@ class Counted:
         return Listing(listing.count, [self._counting(photo) for photo in listing.photos])
 
     def _counting(self, photo: Photo) -> Photo:
-        def decode() -> Picture:
+        def decode(shorter_side: int | None = None) -> Picture:
             self.decoded.append(photo.name)
-            return photo.decode()
+            return photo.decode(shorter_side)
 
         return Photo(photo.name, decode)
 
@@ -108,6 +108,17 @@ def test_a_changed_photograph_and_another_side_are_decoded_anew(photos, draw):
         (".rgb", lambda content: b""),
         (".json", lambda content: content[: len(content) // 2]),
         (".json", lambda content: b'{"names": []}'),
+        (".json", lambda content: b""),
+        (".json", lambda content: b"[]\n"),
+        (".json", lambda content: b"[" * 100_000 + b"\n"),
+        (".json", lambda content: b"\xff\xfe\n" + content),
+        (".json", lambda content: content.replace(b"64, 77", b"77, 64", 1)),
+        (".json", lambda content: content.replace(b"64, 77", b"-64, -77", 1)),
+        (".json", lambda content: content.replace(b"64, 77", b"64.5, 77", 1)),
+        (".json", lambda content: content.replace(b"0.png", b"9.png", 1)),
+        (".json", lambda content: content + b'{"duplicates": [[99, 0]]}\n'),
+        (".json", lambda content: content + b'{"duplicates": 7}\n'),
+        (".json", lambda content: content + content),
     ],
 )
 def test_a_damaged_cache_is_rebuilt(photos, suffix, damage):
@@ -119,6 +130,30 @@ def test_a_damaged_cache_is_rebuilt(photos, suffix, damage):
 
     assert all_bytes(open_cache(source, 64)) == expected
     assert len(source.decoded) == 10
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_an_index_with_a_byte_changed_gives_the_right_photographs(photos, seed):
+    source = FolderPhotos(str(photos))
+    whole = open_cache(source, 64)
+    expected = all_bytes(whole)
+    random = np.random.default_rng(seed)
+    content = bytearray(whole.index.read_bytes())
+    content[random.integers(len(content))] = random.integers(256)
+    whole.index.write_bytes(content)
+    again = open_cache(source, 64)
+    assert (again.names, all_bytes(again)) == (whole.names, expected)
+
+
+def test_an_index_of_an_earlier_version_still_opens(photos):
+    """Its lines had no sums."""
+    source = Counted(FolderPhotos(str(photos)))
+    whole = open_cache(source, 64)
+    lines = whole.index.read_bytes().splitlines()
+    whole.index.write_bytes(b"".join(line.rpartition(b"\t")[0] + b"\n" for line in lines))
+    source.decoded.clear()
+    assert all_bytes(open_cache(source, 64)) == all_bytes(whole)
+    assert not source.decoded
 
 
 def test_bad_files_are_skipped_counted_and_listed(photos, draw):
