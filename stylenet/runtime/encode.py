@@ -39,12 +39,14 @@ _VP9 = Codec(
 class Container:
     """What a suffix names.
 
-    name: FFmpeg's. codec: what encodes pictures for it. square: whether pixels must be.
+    name: FFmpeg's. codec: what encodes pictures for it. square: whether pixels must be. sound: what
+    encodes sound that it cannot hold; without it, such sound is refused.
     """
 
     name: str
     codec: Codec = _H264
     square: bool = False
+    sound: str | None = None
 
 
 CONTAINERS = {
@@ -52,7 +54,7 @@ CONTAINERS = {
     ".mov": Container("mov"),
     ".m4v": Container("ipod"),
     ".mkv": Container("matroska"),
-    ".webm": Container("webm", _VP9, square=True),
+    ".webm": Container("webm", _VP9, square=True, sound="libopus"),
 }
 
 
