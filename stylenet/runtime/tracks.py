@@ -60,7 +60,7 @@ def join(clip: Path, parts: Parts, target: Path, look: Look, end: int) -> None:
     with ExitStack() as stack:
         source = stack.enter_context(closing(opened(clip)))
         first = stack.enter_context(closing(opened(parts.done[0])))
-        out = stack.enter_context(created(unfinished))
+        out = stack.enter_context(created(unfinished, target))
         shown = pictures(clip, source)
         start = Fraction(source.start_time or 0, 1_000_000)
         with failing(target):
