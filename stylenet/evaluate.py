@@ -156,11 +156,12 @@ def _judged_on_clips(
 ) -> tuple[list[dict[str, Any]], Gallery]:
     """The models' figures on photos under moving cameras, and beside them on a clip."""
     gallery, benchmark = Gallery(), VideoBenchmark(judge)
+    real = footage(file) if file else None  # now, as a bad clip should not show after minutes
     filmed = [partial(film, photo, name) for photo in suite.photos for name in CAMERAS]
     rows = judge_clips(benchmark, filmed, subjects, styles, gallery)
     models = [_figures(*pair) for pair in zip(subjects, rows, strict=True)]
-    if file:
-        rows = judge_clips(benchmark, [partial(footage, file)], subjects, styles, gallery)
+    if real:
+        rows = judge_clips(benchmark, [lambda: real], subjects, styles, gallery)
         for model, [row] in zip(models, rows, strict=True):
             model["clip"] = {"loss": row["loss"], "warp": row["warp"]}
     return models, gallery

@@ -232,13 +232,16 @@ def _stylize_frames(
     def report(done: int, total: int = 0) -> None:
         progress.update(task, completed=done, total=total or None)
 
+    def warn(text: str) -> None:
+        progress.console.out(f"warning: {text}", highlight=False)
+
     out = Path(options.out)
     if clip:
         job = {name: str(value) for name, value in vars(options).items() if name != "photos"}
         styles = [path for path, _ in options.style if path.is_file()]
         files = (*options.model, *options.mask, *options.keep, *styles)
         job["changed"] = str([_changed(path) for path in files])
-        count = stylize_clip(clip, out, stylizer, job, report)
+        count = stylize_clip(clip, out, stylizer, job, report, warn)
     else:
         count = stylize_webcam(options.webcam, out, stylizer, report)
     seconds = time.perf_counter() - start

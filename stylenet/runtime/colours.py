@@ -90,8 +90,9 @@ def to_rgb(frame: Any) -> Bytes:
         return tone_map(values, HDR[colours.transfer], colours.primaries)
     if _has_alpha(frame):
         rgba = _converted(frame, "rgba").to_ndarray().astype(np.uint16)
-        return ((rgba[..., :3] * rgba[..., 3:] + 127) // 255).astype(np.uint8)
-    rgb: Bytes = _converted(frame, "rgb24").to_ndarray()
+        rgb: Bytes = ((rgba[..., :3] * rgba[..., 3:] + 127) // 255).astype(np.uint8)
+    else:
+        rgb = _converted(frame, "rgb24").to_ndarray()
     return rgb
 
 

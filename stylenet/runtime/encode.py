@@ -39,12 +39,14 @@ _VP9 = Codec(
 class Container:
     """What a suffix names.
 
-    name: FFmpeg's. codec: what encodes pictures for it. square: whether pixels must be.
+    name: FFmpeg's. codec: what encodes pictures for it. square: whether pixels must be. sound: what
+    encodes sound that it cannot hold; without it, such sound is refused.
     """
 
     name: str
     codec: Codec = _H264
     square: bool = False
+    sound: str | None = None
 
 
 CONTAINERS = {
@@ -52,7 +54,7 @@ CONTAINERS = {
     ".mov": Container("mov"),
     ".m4v": Container("ipod"),
     ".mkv": Container("matroska"),
-    ".webm": Container("webm", _VP9, square=True),
+    ".webm": Container("webm", _VP9, square=True, sound="libopus"),
 }
 
 
@@ -92,13 +94,14 @@ def encoder(
     Raises:
         UserError: the file cannot be written.
     """
-    container = container_of(target or path)
+    target = target or path
+    container = container_of(target)
     codec, aspect = container.codec, Fraction(1) if container.square else look.aspect
     height, width = like.shape[0], round(like.shape[1] * look.aspect / aspect)
     even = height % 2 == 0 and width % 2 == 0
     pixel_format = "yuv420p" if even else "yuv444p"  # half the colours need even sides
-    with created(path) as out:
-        with failing(path):
+    with created(path, target) as out:
+        with failing(target):
             stream = out.add_stream(codec.name, rate=look.rate, options=codec.options)
             stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
             stream.codec_context.time_base = stream.time_base = look.unit
@@ -106,24 +109,27 @@ def encoder(
             tag(stream.codec_context, look.colours)
 
         def encode(time: int, rgb: Bytes) -> None:
-            with failing(path):
+            with failing(target):
                 frame = to_frame(rgb, pixel_format, width, look.colours)
                 frame.pts, frame.time_base = time, look.unit
                 out.mux(stream.encode(frame))
 
         yield encode
-        with failing(path):
+        with failing(target):
             out.mux(stream.encode())
 
 
 @contextmanager
-def created(path: Path) -> Iterator[Any]:
-    """PyAV's container for a clip to write; it is finished at the end, unless that comes early.
+def created(path: Path, target: Path) -> Iterator[Any]:
+    """PyAV's container for a file to write; it is finished at the end, unless that comes early.
+
+    Args:
+        target: the clip that is named where it fails.
 
     Raises:
         UserError: the file cannot be made, or finished.
     """
-    with failing(path):
+    with failing(target):
         out = open_av().open(local(path), "w", format=container_of(path).name, **TEXTS)
     try:
         yield out
@@ -133,13 +139,13 @@ def created(path: Path) -> Iterator[Any]:
         except open_av().error.FFmpegError:
             pass  # what went wrong before is told
         raise
-    with failing(path):
+    with failing(target):
         out.close()
 
 
 @contextmanager
-def failing(path: Path) -> Iterator[None]:
-    """Tell in a line what FFmpeg cannot write.
+def failing(target: Path) -> Iterator[None]:
+    """Tell in a line that FFmpeg cannot write a clip.
 
     Raises:
         UserError: it fails.
@@ -148,4 +154,4 @@ def failing(path: Path) -> Iterator[None]:
         yield
     except open_av().error.FFmpegError as error:
         mend = "free space or choose another place"
-        raise UserError(f"cannot write {path} ({words(error)}); {mend}") from None
+        raise UserError(f"cannot write {target} ({words(error)}); {mend}") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,20 @@ def opened(clip: Path) -> Any:
         raise nothing_in(clip) from None
     except av.error.FFmpegError as error:
         raise UserError(f"cannot open {clip} ({words(error)}); give a clip such as .mp4") from None
+
+
+@contextmanager
+def undamaged(clip: Path) -> Iterator[None]:
+    """Tell in a line what FFmpeg cannot read.
+
+    Raises:
+        UserError: it fails.
+    """
+    try:
+        yield
+    except open_av().error.FFmpegError as error:
+        mend = "convert it to H.264 first"
+        raise UserError(f"{clip} is damaged ({words(error)}); {mend}") from None
 
 
 def local(path: Path) -> str:

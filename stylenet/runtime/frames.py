@@ -16,7 +16,7 @@ from PIL import Image
 from stylenet.errors import UserError
 from stylenet.images import Bytes
 from stylenet.runtime.colours import Colours, colours_of, lost_colours, to_rgb
-from stylenet.runtime.ffmpeg import nothing_in, open_av, opened, words
+from stylenet.runtime.ffmpeg import nothing_in, open_av, opened, undamaged
 
 SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".m4v", ".avi", ".webm"})
 """Of the clips that are read."""
@@ -118,12 +118,8 @@ class Reader:
             yield time, rgb if rgb.shape == shape else framed(rgb, shape)
 
     def _decoded(self) -> Iterator[Any]:
-        av = open_av()
-        try:
+        with undamaged(self._clip):
             yield from self.source.decode(self._stream)
-        except av.error.FFmpegError as error:
-            mend = "convert it to H.264 first"
-            raise UserError(f"{self._clip} is damaged ({words(error)}); {mend}") from None
 
 
 @contextmanager

@@ -63,23 +63,36 @@ class Parts:
 
 @contextmanager
 def parts_of(target: Path, clip: Path, job: dict[str, Any]) -> Iterator[Parts]:
-    """The parts of a clip to write, in a folder beside it; none are left when it is done.
+    """The parts of a clip to write; those that this very job has finished are there.
 
     Args:
         job: what makes one job the same as another, besides the clip that it reads.
 
     Raises:
-        UserError: another job has them, or the folder cannot be written.
+        UserError: another job writes the clip, or the parts cannot be written.
     """
-    folder, facts = target.with_name(f".{target.name}.parts"), clip.stat()
+    facts = clip.stat()
     known = {"clip": str(clip.resolve()), "bytes": facts.st_size, "changed_at": facts.st_mtime_ns}
-    with _locked(folder, target):
+    with claimed(target) as folder:
         parts = Parts(folder)
+        parts.begin({**job, **known})
+        yield parts
+
+
+@contextmanager
+def claimed(target: Path) -> Iterator[Path]:
+    """A folder beside a clip to write, for this job alone; it stays where it is cut short and has
+    finished parts.
+
+    Raises:
+        UserError: another job has it, or it cannot be made.
+    """
+    folder = target.with_name(f".{target.name}.parts")
+    with _locked(folder, target):
         try:
-            parts.begin({**job, **known})
-            yield parts
+            yield folder
         except BaseException:
-            if not parts.done:
+            if not Parts(folder).done:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
         shutil.rmtree(folder)

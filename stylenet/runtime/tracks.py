@@ -13,7 +13,7 @@ from typing import Any
 
 from stylenet.errors import UserError
 from stylenet.runtime.encode import container_of, created, failing
-from stylenet.runtime.ffmpeg import open_av, opened
+from stylenet.runtime.ffmpeg import open_av, opened, undamaged
 from stylenet.runtime.frames import Look, pictures
 from stylenet.runtime.parts import Parts
 
@@ -26,19 +26,24 @@ _TECHNICAL = frozenset(
 )
 """Tags that tell of a file, not of what it shows."""
 
+_QUICKTIME = {
+    **{"cze": "ces", "fre": "fra", "rum": "ron", "slo": "slk", "deu": "ger", "ell": "gre"},
+    **{"nld": "dut", "zho": "chi", "isl": "ice", "sqi": "alb", "cym": "wel", "eus": "baq"},
+}
+"""Languages with two codes in ISO 639-2 → the one of them that FFmpeg can write into .mov."""
+
 
 def check_sound(clip: Path, source: Any, target: Path) -> None:
-    """Hold the clip's sound, which is copied as it is, against what the target can hold.
+    """Hold the clip's sound, which is copied as it is if it fits, against what the target can hold.
 
     Raises:
         UserError: a track does not fit.
     """
     for track in source.streams.audio:
-        if not _fits(track, target):
+        if not _goes_along(track, target):
             codec, suffix = _codec(track), target.suffix.lower()
-            made = "Opus" if suffix == ".webm" else "AAC"
             raise UserError(
-                f"{clip} has sound ({codec}) that {suffix} cannot hold; use .mkv or make it {made}"
+                f"{clip} has sound ({codec}) that {suffix} cannot hold; use .mkv or make it AAC"
             )
 
 
@@ -55,26 +60,26 @@ def join(clip: Path, parts: Parts, target: Path, look: Look, end: int) -> None:
     with ExitStack() as stack:
         source = stack.enter_context(closing(opened(clip)))
         first = stack.enter_context(closing(opened(parts.done[0])))
-        out = stack.enter_context(created(unfinished))
+        out = stack.enter_context(created(unfinished, target))
         shown = pictures(clip, source)
         start = Fraction(source.start_time or 0, 1_000_000)
         with failing(target):
             film = out.add_stream_from_template(first.streams.video[0], opaque=True)
             film.codec_context.framerate = look.rate
             film.time_base = look.unit
-            _label(film, shown)
-            copied = {
-                track.index: out.add_stream_from_template(track)
+            _label(film, shown, target)
+            others = {
+                track.index: _added(out, track, target)
                 for track in source.streams
-                if track.type in ("audio", "subtitle", "attachment") and _fits(track, target)
+                if _goes_along(track, target)
             }
-            for number, track in copied.items():
-                _label(track, source.streams[number])
+            for number, track in others.items():
+                _label(track, source.streams[number], target)
             out.metadata.update(_told(source.metadata))
             out.set_chapters([_moved(chapter, start) for chapter in source.chapters()])
         films = _packets_of_parts(parts, look.unit, end, start, film)
-        others = _packets_of_others(source, copied, start)
-        for _, _, packet in heapq.merge(films, others, key=lambda item: item[:2]):
+        rest = _packets_of_others(clip, source, others, start)
+        for _, _, packet in heapq.merge(films, rest, key=lambda item: item[:2]):
             with failing(target):
                 out.mux(packet)
     unfinished.replace(target)
@@ -84,9 +89,11 @@ def lost(clip: Path, target: Path) -> list[str]:
     """What of a clip its result does not hold, beside the pictures, in words."""
     with closing(opened(clip)) as source, closing(opened(target)) as result:
         before, after = _others(clip, source), _others(target, result)
-        found = [_name(track) for track in before if not _fits(track, target)]
-        held = [track for track in before if _fits(track, target)]
+        found = [_name(track) for track in before if not _goes_along(track, target)]
+        held = [track for track in before if _goes_along(track, target)]
         for old, new in zip(held, after, strict=False):
+            if old.type == "audio" and not _fits(old, target):
+                found.append(f"{_name(old)} as it was (it is encoded anew)")
             found += [f"{tag} of {_name(old)}" for tag in _missing(old.metadata, new.metadata)]
             if old.disposition & ~new.disposition:
                 missing = open_av().stream.Disposition(old.disposition & ~new.disposition)
@@ -107,11 +114,16 @@ def _others(clip: Path, container: Any) -> list[Any]:
     ]
 
 
+def _goes_along(track: Any, target: Path) -> bool:
+    """Whether the target gets a track: a copy, or what it says encoded anew."""
+    if track.type == "audio" and container_of(target).sound and track.codec_context:
+        return True
+    return track.type in ("audio", "subtitle", "attachment") and _fits(track, target)
+
+
 def _fits(track: Any, target: Path) -> bool:
     """Whether the target can hold a copy of a track."""
     av = open_av()
-    if track.type not in ("audio", "subtitle", "attachment"):
-        return False
     try:
         with closing(av.open(io.BytesIO(), "w", format=container_of(target).name)) as trial:
             trial.add_stream_from_template(track)
@@ -131,11 +143,21 @@ def _codec(track: Any) -> str:
     return str(track.codec_context.name if track.codec_context else track.name or "unknown")
 
 
-def _label(track: Any, like: Any) -> None:
+def _added(out: Any, track: Any, target: Path) -> Any:
+    """A track for the packets of another, or for its sound encoded anew."""
+    if _fits(track, target):
+        return out.add_stream_from_template(track)
+    layout = track.layout.name if track.layout.nb_channels <= 2 else "stereo"
+    return out.add_stream(container_of(target).sound, rate=48000, layout=layout)
+
+
+def _label(track: Any, like: Any, target: Path) -> None:
     """Give a track the language, title and marks of another."""
     told = _told(like.metadata)
     if "name" in told:  # of .mp4: what is read so is written as a title
         told["title"] = told.pop("name")
+    if target.suffix.lower() == ".mov" and "language" in told:
+        told["language"] = _QUICKTIME.get(told["language"], told["language"])
     track.metadata.update(told)
     track.disposition = like.disposition
 
@@ -150,9 +172,9 @@ def _told(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _missing(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    values = set(after.values())
-    told = _told(before)
-    return [key for key, value in told.items() if value not in values and value != "und"]
+    values = {"und", *after.values()}
+    told = _told(before).items()
+    return [key for key, value in told if not values & {value, _QUICKTIME.get(value)}]
 
 
 def _moved(chapter: dict[str, Any], start: Fraction) -> dict[str, Any]:
@@ -182,19 +204,32 @@ def _timed(parts: Parts, unit: Fraction) -> Iterator[tuple[int, Any]]:
                     yield parts.start(path) + round(packet.pts * packet.time_base / unit), packet
 
 
-def _packets_of_others(source: Any, copied: Mapping[int, Any], start: Fraction) -> Iterator[Timed]:
-    wanted = [
-        source.streams[number] for number, track in copied.items() if track.type != "attachment"
-    ]
+def _packets_of_others(
+    clip: Path, source: Any, others: Mapping[int, Any], start: Fraction
+) -> Iterator[Timed]:
+    wanted = [track for track in source.streams if track.index in others]
+    wanted = [track for track in wanted if track.type != "attachment"]
     if not wanted:
         return
-    for packet in source.demux(wanted):
-        if packet.dts is None:
-            continue
+    with undamaged(clip):
+        for packet in source.demux(wanted):
+            track = others[packet.stream.index]
+            for moved in _moved_packets(packet, track, start):
+                yield float(moved.dts * moved.time_base), 1, moved
+
+
+def _moved_packets(packet: Any, track: Any, start: Fraction) -> Iterator[Any]:
+    """A packet for its new track; the last one of each track is empty and brings what is left."""
+    if track.codec_context.is_encoder:
+        for frame in packet.decode():
+            frame.pts -= round(start / frame.time_base)
+            yield from track.encode(frame)
+        if not packet.size:
+            yield from track.encode()
+    elif packet.dts is not None:
         shift = round(start / packet.time_base)
         packet.dts -= shift
         if packet.pts is not None:
             packet.pts -= shift
-        time = float(packet.dts * packet.time_base)
-        packet.stream = copied[packet.stream.index]
-        yield time, 1, packet
+        packet.stream = track
+        yield packet

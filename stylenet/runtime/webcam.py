@@ -7,12 +7,13 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
-from stylenet.errors import UserError, cannot_write
+from stylenet.errors import UserError
 from stylenet.images import Bytes
 from stylenet.runtime.clips import AnyClipStylizer, windows
 from stylenet.runtime.encode import check_target, encoder
 from stylenet.runtime.ffmpeg import open_av, words
 from stylenet.runtime.frames import Frame, Look, Reader
+from stylenet.runtime.parts import claimed
 
 
 def stylize_webcam(
@@ -55,24 +56,22 @@ def record(
     Raises:
         UserError: the frames, or the writing of them, fail; what is written by then is kept.
     """
-    unfinished = target.with_name(f".{target.name}.unfinished{target.suffix}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(target, error) from None
     count = first = 0
     encode: Callable[[int, Bytes], None] | None = None
-    try:
-        with ExitStack() as stack, suppress(KeyboardInterrupt):  # which is how filming ends
-            for time, rgb in _stylized(frames, stylizer):
-                if encode is None:
-                    encode, first = stack.enter_context(encoder(unfinished, rgb, look)), time
-                encode(time - first, rgb)
-                count += 1
-                report(count)
-    finally:
-        if count:
-            unfinished.replace(target)
+    with claimed(target) as folder:
+        unfinished = folder / f"film{target.suffix.lower()}"
+        try:
+            with ExitStack() as stack, suppress(KeyboardInterrupt):  # which is how filming ends
+                for time, rgb in _stylized(frames, stylizer):
+                    if encode is None:
+                        encode = stack.enter_context(encoder(unfinished, rgb, look))
+                        first = time
+                    encode(time - first, rgb)
+                    count += 1
+                    report(count)
+        finally:
+            if count:
+                unfinished.replace(target)
     return count
 
 

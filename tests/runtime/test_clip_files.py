@@ -5,6 +5,8 @@ import os
 import resource
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 
 av = pytest.importorskip("av")
 
-from footage import decoded, draw, kept, unchanged  # noqa: E402
+from footage import decoded, draw, kept, shown, unchanged  # noqa: E402
 
 from stylenet.errors import UserError  # noqa: E402
 from stylenet.evaluation.footage import footage  # noqa: E402
@@ -23,6 +25,17 @@ from stylenet.runtime.frames import Look, clip_frames  # noqa: E402
 from stylenet.runtime.regions import Mask  # noqa: E402
 from stylenet.runtime.video import PART, stylize_clip  # noqa: E402
 from stylenet.runtime.webcam import record  # noqa: E402
+
+
+@contextmanager
+def full_disk(limit: int) -> Iterator[None]:
+    """No file grows beyond `limit` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def untouched(_: np.ndarray) -> np.ndarray:
@@ -113,20 +126,25 @@ def test_an_output_that_cannot_be_is_refused_before_any_frame(tmp_path, clip):
     assert not list(tmp_path.glob(".*"))
 
 
-@pytest.mark.parametrize("limit", [500, 6000])
+@pytest.mark.parametrize("limit", [500, 8000])
 def test_a_full_disk_ends_in_one_line(tmp_path, limit):
-    """Of the parts, and of the whole."""
-    noise = np.random.default_rng(0).integers(0, 256, (4, 64, 96, 3))
-    clip = draw(tmp_path / "clip.mkv", range(0, 160, 40), frame=lambda n: noise[n])
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        with pytest.raises(UserError, match=r"cannot write .*(too large|mp4)"):
-            kept(clip, tmp_path / "out.mp4")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert not (tmp_path / "out.mp4").exists()
-    assert kept(clip, tmp_path / "out.mp4") == []
+    """While a part is written, and while the whole is: that has the sound, too."""
+
+    def prepare(out, _) -> None:
+        out.add_stream("pcm_s16le", rate=44100, layout="mono")
+
+    def finish(out) -> None:
+        silence = np.zeros((1, 8820), np.int16)
+        frame = av.AudioFrame.from_ndarray(silence, format="s16", layout="mono")
+        frame.sample_rate = 44100
+        out.mux(out.streams.audio[0].encode(frame))
+
+    clip = draw(tmp_path / "clip.mkv", prepare=prepare, finish=finish)
+    words = r"cannot write .*/out\.mkv \(File too large\); free space"
+    with full_disk(limit), pytest.raises(UserError, match=words):
+        kept(clip, tmp_path / "out.mkv")
+    assert not (tmp_path / "out.mkv").exists()
+    assert kept(clip, tmp_path / "out.mkv") == []
 
 
 def _slow_job(clip: Path, target: Path, started) -> None:
@@ -214,14 +232,36 @@ def test_times_that_go_back_do_not_stop_the_rest(tmp_path):
     assert times == sorted(times)
 
 
-def test_what_a_webcam_films_is_tagged_and_a_full_disk_keeps_what_it_can_name(tmp_path):
-    look = Look(Fraction(30), Fraction(1, 1000), Fraction(1), REC709)
-    film = ((40 * number, np.full((64, 96, 3), (200, 30, 30), np.uint8)) for number in range(10))
-    assert record(film, look, tmp_path / "out.mp4", unchanged(), lambda done: None) == 10
-    frame = decoded(tmp_path / "out.mp4")[0]
-    assert (frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range) == (
-        (1,) * 4
-    )
+def film(count: int):
+    """What a webcam gives, red, for `count` frames."""
+    for number in range(count):
+        yield 40 * number, np.full((64, 96, 3), (200, 30, 30), np.uint8)
+
+
+LOOK = Look(Fraction(25), Fraction(1, 1000), Fraction(1), REC709)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_what_a_webcam_films_is_tagged(tmp_path, suffix):
+    target = tmp_path / f"out{suffix}"
+    assert record(film(10), LOOK, target, unchanged(), lambda done: None) == 10
+    frames = decoded(target)
+    assert np.abs(shown(frames[0]) - (200, 30, 30)).max() <= 4
+    assert [(frame.colorspace, frame.color_range) for frame in frames] == [(1, 1)] * 10
+
+
+def test_two_webcams_or_one_on_a_full_disk_end_in_one_line(tmp_path):
+    target = tmp_path / "out.mp4"
+
+    def frames():
+        with pytest.raises(UserError, match="written by another job"):
+            record(film(1), LOOK, target, unchanged(), lambda done: None)
+        yield from film(10)
+
+    assert record(frames(), LOOK, target, unchanged(), lambda done: None) == 10
+    assert len(decoded(target)) == 10
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write"):
-        record(film, look, tmp_path / "file" / "out.mp4", unchanged(), lambda done: None)
+        record(film(1), LOOK, tmp_path / "file" / "out.mp4", unchanged(), lambda done: None)
+    with full_disk(500), pytest.raises(UserError, match="cannot write"):
+        record(film(10), LOOK, tmp_path / "new.mp4", unchanged(), lambda done: None)

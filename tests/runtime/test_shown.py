@@ -304,6 +304,27 @@ def test_every_track_and_word_is_kept(tmp_path, source, suffix):
         assert all(old == new for old, new in sounds)
 
 
+def test_sound_in_mov_keeps_its_language_in_the_code_that_mov_has(tmp_path):
+    clip = draw(tmp_path / "clip.mkv", prepare=with_sound, finish=finish_sound)
+    assert kept(clip, tmp_path / "out.mov") == []
+    with av.open(str(tmp_path / "out.mov")) as out:
+        assert [track.language for track in out.streams.audio] == ["eng", "fra"]
+
+
+def test_sound_that_webm_cannot_hold_is_encoded_anew_and_that_is_named(tmp_path):
+    clip = draw(tmp_path / "clip.mp4", prepare=with_sound, finish=finish_sound)
+    [warning] = kept(clip, tmp_path / "out.webm")
+    assert warning.count("encoded anew") == 2
+    heard = []
+    for path in (clip, tmp_path / "out.webm"):
+        with av.open(str(path)) as file:
+            assert [track.language for track in file.streams.audio] == ["eng", "fre"]
+            rate = file.streams.audio[1].rate
+            sound = np.concatenate([f.to_ndarray().mean(0) for f in file.decode(audio=1)])
+            heard.append((len(sound) / rate, np.abs(sound).mean()))
+    assert heard[1] == pytest.approx(heard[0], rel=0.05)
+
+
 def test_what_the_target_cannot_hold_is_named_in_one_line(tmp_path):
     text = av.open(io.BytesIO(b"1\n00:00:00,000 --> 00:00:00,300\nHallo\n\n"), format="srt")
 
