@@ -194,3 +194,12 @@ def streamed(folder: str, is_coco: bool, **options):
     if is_coco:
         return coco(None, folder, None, True, **options)
     return wikiart(None, None, None, folder, None, True, **options)
+
+
+def test_a_stream_is_known_wherever_its_files_lie(wikiart_parquet: str, tmp_path: Path):
+    before = HubStream(HubPhotos(wikiart_parquet)).contents()
+    moved = Path(wikiart_parquet).rename(tmp_path / "moved")
+    assert HubStream(HubPhotos(str(moved))).contents() == before
+    with next(moved.rglob("*.parquet")).open("ab") as file:
+        file.write(b"x")
+    assert HubStream(HubPhotos(str(moved))).contents() != before
