@@ -89,9 +89,17 @@ def claimed(run: Path, *, goes_on: bool = False, unique: bool = False) -> Iterat
             else:
                 taken = "" if goes_on else _held(folder)
             if not taken:
+                if goes_on:
+                    _clean(folder)
                 yield folder
                 return
     raise UserError(taken)
+
+
+def _clean(folder: Path) -> None:
+    """Remove the files that a run was writing when it was killed."""
+    for part in folder.glob(".part-*"):
+        part.unlink(missing_ok=True)
 
 
 def _numbered(run: Path) -> Iterator[Path]:

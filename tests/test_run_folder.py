@@ -112,6 +112,12 @@ def test_a_folder_that_holds_a_run_is_taken_to_go_on_alone(tmp_path: Path, left:
     assert (folder / left).read_text() == "x"
 
 
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path):
+    folder = a_run(tmp_path / "run", CHECKPOINT, ".part-x1y2")
+    with claimed(folder, goes_on=True):
+        assert {path.name for path in folder.iterdir()} == {CHECKPOINT, LOCK}
+
+
 def test_a_config_of_another_program_is_not_replaced(tmp_path: Path):
     folder = a_run(tmp_path / "run", CONFIG)
     with claimed(folder):  # of a run that made no step

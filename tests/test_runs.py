@@ -1,6 +1,7 @@
 """Runs as a user keeps them: not overwritten, moved, resumed, ended early, damaged."""
 
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from test_run_folder import held_elsewhere
 from training import a_full_disk, interrupt_at, rows, train
 
 from stylenet.callbacks.seal import to_bytes
-from stylenet.checkpoint import load_model
+from stylenet.checkpoint import load_model, save_model
+from stylenet.errors import UserError
 from stylenet.run_folder import CHECKPOINT
 
 SMALL = [
@@ -205,6 +207,41 @@ def test_a_limit_on_time_ends_a_run(place: Place, capsys: pytest.CaptureFixture[
     assert (place.folder / "timed" / "model.pt").exists()
 
 
+def test_a_termination_signal_is_as_good_as_ctrl_c(
+    place: Place, capsys: pytest.CaptureFixture[str]
+):
+    """Schedulers and containers send it; it used to end a run with exit code 0 and no word."""
+    stop = f"{{_target_: training.InterruptAt, step: 0, number: {signal.SIGTERM.value}}}"
+    before = signal.getsignal(signal.SIGTERM)
+    assert place.train("told", f"+callbacks.stop={stop}") == 130
+    assert "Stopped; everything is saved" in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert torch.load(place.folder / "told" / CHECKPOINT, weights_only=True)["global_step"] == 1
+
+
+def test_collections_may_move_but_not_change(place: Place, capsys: pytest.CaptureFixture[str]):
+    paintings = place.folder / "paintings"
+    shutil.copytree(place.folder / "photos", paintings)
+
+    def train_on(folder: Path, *more: str) -> int:
+        own = [f"data.path={place.folder}/photos", f"data.paintings={folder}"]
+        options = [
+            *("experiment=cyclegan", "trainer=cpu", "net.width=0.05", "task.critic.width=0.05"),
+            *("data=folder", "data.size=32", "data.cache_side=96", "trainer.max_steps=2"),
+            "callbacks.previews.height=48",
+            f"data.validation={place.folder}/unseen",
+        ]
+        return train(place.patch, *options, *own, f"run={place.folder / 'cycle'}", *more)
+
+    assert train_on(paintings, interrupt_at(0)) == 130
+    paintings.rename(place.folder / "moved")
+    shutil.copytree(place.folder / "moved", place.folder / "other")
+    change_a_corner(place.folder / "other")
+    assert train_on(place.folder / "other", "ckpt=last") == 2
+    assert "was started with other paintings (3, now 3)" in error(capsys)
+    assert train_on(place.folder / "moved", "ckpt=last") == 0
+
+
 def test_no_model_is_made_of_no_step(place: Place, capsys: pytest.CaptureFixture[str]):
     assert place.train("none", "+trainer.max_epochs=0") == 2
     assert "training ended before its first step" in error(capsys)
@@ -343,3 +380,13 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(
     assert not list((place.folder / "stopped").glob(".*"))
     assert place.train("stopped", "ckpt=last") == 0
     assert place.equal("stopped", "whole")
+
+
+def test_a_model_on_a_full_disk_is_one_line(tmp_path: Path):
+    """torch hides what the system said behind an error of its own."""
+    with (
+        a_full_disk(20_000),
+        pytest.raises(UserError, match=r"model\.pt \(File too large"),
+    ):
+        save_model(tmp_path / "model.pt", torch.nn.Linear(99, 99), {})
+    assert not list(tmp_path.iterdir())

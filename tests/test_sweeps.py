@@ -59,6 +59,7 @@ def test_a_failed_run_ends_nothing_and_the_same_command_does_what_is_missing(pla
     assert (folder / "0" / "model.pt").stat().st_mtime_ns == made
     assert again.stderr.count("done before") == 1
     assert (folder / "2" / "model.pt").exists()
+    assert (folder / "2" / "earlier.1" / "last.ckpt").exists()
 
 
 @pytest.mark.parametrize(

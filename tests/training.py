@@ -32,14 +32,15 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 class InterruptAt(Callback):
-    """Presses Ctrl-C during a step, as a user would."""
+    """Presses Ctrl-C during a step, as a user would, or sends another signal."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, number: int = signal.SIGINT) -> None:
         self.step = step
+        self.number = number
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         if trainer.global_step == self.step:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), self.number)
 
 
 class RuinAt(Callback):

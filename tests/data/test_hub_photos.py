@@ -279,3 +279,12 @@ def test_rows_of_the_same_size_and_time_are_noticed_in_a_folder(coco_parquet):
     changed.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
     os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert HubPhotos(coco_parquet).key() != before
+
+
+def test_a_stream_is_known_wherever_its_files_lie(wikiart_parquet: str, tmp_path: Path):
+    before = HubStream(HubPhotos(wikiart_parquet)).contents()
+    moved = Path(wikiart_parquet).rename(tmp_path / "moved")
+    assert HubStream(HubPhotos(str(moved))).contents() == before
+    with next(moved.rglob("*.parquet")).open("ab") as file:
+        file.write(b"x")
+    assert HubStream(HubPhotos(str(moved))).contents() != before

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -224,3 +225,31 @@ def test_two_runs_may_build_the_same_cache_at_once(photos, cache):
 def build(photos: Path, *limit: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", BUILD, str(photos), *limit]
     return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_contents_are_known_wherever_they_lie(photos: Path, tmp_path: Path):
+    before = open_cache(FolderPhotos(str(photos)), 64).contents
+    assert before["count"] == 5
+    moved = photos.rename(tmp_path / "moved")
+    assert open_cache(FolderPhotos(str(moved)), 64).contents == before
+
+
+def test_other_contents_are_other_even_if_they_look_the_same(photos: Path):
+    before = open_cache(FolderPhotos(str(photos)), 80).contents
+    pixels = read_picture(photos / "2.png").rgb.copy()
+    pixels[0, 0, 0] ^= 1
+    Image.fromarray(pixels).save(photos / "2.png")
+    changed = open_cache(FolderPhotos(str(photos)), 80).contents
+    assert changed["looks"] == before["looks"]
+    assert changed["pixels"] != before["pixels"]
+    (photos / "0.png").rename(photos / "9.png")  # another order is another training
+    assert open_cache(FolderPhotos(str(photos)), 80).contents["looks"] != before["looks"]
+
+
+def test_an_older_cache_has_no_sum_of_pixels(photos: Path):
+    source = FolderPhotos(str(photos))
+    new = open_cache(source, 64)
+    lines = [json.loads(line) for line in new.index.read_text().splitlines()]
+    lines[0]["pictures"] = [entry[:5] for entry in lines[0]["pictures"]]
+    new.index.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert open_cache(source, 64).contents == new.contents | {"pixels": None}
