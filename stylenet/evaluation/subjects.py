@@ -17,7 +17,7 @@ from stylenet.errors import UserError
 from stylenet.evaluation.adapter import PeerNet, read_adapter
 from stylenet.evaluation.inputs import Input, picture_file
 from stylenet.images import Bytes
-from stylenet.learnt import learnt_picture, trained_on
+from stylenet.learnt import has_picture, learnt_picture, trained_on
 from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.opening import styled
@@ -169,6 +169,8 @@ def _peer(path: Path, file: Path, threads: int | None) -> Subject:
 
 def _own_style(model: Path, config: Mapping[str, Any]) -> Input:
     """The picture that `model` was trained on, found or fetched again, and checked."""
+    if not has_picture(config):
+        raise UserError(f"{model} has no style picture of its own; use --suite coco-wikiart")
     picture = learnt_picture(config, model)
     trained = trained_on(config)
     if trained not in (None, picture.sha256):

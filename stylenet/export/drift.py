@@ -11,7 +11,7 @@ import torch
 
 from stylenet.errors import UserError
 from stylenet.images import Bytes
-from stylenet.learnt import learnt_picture
+from stylenet.learnt import has_picture, learnt_picture
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.recipes import build
 from stylenet.tensors import resize_shorter_side, to_tensor
@@ -38,8 +38,10 @@ def loss_drift(
     Raises:
         UserError: the style picture or the VGG weights cannot be had, or the loss is another one.
     """
-    if not mapping(config, "task", "vgg"):
+    if "vgg" not in mapping(config, "task"):
         raise UserError("it was not trained with a perceptual loss")
+    if not has_picture(config):
+        raise UserError("a mixture of styles has no picture of its own")
     loss: PerceptualLoss = build(config["loss"], **mapping(config, "measured"))
     vgg: VGG = build(config["task"]["vgg"], layers=loss.layers)
     picture = learnt_picture(config, folder or Path()).rgb
