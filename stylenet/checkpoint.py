@@ -84,7 +84,7 @@ def load_model(path: Path) -> TrainedModel:
             _check_fit(weights, build(recipe).state_dict())
         net: nn.Module = build(recipe)
     except UserError as error:
-        raise UserError(f"{file}: {error}") from None
+        raise UserError(f"{file}: {label(error)}") from None
     net.load_state_dict(weights)
     return TrainedModel(net.eval(), config, file.parent)
 

@@ -113,7 +113,8 @@ def _trained(path: Path) -> Subject:
 
     if isinstance(net, MultiStyleNet):
         alone = [weights_of(net.styles, [(each, 1.0)]) for each in net.styles]
-        return _of_several(model.config, lambda i: subject(in_mixture(model, alone[i]).net))
+        count = len(alone)
+        return _of_several(model.config, count, lambda i: subject(in_mixture(model, alone[i]).net))
     if isinstance(net, ArbitraryNet):
         return _of_any_style(lambda rgb: subject(styled(net, [rgb], [1.0])))
     return subject(net)
@@ -129,7 +130,7 @@ def _exported(path: Path, threads: int | None) -> Subject:
             net = MixtureSession(model, [(model.styles[number], 1.0)])
             return Subject(str(path), [path], net, per_frame(net), None, style)
 
-        return _of_several(config, alone)
+        return _of_several(config, len(model.styles), alone)
     if model.takes_style:
         pair, files = Pair(model), [path, path.with_suffix(STYLE_SUFFIX)]
 
@@ -141,9 +142,11 @@ def _exported(path: Path, threads: int | None) -> Subject:
     return Subject(str(path), [path], at_work(model), clip_at_work(model), None, style)
 
 
-def _of_several(config: Mapping[str, Any], subject: Callable[[int], Subject]) -> Subject:
+def _of_several(
+    config: Mapping[str, Any], count: int, subject: Callable[[int], Subject]
+) -> Subject:
     """What has learnt several styles, by number, in the first until it gets another."""
-    learnt = [str(mapping(note).get("sha256")) for note in notes(dict(config))]
+    learnt = [str(mapping(note).get("sha256")) for note in notes(dict(config))[:count]]
     return replace(
         subject(0), restyled=lambda style: subject(learnt.index(style.sha256)), learnt=learnt
     )
