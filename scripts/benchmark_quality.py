@@ -27,14 +27,12 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from stylenet.checkpoint import load_model
+from stylenet.criterion import criterion
 from stylenet.errors import exit_on_user_error
 from stylenet.evaluation.yardstick import ITERATIONS, Curves, equalled
 from stylenet.images import read_picture
-from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.recipes import build
 from stylenet.tasks.pixels import PixelLoss, optimize
 from stylenet.tensors import resize_shorter_side, to_tensor
-from stylenet.vgg import VGG
 
 SHOWN = (0, 10, 25, 50, ITERATIONS)
 
@@ -43,9 +41,9 @@ class Objective:
     """The total loss that a model was trained with, on any image."""
 
     def __init__(self, config: dict[str, Any], style: Path) -> None:
-        self.loss: PerceptualLoss = build(config["loss"], **config.get("measured", {}))
-        self.vgg: VGG = build(config["task"]["vgg"], layers=self.loss.layers)
-        picture = resize_shorter_side(read_picture(style).rgb, config["task"]["style_size"])
+        trained = criterion(config)
+        self.loss, self.vgg = trained.loss, trained.vgg
+        picture = resize_shorter_side(read_picture(style).rgb, trained.style_size)
         with torch.no_grad():
             self.loss.set_style(self.vgg(to_tensor(picture)))
         described = json.dumps([config["loss"], config["task"]["vgg"], picture.shape])

@@ -14,6 +14,7 @@ from torch import nn
 from stylenet import integrity
 from stylenet.errors import UserError, reason
 from stylenet.images import write_atomically
+from stylenet.known_styles import style_recipe
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.nets.slim import SlimNet
@@ -83,7 +84,7 @@ def load_model(path: Path) -> TrainedModel:
             _check_fit(weights, build(recipe).state_dict())
         net: nn.Module = build(recipe)
     except UserError as error:
-        raise UserError(f"{file}: {error}") from None
+        raise UserError(f"{file}: {label(error)}") from None
     net.load_state_dict(weights)
     return TrainedModel(net.eval(), config, file.parent)
 
@@ -142,11 +143,10 @@ def in_mixture(model: TrainedModel, weights: NDArray[np.float32]) -> TrainedMode
     net = model.net
     assert isinstance(net, MultiStyleNet)
     mixed = [number for number, share in enumerate(weights[0].tolist()) if share]
-    facts: dict[str, Any] = {
-        "net": model.config["net"]["net"],
-        "style": {"name": "_".join(net.styles[number] for number in mixed)},
-    }
+    facts: dict[str, Any] = {"net": model.config["net"]["net"]}
+    facts["style"] = {"name": "_".join(net.styles[number] for number in mixed)}
     if len(mixed) == 1:
+        facts["style"] = style_recipe(net.styles[mixed[0]])
         facts["style_picture"] = mapping(dict(enumerate(notes(model.config))).get(mixed[0]))
     plain = net.mixture(torch.from_numpy(weights)).eval()
     return replace(model, net=plain, config=model.config | facts)

@@ -28,6 +28,14 @@ def originals() -> dict[tuple[str, str], str]:
     return {(config["url"], config["sha256"]): name for name, config in shipped.items()}
 
 
+def style_recipe(text: str) -> dict[str, Any]:
+    """The config of a shipped style by its name; of a picture file no more than what it is called.
+
+    The text may be a file's, whose paths are not to be opened.
+    """
+    return _config(text) if text in known_styles() else {"name": Path(text).stem}
+
+
 def shipped_style(name: str) -> Style:
     """A shipped style."""
     style: Style = instantiate(_config(name))

@@ -51,7 +51,7 @@ def learnt_picture(config: Mapping[str, Any], model: Path) -> StylePicture:
     """
     folder = model if model.is_dir() else model.parent
     if not (name := _name(config)):
-        raise UserError(f"{model} has no style picture of its own; use --suite coco-wikiart")
+        raise UserError(f"{model} has no style picture of its own")
     note, wanted = _note(config)
     is_shipped = name in known_styles()
     if not is_shipped or note.get("origin") == "file":
@@ -60,10 +60,16 @@ def learnt_picture(config: Mapping[str, Any], model: Path) -> StylePicture:
             found = hashlib.sha256(data).hexdigest()
             if wanted in (None, found):
                 rgb = read_picture(copy, min_side=MIN_SIDE).rgb
-                return StylePicture(label(note.get("name", name)), rgb, "file", found, str(copy))
+                known = label(note.get("name", copy.stem))
+                return StylePicture(known, rgb, "file", found, str(copy))
         if not is_shipped:
             raise UserError(_missing(model, label(name), wanted, copies))
     return shipped_style(name).picture("style.png beside the model")
+
+
+def has_picture(config: Mapping[str, Any]) -> bool:
+    """Whether a model learnt a picture, or has one for previews; a mixture of styles has none."""
+    return _name(config) is not None
 
 
 def trained_on(config: Mapping[str, Any]) -> str | None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -271,6 +272,7 @@ def test_each_model_has_its_own_style(folder):
 
 def test_a_style_that_was_not_trained_on_is_refused(folder, tmp_path, capsys):
     style = {"_target_": "stylenet.styles.Style", "name": "own", "image": str(folder / "style.png")}
+    shutil.copy(folder / "style.png", tmp_path)
     config = {"net": NET, "style": style, "style_picture": {"sha256": "12ab"}}
     save_model(tmp_path / "model.pt", TransformerNet(width=0.05, blocks=1), config)
     assert "was trained on another picture than" in refused(capsys, tmp_path / "model.pt")
@@ -280,6 +282,7 @@ def test_a_net_for_any_style_shows_the_picture_of_its_previews(folder, tmp_path)
     image = str(folder / "style.png")
     preview = {"_target_": "stylenet.styles.Style", "name": "own", "image": image}
     learnt = {"origin": "collection", "sha256": "of names and sizes"}
+    shutil.copy(folder / "style.png", tmp_path)
     config = {"net": NET, "task": {"preview": preview}, "style_picture": learnt}
     save_model(tmp_path / "model.pt", TransformerNet(width=0.05, blocks=1), config)
     assert open_subject(tmp_path / "model.pt", None).style().name == "style"

@@ -63,3 +63,23 @@ def test_a_file_that_would_grow_when_opened_is_refused():
         archive.writestr("archive/data.pkl", bytes(10**6))
     with pytest.raises(integrity.DamagedError, match="compressed"):
         integrity.parse(file.getvalue())
+
+
+def test_a_part_of_a_file_is_none():
+    whole = integrity.dump(CONTENT)
+    for length in range(0, len(whole), 97):
+        with pytest.raises(integrity.DamagedError):
+            integrity.parse(whole[:length])
+
+
+def test_damage_of_an_older_file_is_told_or_without_effect():
+    whole = older()
+    for place in range(0, len(whole), 7):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        try:
+            found = integrity.parse(bytes(damaged))
+        except integrity.DamagedError:
+            continue
+        assert found["config"] == CONTENT["config"]
+        assert torch.equal(found["weights"]["a"], CONTENT["weights"]["a"])

@@ -14,7 +14,7 @@ from PIL import Image
 from test_run_folder import held_elsewhere
 from training import a_full_disk, interrupt_at, rows, train
 
-from stylenet.callbacks.seal import to_bytes
+from stylenet import integrity
 from stylenet.checkpoint import load_model, save_model
 from stylenet.errors import UserError
 from stylenet.run_folder import CHECKPOINT
@@ -335,7 +335,7 @@ def test_a_checkpoint_with_a_part_missing_is_refused(
     file = place.folder / "stopped" / CHECKPOINT
     state = torch.load(file, weights_only=True)
     harm(state)
-    file.write_bytes(to_bytes(state))
+    file.write_bytes(integrity.dump(state))
     before = file.read_bytes()
     assert place.train("stopped", "ckpt=last") == 2
     assert named in error(capsys)

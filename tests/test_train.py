@@ -56,8 +56,9 @@ def test_a_run_leaves_everything_and_learns(
     assert run(monkeypatch, style, f"run={folder}", *LEARNING) == 0
     assert {path.name for path in folder.iterdir()} == {
         *("model.pt", "preview.png", "losses.csv", "losses.png", "config.yaml", "result.yaml"),
-        CHECKPOINT,
+        *(CHECKPOINT, "style.png"),
     }
+    assert (folder / "style.png").read_bytes() == (tmp_path / "drawn.png").read_bytes()
     style_loss = [float(row["style"]) for row in rows(folder)]
     assert len(style_loss) == 120
     assert np.mean(style_loss[-20:]) < 0.5 * np.mean(style_loss[:5])

@@ -19,6 +19,7 @@ from torch import nn
 
 from stylenet import integrity
 from stylenet.checkpoint import load_model, save_model
+from stylenet.criterion import criterion
 from stylenet.errors import UserError
 from stylenet.evaluate import main as evaluate
 from stylenet.evaluation.subjects import open_subject
@@ -27,6 +28,7 @@ from stylenet.learnt import keep_copies, learnt_picture
 from stylenet.nets.adain import AdaIN
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.slim import SlimNet
+from stylenet.reports.sweep import read_sweep
 from stylenet.runtime import Session
 from stylenet.runtime.model import open_model
 from stylenet.runtime.pair import Pair
@@ -262,6 +264,60 @@ def test_a_shipped_style_is_found_by_its_name_alone(tmp_path: Path, monkeypatch)
         learnt_picture({"style": told}, tmp_path)
     [url] = fetched
     assert url.startswith("https://raw.githubusercontent.com/jcjohnson/")
+
+
+LOSS = {
+    "_target_": "stylenet.losses.perceptual.PerceptualLoss",
+    **{"content_layers": {"relu1_1": 1.0}, "style_layers": {"relu1_1": 1.0}},
+    **{"content_weight": 1.0, "style_weight": 2.0, "tv_weight": 0.0, "relative": True},
+}
+TASK = {"vgg": {"_target_": "stylenet.vgg.VGG", "_partial_": True}, "style_size": 64}
+
+
+def test_the_loss_of_the_training_is_the_one_told_with_what_was_measured():
+    config = {"loss": LOSS, "task": TASK, "measured": {"style_weight": 7.0, "content_layers": {}}}
+    found = criterion(config)
+    assert (found.loss.weights["style"], found.style_size) == (7, 64)
+    assert found.loss.layers == ["relu1_1"]
+    assert criterion(config, measured=False).loss.weights["style"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"task": None}, "not trained with a perceptual loss"),
+        ({"loss": None}, "nothing that can be built"),
+        ({"loss": SLIM}, "not trained with a perceptual loss"),
+        ({"loss": LOSS | {"style_layers": {"relu9_9": 1.0}}}, "no layer relu9_9"),
+        ({"loss": LOSS | {"style_layers": {"relu1_1": "x"}}}, "do not fit"),
+        ({"task": TASK | {"style_size": 10**9}}, "is not between 1 and 4096"),
+        ({"task": TASK | {"vgg": EVIL}}, "would build stylenet.styles.Style"),
+        ({"task": TASK | {"vgg": TASK["vgg"] | {"weights": "secret.pt"}}}, "are not opened"),
+    ],
+)
+def test_a_loss_that_makes_no_sense_is_one_line(change: dict, said: str):
+    with pytest.raises(UserError, match=said) as caught:
+        criterion({"loss": LOSS, "task": TASK} | change)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[a, *b]", b"{a: b}", b"[" * 5000, b"- &a [*a]"])
+def test_a_sweep_whose_overrides_are_damaged_is_one_line(content: bytes, tmp_path: Path):
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "overrides.yaml").write_bytes(content)
+    with pytest.raises(UserError, match="is no list of overrides"):
+        read_sweep(tmp_path)
+
+
+def test_a_run_that_failed_with_odd_words_is_shown(tmp_path: Path):
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "overrides.yaml").write_text("[a=1]")
+    (tmp_path / "0" / "error.txt").write_bytes(b"\x1b[31m\xff" + b"x" * 1000)
+    (tmp_path / "0" / "losses.csv").write_bytes(b"step,seconds\n1,soon\n")
+    [run] = read_sweep(tmp_path)
+    assert run.problem.startswith("failed: \ufffd[31m\ufffdxxx")
+    assert len(run.problem) < 400
+    assert run.seconds() is None
 
 
 # .onnx

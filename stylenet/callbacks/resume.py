@@ -11,7 +11,7 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
 
-from stylenet.callbacks.seal import DamagedError, from_bytes, to_bytes
+from stylenet import integrity
 from stylenet.errors import UserError, reason
 from stylenet.images import write_atomically
 
@@ -33,7 +33,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             UserError: the file cannot be written.
         """
-        data = to_bytes(checkpoint)
+        data = integrity.dump(checkpoint)
         write_atomically(Path(path), lambda file: file.write(data))
 
     def load_checkpoint(
@@ -42,16 +42,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         map_location: Any = "cpu",
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        """Read the checkpoint at `path`: plain containers and tensors alone, whatever is asked.
+        """Read the checkpoint at `path`: plain containers, and tensors on the CPU, whatever is asked.
 
         Raises:
             UserError: the file is damaged, or no checkpoint.
         """
         try:
-            checkpoint = from_bytes(Path(path).read_bytes(), map_location)
+            checkpoint = integrity.parse(Path(path).read_bytes())
         except OSError as error:
             raise UserError(f"cannot open {path} ({reason(error)}); check the path") from None
-        except DamagedError:
+        except integrity.DamagedError:
             checkpoint = None
         if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
             raise UserError(f"{path} is no training checkpoint, or is damaged; start anew")

@@ -187,10 +187,11 @@ class PeerNet:
         for name in types:
             if name != self._input and name not in constants:
                 raise UserError(f"{self.file} has an input {name}; give it under constants")
-        return {
-            name: np.array(value, types[_end(self.file, ends, name)])
-            for name, value in constants.items()
-        }
+        wanted = {name: types[_end(self.file, ends, name)] for name in constants}
+        try:
+            return {name: np.array(constants[name], kind) for name, kind in wanted.items()}
+        except (ValueError, TypeError, OverflowError):
+            raise UserError(f"{self.file} takes constants of other types; mend them") from None
 
     def _fit(self, rgb: Bytes) -> Bytes:
         if self.adapter.size is not None:

@@ -17,7 +17,7 @@ from stylenet.errors import UserError
 from stylenet.evaluation.adapter import PeerNet, read_adapter
 from stylenet.evaluation.inputs import Input, picture_file
 from stylenet.images import Bytes
-from stylenet.learnt import learnt_picture, trained_on
+from stylenet.learnt import has_picture, learnt_picture, trained_on
 from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.opening import styled
@@ -114,7 +114,8 @@ def _trained(path: Path) -> Subject:
 
     if isinstance(net, MultiStyleNet):
         alone = [weights_of(net.styles, [(each, 1.0)]) for each in net.styles]
-        return _of_several(model.config, lambda i: subject(in_mixture(model, alone[i]).net))
+        count = len(alone)
+        return _of_several(model.config, count, lambda i: subject(in_mixture(model, alone[i]).net))
     if isinstance(net, ArbitraryNet):
         return _of_any_style(lambda rgb: subject(styled(net, [rgb], [1.0])))
     return subject(net)
@@ -130,7 +131,7 @@ def _exported(path: Path, threads: int | None) -> Subject:
             net = MixtureSession(model, [(model.styles[number], 1.0)])
             return Subject(str(path), [path], net, per_frame(net), None, style)
 
-        return _of_several(config, alone)
+        return _of_several(config, len(model.styles), alone)
     if model.takes_style:
         pair, files = Pair(model), [path, path.with_suffix(STYLE_SUFFIX)]
 
@@ -142,9 +143,11 @@ def _exported(path: Path, threads: int | None) -> Subject:
     return Subject(str(path), [path], at_work(model), clip_at_work(model), None, style)
 
 
-def _of_several(config: Mapping[str, Any], subject: Callable[[int], Subject]) -> Subject:
+def _of_several(
+    config: Mapping[str, Any], count: int, subject: Callable[[int], Subject]
+) -> Subject:
     """What has learnt several styles, by number, in the first until it gets another."""
-    learnt = [str(mapping(note).get("sha256")) for note in notes(dict(config))]
+    learnt = [str(mapping(note).get("sha256")) for note in notes(dict(config))[:count]]
     return replace(
         subject(0), restyled=lambda style: subject(learnt.index(style.sha256)), learnt=learnt
     )
@@ -170,6 +173,8 @@ def _peer(path: Path, file: Path, threads: int | None) -> Subject:
 
 def _own_style(model: Path, config: Mapping[str, Any]) -> Input:
     """The picture that `model` was trained on, found or fetched again, and checked."""
+    if not has_picture(config):
+        raise UserError(f"{model} has no style picture of its own; use --suite coco-wikiart")
     picture = learnt_picture(config, model)
     trained = trained_on(config)
     if trained not in (None, picture.sha256):

@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from stylenet.criterion import criterion
 from stylenet.errors import UserError
 from stylenet.images import Bytes
-from stylenet.learnt import learnt_picture
-from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.recipes import build
+from stylenet.learnt import has_picture, learnt_picture
 from stylenet.tensors import resize_shorter_side, to_tensor
 from stylenet.untrusted import mapping
-from stylenet.vgg import VGG
 
 MOST = 0.03
 """The part by which the total loss may change."""
@@ -38,10 +36,12 @@ def loss_drift(
     Raises:
         UserError: the style picture or the VGG weights cannot be had, or the loss is another one.
     """
-    if not mapping(config, "task", "vgg"):
+    if "vgg" not in mapping(config, "task"):
         raise UserError("it was not trained with a perceptual loss")
-    loss: PerceptualLoss = build(config["loss"], **mapping(config, "measured"))
-    vgg: VGG = build(config["task"]["vgg"], layers=loss.layers)
+    if not has_picture(config):
+        raise UserError("a mixture of styles has no picture of its own")
+    trained = criterion(config)
+    loss, vgg = trained.loss, trained.vgg
     picture = learnt_picture(config, folder or Path()).rgb
 
     @torch.no_grad()
@@ -51,6 +51,6 @@ def loss_drift(
         return loss.total(loss(image, vgg(image), content)).item()
 
     with torch.no_grad():
-        loss.set_style(vgg(to_tensor(resize_shorter_side(picture, config["task"]["style_size"]))))
+        loss.set_style(vgg(to_tensor(resize_shorter_side(picture, trained.style_size))))
     means = [np.mean([total(photo, net(photo)) for photo in photos]) for net in (before, after)]
     return float(means[1] / means[0] - 1)

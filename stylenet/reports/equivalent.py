@@ -8,10 +8,9 @@ from statistics import fmean
 import torch
 
 from stylenet.checkpoint import TrainedModel
+from stylenet.criterion import criterion
 from stylenet.evaluation.yardstick import ITERATIONS, equalled
 from stylenet.images import Bytes
-from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.recipes import build
 from stylenet.tasks.pixels import PixelLoss, optimize
 from stylenet.tensors import apply_net, resize_shorter_side, to_tensor
 
@@ -29,13 +28,15 @@ def lbfgs_iteration(model: TrainedModel, photos: Sequence[Bytes], style: Bytes) 
 
     Returns:
         From 0, the photo itself, to 101, better than the last of 100.
+
+    Raises:
+        UserError: its config describes no perceptual loss.
     """
-    config = model.config
     device = next(model.net.parameters()).device
-    loss: PerceptualLoss = build(config["loss"], **config.get("measured", {}))
-    vgg = build(config["task"]["vgg"], layers=loss.layers).to(device)
+    trained = criterion(model.config)
+    loss, vgg = trained.loss, trained.vgg.to(device)
     with torch.no_grad():
-        target = resize_shorter_side(style, config["task"]["style_size"])
+        target = resize_shorter_side(style, trained.style_size)
         loss.set_style(vgg(to_tensor(target).to(device)))
     found = []
     for photo in photos:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 from stylenet.checkpoint import TrainedModel, load_model
+from stylenet.criterion import criterion
 from stylenet.data.samples import SamplePhotos
 from stylenet.data.source import Photo, file_photo
 from stylenet.errors import UserError, shown
@@ -20,18 +21,14 @@ from stylenet.folders import find_pictures
 from stylenet.formats import READABLE
 from stylenet.images import Bytes, resize
 from stylenet.learnt import learnt_picture, trained_on
-from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.nets.twoway import TwoWay
-from stylenet.recipes import build
 from stylenet.reports.equivalent import lbfgs_iteration
 from stylenet.reports.sweep import Axis, Run
 from stylenet.styles import StylePicture
 from stylenet.tasks.pixels import PixelLoss
 from stylenet.tensors import apply_net, resize_shorter_side, to_tensor
-from stylenet.untrusted import label
-from stylenet.vgg import VGG
 
 LONGER_SIDE = 512
 """Pixels at most: a page of dozens of pictures still opens on a phone."""
@@ -86,9 +83,8 @@ class Yardstick:
     """
 
     def __init__(self, config: dict[str, Any], device: str) -> None:
-        self.loss: PerceptualLoss = build(config["loss"])
-        self.vgg: VGG = build(config["task"]["vgg"], layers=self.loss.layers)
-        self.style_size: int = config["task"]["style_size"]
+        trained = criterion(config, measured=False)
+        self.loss, self.vgg, self.style_size = trained.loss, trained.vgg, trained.style_size
         self.device = device
         self.vgg.to(device)
 
@@ -133,14 +129,9 @@ class Laboratory:
             UserError: its model cannot be loaded, or its style picture not be had.
         """
         model = load_model(run.folder)
-        try:
-            picture = _picture(model)
-            if self.yardstick is None:
-                self.yardstick = Yardstick(model.config, self.device)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(
-                f"{run.folder}: its config is of another stylenet ({label(error)}); train it again"
-            ) from None
+        picture = _picture(model)
+        if self.yardstick is None:
+            self.yardstick = Yardstick(model.config, self.device)
         return self._measure(run, model, picture, self.yardstick)
 
     def _measure(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stylenet.errors import UserError
 from stylenet.runtime.model import Model
 from stylenet.runtime.session import Session
+from stylenet.untrusted import label
 
 
 class MixtureSession(Session):
@@ -51,7 +52,7 @@ def weights_of(
     Raises:
         UserError: none is named, or one that the model has not learnt, or a share of 0.
     """
-    learnt = f"the model has learnt {', '.join(styles)}"
+    learnt = f"the model has learnt {label(', '.join(styles))}"
     if not mixture:
         raise UserError(f"{learnt}; choose with --style NAME")
     weights = np.zeros((1, len(styles)), np.float32)

@@ -16,6 +16,7 @@ from stylenet.images import Bytes
 from stylenet.runtime.damage import damaged
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.preprocess import MIN_SIDE
+from stylenet.untrusted import label
 
 _ARENA_PIXELS = 2_000_000  # beyond, onnxruntime gives memory back after the run: peaks are rare
 
@@ -46,7 +47,7 @@ class Session:
         if self.model.takes_style and type(self) is Session:
             raise UserError(f"{self.model.name} takes any style; give one, with --style PICTURE")
         if self.model.styles and type(self) is Session:
-            learnt = ", ".join(self.model.styles)
+            learnt = label(", ".join(self.model.styles))
             raise UserError(f"{self.model.name} has learnt {learnt}; choose with --style NAME")
 
     def __call__(self, rgb: Bytes) -> Bytes:

@@ -73,6 +73,7 @@ class MultiStyleTask(PerceptualTask):
             raise UserError("task.styles are not net.styles; give net.styles alone")
         self.styles = list(styles)
         self.pictures: list[StylePicture] = []
+        self.notes: list[dict[str, str]] = []
         self.grams: dict[str, Tensor] = {}
 
     def read_style(self) -> None:
@@ -83,6 +84,7 @@ class MultiStyleTask(PerceptualTask):
         """
         self.pictures = [find_style(style).picture(MEND) for style in self.styles]
         self.style = _mosaic([picture.rgb for picture in self.pictures])
+        self.notes = [picture.note() for picture in self.pictures]
         grams = [self._grams(picture.rgb) for picture in self.pictures]
         self.grams = {layer: torch.cat([each[layer] for each in grams]) for layer in grams[0]}
 
@@ -99,13 +101,13 @@ class MultiStyleTask(PerceptualTask):
         """The unweighted terms of each photo (B, 3, H, W) in the style whose turn it is, (B,)."""
         first = self.global_step * self.trainer.world_size + self.global_rank
         turns = torch.arange(len(photo)) + first * len(photo)
-        return self.terms_in(photo, turns % len(self.styles))
+        return self.terms_in(photo, turns % len(self.notes))
 
     def terms_in(self, photo: Tensor, styles: Tensor) -> dict[str, Tensor]:
         """The unweighted terms of each photo (B, 3, H, W) in the style of its number, (B,)."""
         styles = styles.to(photo.device)
         self.turn_to(styles)
-        weights = one_hot(styles, len(self.styles)).to(photo.dtype)
+        weights = one_hot(styles, len(self.notes)).to(photo.dtype)
         return self.perceptual_terms(photo, self.net(photo, weights))
 
     def turn_to(self, styles: Tensor) -> None:
@@ -133,19 +135,18 @@ class MultiStyleTask(PerceptualTask):
 
     def style_note(self) -> dict[str, Any]:
         """All pictures as one collection, with the note of each; the sum is that of their sums."""
-        notes = [picture.note() for picture in self.pictures]
-        sums = " ".join(note["sha256"] for note in notes)
+        sums = " ".join(note["sha256"] for note in self.notes)
         return {
             "name": "multistyle",
             "origin": "collection",
             "sha256": hashlib.sha256(sums.encode()).hexdigest(),
-            "credit": "; ".join(note["credit"] for note in notes),
-            "pictures": notes,
+            "credit": "; ".join(note["credit"] for note in self.notes),
+            "pictures": self.notes,
         }
 
     def _plain_nets(self) -> Iterator[nn.Module]:
         """The net of each style alone."""
-        for weights in torch.eye(len(self.styles), device=self.device):
+        for weights in torch.eye(len(self.notes), device=self.device):
             yield self.net.mixture(weights[None]).eval()
 
 

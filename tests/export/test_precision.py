@@ -93,16 +93,15 @@ def test_half_keeps_norms_in_float32_and_convolutions_in_float16(run: Path, tmp_
     assert violations(proto) == []
 
 
-def test_drift_is_the_change_of_the_loss_that_was_trained(run: Path):
+def test_drift_is_the_change_of_the_loss_that_was_trained(run: Path, tmp_path: Path):
     config = load_model(run).config
     photo = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    same = loss_drift(config, [photo], lambda rgb: rgb, lambda rgb: rgb)
-    grey = loss_drift(config, [photo], lambda rgb: rgb, lambda rgb: rgb // 3 + 85)
+    same = loss_drift(config, [photo], lambda rgb: rgb, lambda rgb: rgb, run)
+    grey = loss_drift(config, [photo], lambda rgb: rgb, lambda rgb: rgb // 3 + 85, run)
     assert same == 0
     assert grey > MOST
-    gone = config | {"style": config["style"] | {"image": "gone.png"}}
-    with pytest.raises(UserError, match=r"gone\.png"):
-        loss_drift(gone, [photo], lambda rgb: rgb, lambda rgb: rgb)
+    with pytest.raises(UserError, match=r"custom; put a copy beside it as style\.png"):
+        loss_drift(config, [photo], lambda rgb: rgb, lambda rgb: rgb, tmp_path)
 
 
 @torch.no_grad()

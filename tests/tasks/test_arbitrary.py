@@ -88,11 +88,17 @@ def test_an_interrupted_run_ends_bit_identical_to_an_uninterrupted_one(
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
-def test_the_embedded_styles_are_painted_and_trained_on(tmp_path: Path, styles: Path, monkeypatch):
+def test_the_embedded_styles_are_painted_and_trained_on(
+    tmp_path: Path, styles: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
     few = ["trainer.max_steps=1", f"data.validation={styles}"]
     assert train(monkeypatch, *SMALL, f"run={tmp_path / 'run'}", *few) == 0
     config = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
     assert config["style_picture"]["credit"] == "the painted homages"
+    said = [record.getMessage() for record in caplog.records]
+    [homages] = [line for line in said if line.startswith("training on")]
+    assert homages.startswith("training on the painted homages, enough to try it out; give")
+    assert "data.styles=FOLDER" in homages
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,7 @@ def test_photos_of_a_batch_are_judged_by_their_own_styles(tmp_path: Path):
     red, blue = map(str, pictures(tmp_path))
     names = f"net.styles=[{red},{blue}]"
     task = instantiate(composed(*SMALL, names).task)
+    task.read_style()
     photo = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
         nn.init.normal_(task.net.scale)
