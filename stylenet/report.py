@@ -33,12 +33,7 @@ def report(sweep: Path, photos: Sequence[Path], lbfgs: bool = False) -> None:
     refuse_overwriting([page, picture], photos)
     runs = read_sweep(sweep)
     findings = examine(sweep.resolve().name, runs, swept(runs), find_photos(photos), lbfgs)
-<<<<<<< HEAD
     html = render(findings).encode(errors="backslashreplace")
-=======
-    page, picture = sweep / "report.html", sweep / "report.png"
-    html = render(findings).encode(errors="replace")  # names of folders need not be text
->>>>>>> h/models
     write_atomically(page, lambda file: file.write(html))
     write_picture(Picture(contact_sheet(findings)), picture)
     finished = f"{len(findings.results)} of {len(runs)} runs"

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,20 +66,20 @@ def test_a_file_that_would_grow_when_opened_is_refused():
         integrity.parse(file.getvalue())
 
 
-def test_a_part_of_a_file_is_none():
-    whole = integrity.dump(CONTENT)
-    for length in range(0, len(whole), 97):
-        with pytest.raises(integrity.DamagedError):
-            integrity.parse(whole[:length])
+def cut(data: bytes, place: int) -> bytes:
+    return data[:place]
 
 
-def test_damage_of_an_older_file_is_told_or_without_effect():
-    whole = older()
-    for place in range(0, len(whole), 7):
-        damaged = bytearray(whole)
-        damaged[place] ^= 1 << place % 8
+def flipped(data: bytes, place: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ 1 << place % 8]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut, flipped])
+@pytest.mark.parametrize("data", [integrity.dump(CONTENT), older()], ids=["summed", "older"])
+def test_damage_is_told_or_without_effect(data: bytes, damage: Callable[[bytes, int], bytes]):
+    for place in range(0, len(data), 7):
         try:
-            found = integrity.parse(bytes(damaged))
+            found = integrity.parse(damage(data, place))
         except integrity.DamagedError:
             continue
         assert found["config"] == CONTENT["config"]

@@ -42,7 +42,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         map_location: Any = "cpu",
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        """Read the checkpoint at `path`: plain containers, and tensors on the CPU, whatever is asked.
+        """Read the checkpoint at `path`: plain containers, and tensors on the CPU.
 
         Raises:
             UserError: the file is damaged, or no checkpoint.
