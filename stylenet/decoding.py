@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ from stylenet.formats import DECODERS
 MOST_BYTES = 768 * 10**6
 """Memory that pictures may take while they are decoded, one or several at once. A picture that
 takes more by its header is refused: the largest photo in colour has 109 megapixels."""
+
+# Without a handler of its own, Python would print what Pillow logs, and raises, too.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 # Photoshop and phones write megabytes of text and profiles. Pillow's bound on their sum stays.
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY

@@ -50,7 +50,7 @@ def _file(source: Path | IO[bytes]) -> tifffile.TiffFile:
         import tifffile  # not at the top: services with a few packages need it for odd files alone
     except ImportError:
         raise UserError("this kind of TIFF needs tifffile; run pip install tifffile") from None
-    logging.getLogger("tifffile").propagate = False  # what it logs it raises, too
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # damage shows in what is read
     if not isinstance(source, Path):
         source.seek(0)
     return tifffile.TiffFile(source)
@@ -168,6 +168,13 @@ def _check(page: tifffile.TiffPage, name: object, most_bytes: int) -> None:
     needed = int(np.prod(page.shape)) * (page.dtype.itemsize + 3)
     if needed + 8 * page.imagewidth * page.imagelength > most_bytes:
         raise too_large(name)
+    parts = [
+        (start, size)
+        for start, size in zip(page.dataoffsets, page.databytecounts, strict=True)
+        if size
+    ]
+    if len(parts) != int(np.prod(page.chunked)) or not all(start for start, _ in parts):
+        raise ValueError("parts of it are missing")  # and would come out black
     if page.compression in _DEFLATED:
         _check_deflated(page, name)
 

@@ -266,14 +266,14 @@ def test_other_files_are_refused(content, tmp_path):
         read_picture(path)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000"])
 def test_truncated_files_are_refused(picture, kind):
     content = file(Image.fromarray(picture), kind).getvalue()
     with pytest.raises(UserError, match=r"picture is (damaged|no picture)"):
         read_picture(io.BytesIO(content[: len(content) // 2]))
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000"])
 def test_damaged_files_are_read_or_refused(picture, kind):
     good = file(Image.fromarray(picture[:16, :16]), kind).getvalue()
     rng = np.random.default_rng(0)

@@ -113,6 +113,17 @@ def test_a_strip_that_unpacks_to_more_than_its_size_is_refused():
         read_picture(raw(32, bomb, compression=8))
 
 
+@pytest.mark.parametrize("tag", [273, 279])
+def test_missing_parts_are_no_black_ones(tag, capfd):
+    content = bytearray(raw(32, bytes(range(256)) * 4).getvalue())
+    assert read_picture(io.BytesIO(bytes(content))).rgb.any()
+    entry = content.index(struct.pack("<2HI", tag, 4, 1))
+    content[entry + 8 : entry + 12] = bytes(4)
+    with pytest.raises(UserError, match="picture is damaged"):
+        read_picture(io.BytesIO(bytes(content)))
+    assert capfd.readouterr().err == ""
+
+
 def test_lab_becomes_srgb():
     muted = (COLOURS // 4 + 96).astype(np.uint8)
     spaces = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
