@@ -30,6 +30,9 @@ _EARLIER = "earlier"
 _TIME = "%Y-%m-%d_%H-%M-%S"
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)(?:-(\d+))?")
 
+_ours: set[Path] = set()
+"""The folders that this process holds."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -73,7 +76,8 @@ def _start(folder: Path) -> tuple[str, int, str]:
 def claimed(run: Path, *, goes_on: bool = False, unique: bool = False) -> Iterator[Path]:
     """The folder `run`, made if missing, which until the end no other training can claim.
 
-    A folder in which nothing is left at the end, as of a start that failed, is removed.
+    A folder that this process holds already is its own. One in which nothing is left at the end,
+    as of a start that failed, is removed.
 
     Args:
         goes_on: take a folder that holds a run, to resume it.
@@ -82,6 +86,9 @@ def claimed(run: Path, *, goes_on: bool = False, unique: bool = False) -> Iterat
     Raises:
         UserError: another training writes into the folder, or it holds a run.
     """
+    if run.resolve() in _ours:
+        yield run
+        return
     for folder in _numbered(run) if unique else [run]:
         with _locked(folder) as alone:
             if not alone:
@@ -91,7 +98,11 @@ def claimed(run: Path, *, goes_on: bool = False, unique: bool = False) -> Iterat
             if not taken:
                 if goes_on:
                     _clean(folder)
-                yield folder
+                _ours.add(folder.resolve())
+                try:
+                    yield folder
+                finally:
+                    _ours.remove(folder.resolve())
                 return
     raise UserError(taken)
 

@@ -8,7 +8,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -61,6 +61,11 @@ def train(cfg: DictConfig) -> bool:
         UserError: anything in the config or its files that the user can mend.
     """
     config = configs.resolve(cfg, KEYS)
+    with _claimed(Path(config["run"]), config["ckpt"]):
+        return _train(cfg, config)
+
+
+def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
     run = Path(config["run"])
     checkpoint = _checkpoint(config["ckpt"], run)
     refuse_overwriting([run, *(run / name for name in WRITTEN)], _paths(config))
@@ -199,16 +204,9 @@ def _overrides_folder() -> bool:
 
 @contextmanager
 def _own_folder(cfg: DictConfig, is_named: bool) -> Iterator[None]:
-    """Keep other trainings out of the run's folder; a name of stylenet's own that is taken changes.
-
-    Of several processes that train together the first one does so for all.
-    """
-    if rank_zero_only.rank:  # type: ignore[attr-defined]
-        yield
-        return
+    """Keep other trainings out of the run's folder; where stylenet named it, by another name."""
     run, hydra = Path(cfg.run), HydraConfig.get()
-    unique = not is_named and cfg.ckpt != "last"
-    with run_folder.claimed(run, goes_on=_goes_on(cfg, run), unique=unique) as folder:
+    with _claimed(run, cfg.ckpt, unique=not is_named and cfg.ckpt != "last") as folder:
         if folder != run:
             cfg.run = str(folder)
             with read_write(cast(DictConfig, hydra)):
@@ -216,11 +214,12 @@ def _own_folder(cfg: DictConfig, is_named: bool) -> Iterator[None]:
         yield
 
 
-def _goes_on(cfg: DictConfig, run: Path) -> bool:
-    """Whether the run that lies in the folder `run` is the one to resume."""
-    if cfg.ckpt is None:
-        return False
-    return cfg.ckpt == "last" or Path(str(cfg.ckpt)).parent.resolve() == run.resolve()
+def _claimed(run: Path, ckpt: str | None, *, unique: bool = False) -> AbstractContextManager[Path]:
+    """The folder of a run, claimed, by the first of several processes that train together."""
+    if rank_zero_only.rank:  # type: ignore[attr-defined]
+        return nullcontext(run)
+    own = ckpt is not None and Path(str(ckpt)).parent.resolve() == run.resolve()
+    return run_folder.claimed(run, goes_on=ckpt == "last" or own, unique=unique)
 
 
 def _checked_train(cfg: DictConfig) -> bool:

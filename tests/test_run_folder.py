@@ -87,6 +87,17 @@ def test_a_folder_is_held_by_one_process_and_free_again_when_it_is_killed(tmp_pa
     assert [path.name for path in folder.iterdir()] == [CONFIG]
 
 
+def test_what_a_process_holds_is_its_own(tmp_path: Path):
+    with claimed(tmp_path / "run") as run:
+        (run / CHECKPOINT).write_text("x")
+        with claimed(tmp_path / "run"):
+            pass
+        assert (run / LOCK).exists()
+    assert not (run / LOCK).exists()
+    with pytest.raises(UserError, match="holds a run"), claimed(tmp_path / "run"):
+        pass
+
+
 def test_a_name_of_our_own_that_is_taken_gets_a_number(tmp_path: Path):
     folder = tmp_path / "2026-01-01_00-00-00"
     a_run(tmp_path / f"{folder.name}-02", CHECKPOINT)
