@@ -168,12 +168,8 @@ def _check(page: tifffile.TiffPage, name: object, most_bytes: int) -> None:
     needed = int(np.prod(page.shape)) * (page.dtype.itemsize + 3)
     if needed + 8 * page.imagewidth * page.imagelength > most_bytes:
         raise too_large(name)
-    parts = [
-        (start, size)
-        for start, size in zip(page.dataoffsets, page.databytecounts, strict=True)
-        if size
-    ]
-    if len(parts) != int(np.prod(page.chunked)) or not all(start for start, _ in parts):
+    parts = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    if len(parts) != int(np.prod(page.chunked)) or not all(all(part) for part in parts):
         raise ValueError("parts of it are missing")  # and would come out black
     if page.compression in _DEFLATED:
         _check_deflated(page, name)

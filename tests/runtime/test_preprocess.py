@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stylenet import decoding
 from stylenet.errors import UserError
 from stylenet.images import Picture
 from stylenet.runtime.regions import Mask
@@ -68,6 +69,16 @@ def test_arrays_and_pictures_are_taken_as_they_are(picture):
     stylizer = Stylizer(lambda rgb: rgb)
     np.testing.assert_array_equal(stylizer(picture).rgb, picture)
     np.testing.assert_array_equal(stylizer(Picture(picture)).rgb, picture)
+
+
+def test_the_bound_on_decoding_is_for_files_that_are_not_decoded_yet(monkeypatch, turned):
+    """Whoever has an image in memory has the memory."""
+    monkeypatch.setattr(decoding, "MOST_BYTES", 1000)
+    with pytest.raises(UserError, match="the photo is too large to decode safely"):
+        Stylizer(lambda rgb: rgb)(Image.open(io.BytesIO(turned)))
+    loaded = Image.open(io.BytesIO(turned))
+    loaded.load()
+    assert Stylizer(lambda rgb: rgb)(loaded).size == loaded.size
 
 
 def test_a_stream_is_enough_for_several_regions(picture, turned, tmp_path):
