@@ -34,9 +34,7 @@ def keep_copies(run: Path, pictures: Sequence[StylePicture]) -> None:
         if picture.data is not None:
             suffix = Path(picture.credit).suffix.lower()
             name = f"style_{number}" if len(pictures) > 1 else "style"
-            copy = run / f"{name}{suffix if suffix in READABLE else '.png'}"
-            data = picture.data
-            write_atomically(copy, lambda file, data=data: file.write(data))  # type: ignore[misc]
+            _write(run / f"{name}{suffix if suffix in READABLE else '.png'}", picture.data)
 
 
 def learnt_picture(config: Mapping[str, Any], model: Path) -> StylePicture:
@@ -77,6 +75,10 @@ def trained_on(config: Mapping[str, Any]) -> str | None:
     None where it is not known, and for a collection, whose sum is of another kind.
     """
     return _note(config)[1]
+
+
+def _write(copy: Path, data: bytes) -> None:
+    write_atomically(copy, lambda file: file.write(data))
 
 
 def _note(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:

@@ -193,9 +193,15 @@ def test_a_style_that_a_file_tells_is_neither_opened_nor_fetched_nor_written(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("stylenet.styles.fetch", lambda url: pytest.fail(f"{url} was fetched"))
     Image.fromarray(PHOTO.repeat(3, 0).repeat(3, 1)).save("secret.png")
-    for place, config in (("one", {"style": style}), ("two", {"task": {"preview": style}})):
-        config |= {"net": SLIM, "style_picture": {"sha256": "0" * 64, "origin": "download"}}
-        save_model(Path(place, "model.pt"), SlimNet(channels=2, blocks=0), config)
+    note = {"sha256": "0" * 64, "origin": "download"}
+    own, shown = (
+        {"net": SLIM, "style_picture": note, **told}
+        for told in ({"style": style}, {"task": {"preview": style}})
+    )
+    save_model(Path("one", "model.pt"), SlimNet(channels=2, blocks=0), own)
+    save_model(Path("two", "model.pt"), SlimNet(channels=2, blocks=0), shown)
+    Path("model.onnx").write_bytes(tiny(own))
+    for place in ("one", "two", "model.onnx"):
         with pytest.raises(SystemExit) as stop:
             evaluate([place])
         said = capsys.readouterr().err
@@ -204,7 +210,7 @@ def test_a_style_that_a_file_tells_is_neither_opened_nor_fetched_nor_written(
         assert said.count("\n") == 1
         assert "\x1b" not in said
     found = {str(path) for path in Path().rglob("*") if path.is_file()}
-    assert found == {"secret.png", "one/model.pt", "two/model.pt"}
+    assert found == {"secret.png", "one/model.pt", "two/model.pt", "model.onnx"}
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -323,7 +329,7 @@ def test_a_run_that_failed_with_odd_words_is_shown(tmp_path: Path):
 # .onnx
 
 
-def tiny(kind: str = "bytes") -> bytes:
+def tiny(config: dict[str, Any] = {"net": SLIM, "style": {"name": "own"}}) -> bytes:  # noqa: B006
     """A graph under the contract that inverts pictures, with a weight, as export finishes it."""
     shape = ["N", "H", "W", 3]
     ends = [end("image", TensorProto.UINT8, shape), end("stylized", TensorProto.UINT8, shape)]
@@ -339,7 +345,7 @@ def tiny(kind: str = "bytes") -> bytes:
     ]
     graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], [weight, most, zero])
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    helper.set_model_props(proto, metadata({"net": SLIM, "style": {"name": "own"}}, kind))
+    helper.set_model_props(proto, metadata(config, "bytes"))
     return add_metadata(proto.SerializeToString(), {"precision": "fp32"})
 
 
