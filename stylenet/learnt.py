@@ -16,7 +16,7 @@ from typing import Any
 from stylenet.checkpoint import notes
 from stylenet.errors import UserError
 from stylenet.images import READABLE, read_picture, write_atomically
-from stylenet.known_styles import known_styles, shipped_style
+from stylenet.known_styles import known_styles, originals, shipped_style
 from stylenet.styles import MIN_SIDE, StylePicture
 from stylenet.untrusted import label, mapping
 
@@ -50,6 +50,10 @@ def learnt_picture(config: Mapping[str, Any], model: Path) -> StylePicture:
     if not (name := _name(config)):
         raise UserError(f"{model} has no style picture of its own")
     note, wanted = _note(config)
+    if name not in known_styles():  # a run may be called otherwise than its style
+        name = {sha256: shipped for (_, sha256), shipped in originals().items()}.get(
+            wanted or "", name
+        )
     is_shipped = name in known_styles()
     if not is_shipped or note.get("origin") == "file":
         copies = _copies(folder)

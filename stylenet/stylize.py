@@ -23,8 +23,8 @@ from stylenet.runtime.clips import (
     RegionalClipStylizer,
     per_frame,
 )
+from stylenet.runtime.damage import DamagedModelError
 from stylenet.runtime.frames import SUFFIXES
-from stylenet.runtime.model import DamagedModelError
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.runtime.regions import FEATHER, Mask

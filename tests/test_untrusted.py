@@ -24,6 +24,7 @@ from stylenet.errors import UserError
 from stylenet.evaluate import main as evaluate
 from stylenet.evaluation.subjects import open_subject
 from stylenet.export.contract import add_metadata, metadata
+from stylenet.known_styles import shipped_style
 from stylenet.learnt import keep_copies, learnt_picture
 from stylenet.nets.adain import AdaIN
 from stylenet.nets.johnson import TransformerNet
@@ -262,14 +263,17 @@ def test_of_several_pictures_each_is_found_by_its_sum(tmp_path: Path, picture: n
     assert np.array_equal(learnt_picture(config, tmp_path / "run").rgb, 255 - picture)
 
 
-def test_a_shipped_style_is_found_by_its_name_alone(tmp_path: Path, monkeypatch):
+def test_a_shipped_style_is_found_by_its_name_or_its_sum_alone(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("stylenet.styles.fetch", lambda url: fetched.append(url) or b"")
     fetched: list[str] = []
-    told = {"name": "udnie", "url": "https://127.0.0.1:1/x", "image": "/etc/hostname"}
+    told = {"name": "my run", "url": "https://127.0.0.1:1/x", "image": "/etc/hostname"}
     with pytest.raises(UserError, match="is altered"):
-        learnt_picture({"style": told}, tmp_path)
-    [url] = fetched
-    assert url.startswith("https://raw.githubusercontent.com/jcjohnson/")
+        learnt_picture({"style": told | {"name": "udnie"}}, tmp_path)
+    note = {"sha256": shipped_style("udnie").sha256}
+    with pytest.raises(UserError, match="is altered"):
+        learnt_picture({"style": told, "style_picture": note}, tmp_path)
+    [url, again] = fetched
+    assert url == again == shipped_style("udnie").url
 
 
 LOSS = {

@@ -22,8 +22,9 @@ from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.opening import styled
 from stylenet.runtime.clips import ClipNet, per_frame
+from stylenet.runtime.damage import metadata_of
 from stylenet.runtime.mixture import MixtureSession, weights_of
-from stylenet.runtime.model import CONTRACT_KEY, metadata_of, open_model, open_onnx
+from stylenet.runtime.model import CONTRACT_KEY, open_model, open_onnx
 from stylenet.runtime.pair import STYLE_SUFFIX, Pair
 from stylenet.runtime.stylizer import Net, at_work, clip_at_work
 from stylenet.tensors import apply_net, clip_net

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from stylenet import integrity
-from stylenet.errors import UserError, reason
-from stylenet.memory import ran_out
-from stylenet.untrusted import check_plain
+from stylenet.errors import UserError
+from stylenet.runtime.damage import check_content, damaged, metadata_of, parsed, read, run
 
 CONTRACT = 1
 """The newest version of the contract that this runtime understands."""
@@ -69,7 +64,7 @@ class Model:
         """The names of the styles that it takes weights of, beside the photo; else none."""
         if "style_weights" not in self.inputs:
             return []
-        styles = _json(self.name, self.metadata.get("stylenet.styles", ""))
+        styles = parsed(self.name, self.metadata.get("stylenet.styles", ""))
         shapes = {end.name: end.shape for end in self.session.get_inputs()}
         named = isinstance(styles, list) and all(isinstance(style, str) for style in styles)
         if not named or shapes["style_weights"][1:] != [len(styles)]:
@@ -82,7 +77,7 @@ class Model:
 
         No path, address or class is to be taken from it.
         """
-        config = _json(self.name, self.metadata.get("stylenet.config", "{}"))
+        config = parsed(self.name, self.metadata.get("stylenet.config", "{}"))
         if not isinstance(config, dict):
             raise damaged(self.name)
         return config
@@ -124,8 +119,8 @@ def open_model(
     """
     name = "the model" if isinstance(model, bytes) else str(model)
     providers = _providers(device)
-    content = model if isinstance(model, bytes) else _read(Path(model))
-    _check_content(name, content)
+    content = model if isinstance(model, bytes) else read(Path(model))
+    check_content(name, content)
     session = _open(content, name, providers, threads)
     metadata = metadata_of(session, name)
     _check_contract(name, metadata.get(CONTRACT_KEY))
@@ -154,47 +149,6 @@ def open_onnx(model: Path, threads: int | None = None) -> Any:
     return _open(str(model), str(model), _providers("cpu"), threads)
 
 
-def metadata_of(session: Any, name: str) -> dict[str, str]:
-    """All that a file says of itself.
-
-    Raises:
-        UserError: it is no text.
-    """
-    try:
-        return dict(session.get_modelmeta().custom_metadata_map)
-    except Exception:  # onnxruntime decodes texts here, and has classes of its own besides
-        raise damaged(name) from None
-
-
-def run(
-    session: Any,
-    name: str,
-    outputs: Sequence[str] | None,
-    given: Mapping[str, Any],
-    options: Any = None,
-) -> list[Any]:
-    """What onnxruntime makes of inputs.
-
-    Raises:
-        UserError: the graph, of the file `name`, cannot do it.
-    """
-    try:
-        return list(session.run(outputs, given, options))
-    except Exception as error:  # onnxruntime has a class of its own for every kind of damage
-        if ran_out(error):
-            raise
-        raise damaged(name) from None
-
-
-class DamagedModelError(UserError):
-    """A model that no picture can be stylised with."""
-
-
-def damaged(name: str) -> DamagedModelError:
-    """That the model `name` cannot be used, and what to do."""
-    return DamagedModelError(f"{name} is no ONNX model, or is damaged; export it again")
-
-
 def _open(
     model: str | bytes,
     name: str,
@@ -214,41 +168,6 @@ def _open(
         raise damaged(name) from None
 
 
-def _read(model: Path) -> bytes:
-    if not model.is_file():
-        raise UserError(f"{model} does not exist; give an exported .onnx file")
-    try:
-        return model.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot open {model} ({reason(error)}); check the path") from None
-
-
-def _check_content(name: str, content: bytes) -> None:
-    """Hold a file against its sum; one of an earlier version, which has none, must hold numbers.
-
-    Raises:
-        UserError: it was changed, refers to other files, or its weights are no numbers.
-    """
-    try:
-        if integrity.check_onnx(content):
-            return
-    except integrity.DamagedError:
-        raise damaged(name) from None
-    try:
-        import onnx
-    except ImportError:  # the runtime does without
-        return
-    try:
-        weights = onnx.load_from_string(content).graph.initializer
-        outside = any(each.data_location for each in weights)
-        values = [] if outside else [onnx.numpy_helper.to_array(each) for each in weights]
-    except Exception:  # protobuf and onnx have classes of their own for every kind of damage
-        raise damaged(name) from None
-    kinds = (np.float16, np.float32, np.float64)
-    if outside or any(each.dtype in kinds and np.isnan(each).any() for each in values):
-        raise damaged(name)
-
-
 def _check_facts(model: Model) -> None:
     """Hold the metadata against what each kind of model must tell.
 
@@ -265,15 +184,6 @@ def _check_facts(model: Model) -> None:
         model.number("stylenet.halo")
         if model.number("stylenet.alignment") < 1:
             raise damaged(model.name)
-
-
-def _json(name: str, text: str) -> Any:
-    try:
-        content = json.loads(text)
-        check_plain(content)
-    except (ValueError, RecursionError, UserError):
-        raise damaged(name) from None
-    return content
 
 
 def _cut(model: bytes, output: str, name: str = "the model") -> bytes:

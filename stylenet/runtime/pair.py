@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from stylenet.errors import UserError
 from stylenet.images import Bytes
 from stylenet.runtime.codes import Code, fitted, mixed
-from stylenet.runtime.model import Model, damaged, open_model
+from stylenet.runtime.damage import damaged
+from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.session import Session
 
 STYLE_SUFFIX = ".style.onnx"

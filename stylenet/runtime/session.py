@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from stylenet.color import to_bytes, to_floats
 from stylenet.errors import UserError
 from stylenet.images import Bytes
-from stylenet.runtime.model import Model, damaged, open_model
+from stylenet.runtime.damage import damaged
+from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.untrusted import label
 

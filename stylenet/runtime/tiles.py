@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from stylenet.errors import UserError
 from stylenet.images import Bytes
-from stylenet.runtime.model import Model, damaged, open_model, run
+from stylenet.runtime.damage import damaged, run
+from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.session import check_pictures
 
 SIDE = 768
