@@ -17,7 +17,7 @@ from stylenet.checkpoint import notes
 from stylenet.errors import UserError
 from stylenet.formats import READABLE
 from stylenet.images import read_picture, write_atomically
-from stylenet.known_styles import known_styles, shipped_style
+from stylenet.known_styles import known_styles, originals, shipped_style
 from stylenet.styles import MIN_SIDE, StylePicture
 from stylenet.untrusted import label, mapping
 
@@ -35,9 +35,7 @@ def keep_copies(run: Path, pictures: Sequence[StylePicture]) -> None:
         if picture.data is not None:
             suffix = Path(picture.credit).suffix.lower()
             name = f"style_{number}" if len(pictures) > 1 else "style"
-            copy = run / f"{name}{suffix if suffix in READABLE else '.png'}"
-            data = picture.data
-            write_atomically(copy, lambda file, data=data: file.write(data))  # type: ignore[misc]
+            _write(run / f"{name}{suffix if suffix in READABLE else '.png'}", picture.data)
 
 
 def learnt_picture(config: Mapping[str, Any], model: Path) -> StylePicture:
@@ -53,6 +51,10 @@ def learnt_picture(config: Mapping[str, Any], model: Path) -> StylePicture:
     if not (name := _name(config)):
         raise UserError(f"{model} has no style picture of its own")
     note, wanted = _note(config)
+    if name not in known_styles():  # a run may be called otherwise than its style
+        name = {sha256: shipped for (_, sha256), shipped in originals().items()}.get(
+            wanted or "", name
+        )
     is_shipped = name in known_styles()
     if not is_shipped or note.get("origin") == "file":
         copies = _copies(folder)
@@ -78,6 +80,10 @@ def trained_on(config: Mapping[str, Any]) -> str | None:
     None where it is not known, and for a collection, whose sum is of another kind.
     """
     return _note(config)[1]
+
+
+def _write(copy: Path, data: bytes) -> None:
+    write_atomically(copy, lambda file: file.write(data))
 
 
 def _note(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:

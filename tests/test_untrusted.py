@@ -24,6 +24,7 @@ from stylenet.errors import UserError
 from stylenet.evaluate import main as evaluate
 from stylenet.evaluation.subjects import open_subject
 from stylenet.export.contract import add_metadata, metadata
+from stylenet.known_styles import shipped_style
 from stylenet.learnt import keep_copies, learnt_picture
 from stylenet.nets.adain import AdaIN
 from stylenet.nets.johnson import TransformerNet
@@ -193,9 +194,15 @@ def test_a_style_that_a_file_tells_is_neither_opened_nor_fetched_nor_written(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("stylenet.styles.fetch", lambda url: pytest.fail(f"{url} was fetched"))
     Image.fromarray(PHOTO.repeat(3, 0).repeat(3, 1)).save("secret.png")
-    for place, config in (("one", {"style": style}), ("two", {"task": {"preview": style}})):
-        config |= {"net": SLIM, "style_picture": {"sha256": "0" * 64, "origin": "download"}}
-        save_model(Path(place, "model.pt"), SlimNet(channels=2, blocks=0), config)
+    note = {"sha256": "0" * 64, "origin": "download"}
+    own, shown = (
+        {"net": SLIM, "style_picture": note, **told}
+        for told in ({"style": style}, {"task": {"preview": style}})
+    )
+    save_model(Path("one", "model.pt"), SlimNet(channels=2, blocks=0), own)
+    save_model(Path("two", "model.pt"), SlimNet(channels=2, blocks=0), shown)
+    Path("model.onnx").write_bytes(tiny(own))
+    for place in ("one", "two", "model.onnx"):
         with pytest.raises(SystemExit) as stop:
             evaluate([place])
         said = capsys.readouterr().err
@@ -204,7 +211,7 @@ def test_a_style_that_a_file_tells_is_neither_opened_nor_fetched_nor_written(
         assert said.count("\n") == 1
         assert "\x1b" not in said
     found = {str(path) for path in Path().rglob("*") if path.is_file()}
-    assert found == {"secret.png", "one/model.pt", "two/model.pt"}
+    assert found == {"secret.png", "one/model.pt", "two/model.pt", "model.onnx"}
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -256,14 +263,17 @@ def test_of_several_pictures_each_is_found_by_its_sum(tmp_path: Path, picture: n
     assert np.array_equal(learnt_picture(config, tmp_path / "run").rgb, 255 - picture)
 
 
-def test_a_shipped_style_is_found_by_its_name_alone(tmp_path: Path, monkeypatch):
+def test_a_shipped_style_is_found_by_its_name_or_its_sum_alone(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("stylenet.styles.fetch", lambda url: fetched.append(url) or b"")
     fetched: list[str] = []
-    told = {"name": "udnie", "url": "https://127.0.0.1:1/x", "image": "/etc/hostname"}
+    told = {"name": "my run", "url": "https://127.0.0.1:1/x", "image": "/etc/hostname"}
     with pytest.raises(UserError, match="is altered"):
-        learnt_picture({"style": told}, tmp_path)
-    [url] = fetched
-    assert url.startswith("https://raw.githubusercontent.com/jcjohnson/")
+        learnt_picture({"style": told | {"name": "udnie"}}, tmp_path)
+    note = {"sha256": shipped_style("udnie").sha256}
+    with pytest.raises(UserError, match="is altered"):
+        learnt_picture({"style": told, "style_picture": note}, tmp_path)
+    [url, again] = fetched
+    assert url == again == shipped_style("udnie").url
 
 
 LOSS = {
@@ -323,7 +333,7 @@ def test_a_run_that_failed_with_odd_words_is_shown(tmp_path: Path):
 # .onnx
 
 
-def tiny(kind: str = "bytes") -> bytes:
+def tiny(config: dict[str, Any] = {"net": SLIM, "style": {"name": "own"}}) -> bytes:  # noqa: B006
     """A graph under the contract that inverts pictures, with a weight, as export finishes it."""
     shape = ["N", "H", "W", 3]
     ends = [end("image", TensorProto.UINT8, shape), end("stylized", TensorProto.UINT8, shape)]
@@ -339,7 +349,7 @@ def tiny(kind: str = "bytes") -> bytes:
     ]
     graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], [weight, most, zero])
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    helper.set_model_props(proto, metadata({"net": SLIM, "style": {"name": "own"}}, kind))
+    helper.set_model_props(proto, metadata(config, "bytes"))
     return add_metadata(proto.SerializeToString(), {"precision": "fp32"})
 
 

@@ -1,12 +1,18 @@
-"""What onnxruntime says of a damaged model, in one line."""
+"""Exported models that are damaged, or were never sound: told in one line, wherever it shows."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from stylenet.errors import UserError
+import numpy as np
+
+from stylenet import integrity
+from stylenet.errors import UserError, reason
 from stylenet.memory import ran_out
+from stylenet.untrusted import check_plain
 
 
 class DamagedModelError(UserError):
@@ -16,6 +22,48 @@ class DamagedModelError(UserError):
 def damaged(name: str) -> DamagedModelError:
     """That the model `name` cannot be used, and what to do."""
     return DamagedModelError(f"{name} is no ONNX model, or is damaged; export it again")
+
+
+def read(model: Path | bytes, name: str) -> bytes:
+    """The bytes of a file; bytes as they are.
+
+    Raises:
+        UserError: it cannot be opened.
+    """
+    if isinstance(model, bytes):
+        return model
+    if not model.is_file():
+        raise UserError(f"{name} does not exist; give an exported .onnx file")
+    try:
+        return model.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot open {name} ({reason(error)}); check the path") from None
+
+
+def check_content(name: str, content: bytes) -> None:
+    """Hold a file against its sum; one of an earlier version, which has none, must hold numbers.
+
+    Raises:
+        UserError: it was changed, refers to other files, or its weights are no numbers.
+    """
+    try:
+        if integrity.check_onnx(content):
+            return
+    except integrity.DamagedError:
+        raise damaged(name) from None
+    try:
+        import onnx
+    except ImportError:  # the runtime does without
+        return
+    try:
+        weights = onnx.load_from_string(content).graph.initializer
+        outside = any(each.data_location for each in weights)
+        values = [] if outside else [onnx.numpy_helper.to_array(each) for each in weights]
+    except Exception:  # protobuf and onnx have classes of their own for every kind of damage
+        raise damaged(name) from None
+    kinds = (np.float16, np.float32, np.float64)
+    if outside or any(each.dtype in kinds and np.isnan(each).any() for each in values):
+        raise damaged(name)
 
 
 def metadata_of(session: Any, name: str) -> dict[str, str]:
@@ -44,9 +92,23 @@ def run(
     """
     try:
         return list(session.run(outputs, given, options))
-    except UserError:
+    except UserError:  # of a session that was to be opened anew
         raise
     except Exception as error:  # onnxruntime has a class of its own for every kind of damage
         if ran_out(error):
             raise
         raise damaged(name) from None
+
+
+def parsed(name: str, text: str) -> Any:
+    """What JSON in the metadata says.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        content = json.loads(text)
+        check_plain(content)
+    except (ValueError, RecursionError, UserError):
+        raise damaged(name) from None
+    return content

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from stylenet import integrity
-from stylenet.errors import UserError, reason
-from stylenet.runtime.damage import damaged, run
+from stylenet.errors import UserError
+from stylenet.runtime.damage import check_content, damaged, parsed, read, run
 from stylenet.runtime.forks import OnnxSession
-from stylenet.untrusted import check_plain
 
 CONTRACT = 1
 """The newest version of the contract that this runtime understands."""
@@ -71,7 +66,7 @@ class Model:
         """The names of the styles that it takes weights of, beside the photo; else none."""
         if "style_weights" not in self.inputs:
             return []
-        styles = _json(self.name, self.metadata.get("stylenet.styles", ""))
+        styles = parsed(self.name, self.metadata.get("stylenet.styles", ""))
         shapes = {end.name: end.shape for end in self.session.get_inputs()}
         named = isinstance(styles, list) and all(isinstance(style, str) for style in styles)
         if not named or shapes["style_weights"][1:] != [len(styles)]:
@@ -84,7 +79,7 @@ class Model:
 
         No path, address or class is to be taken from it.
         """
-        config = _json(self.name, self.metadata.get("stylenet.config", "{}"))
+        config = parsed(self.name, self.metadata.get("stylenet.config", "{}"))
         if not isinstance(config, dict):
             raise damaged(self.name)
         return config
@@ -165,8 +160,8 @@ def _part(
 
 def _checked_session(model: Path | bytes, name: str, device: str, threads: int | None) -> Any:
     _providers(device)  # a device that is missing is told before the file is read
-    content = _content(model, name)
-    _check_content(name, content)
+    content = read(model, name)
+    check_content(name, content)
     return _session(content, name, device, threads)
 
 
@@ -174,7 +169,7 @@ def _cut_session(
     model: Path | bytes, name: str, device: str, threads: int | None, output: str
 ) -> Any:
     # without plans: one for each size of tile would keep as much memory again
-    content = _cut(_content(model, name), output, name)
+    content = _cut(read(model, name), output, name)
     return _session(content, name, device, threads, plans=False)
 
 
@@ -194,43 +189,6 @@ def _session(
         raise damaged(name) from None
 
 
-def _content(model: Path | bytes, name: str) -> bytes:
-    if isinstance(model, bytes):
-        return model
-    if not model.is_file():
-        raise UserError(f"{name} does not exist; give an exported .onnx file")
-    try:
-        return model.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot open {name} ({reason(error)}); check the path") from None
-
-
-def _check_content(name: str, content: bytes) -> None:
-    """Hold a file against its sum; one of an earlier version, which has none, must hold numbers.
-
-    Raises:
-        UserError: it was changed, refers to other files, or its weights are no numbers.
-    """
-    try:
-        if integrity.check_onnx(content):
-            return
-    except integrity.DamagedError:
-        raise damaged(name) from None
-    try:
-        import onnx
-    except ImportError:  # the runtime does without
-        return
-    try:
-        weights = onnx.load_from_string(content).graph.initializer
-        outside = any(each.data_location for each in weights)
-        values = [] if outside else [onnx.numpy_helper.to_array(each) for each in weights]
-    except Exception:  # protobuf and onnx have classes of their own for every kind of damage
-        raise damaged(name) from None
-    kinds = (np.float16, np.float32, np.float64)
-    if outside or any(each.dtype in kinds and np.isnan(each).any() for each in values):
-        raise damaged(name)
-
-
 def _check_facts(model: Model) -> None:
     """Hold the metadata against what each kind of model must tell.
 
@@ -247,15 +205,6 @@ def _check_facts(model: Model) -> None:
         model.number("stylenet.halo")
         if model.number("stylenet.alignment") < 1:
             raise damaged(model.name)
-
-
-def _json(name: str, text: str) -> Any:
-    try:
-        content = json.loads(text)
-        check_plain(content)
-    except (ValueError, RecursionError, UserError):
-        raise damaged(name) from None
-    return content
 
 
 def _cut(model: bytes, output: str, name: str = "the model") -> bytes:
