@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import seed_everything
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -26,8 +27,12 @@ from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
 from stylenet.loggers import Wandb
 from stylenet.memory import keep_freed_memory
+from stylenet.quoting import assignment, escaped
 from stylenet.styles import StylePicture
 from stylenet.sweeps import write_result
+
+LEFT = (MODEL_FILE, "preview.png", "losses.csv", "losses.png", "config.yaml")
+"""What a finished run leaves for its user, unless its callback is off."""
 
 KEYS = {
     *("style", "net", "loss", "task", "data", "trainer", "callbacks", "logger"),
@@ -46,16 +51,13 @@ def train(cfg: DictConfig) -> bool:
     """
     config = configs.resolve(cfg, KEYS)
     run = Path(config["run"])
-    with configs.errors_on_one_line():
+    with configs.building():
         seed_everything(config["seed"], verbose=False)
         style = _style_picture(cfg)
         task = instantiate(cfg.task)(style=style.rgb) if style else instantiate(cfg.task)
         data = instantiate(cfg.data)
-        callbacks = instantiate(cfg.callbacks)
-        loggers = instantiate(cfg.logger)
-        trainer = instantiate(cfg.trainer)(
-            callbacks=list(callbacks.values()), logger=list(loggers.values())
-        )
+        callbacks, loggers = _objects(cfg.callbacks), _objects(cfg.logger)
+        trainer = instantiate(cfg.trainer)(callbacks=callbacks, logger=loggers)
     if trainer.accumulate_grad_batches != 1:
         raise UserError(
             "trainer.accumulate_grad_batches: a step is a batch here; use data.batch_size"
@@ -70,7 +72,8 @@ def train(cfg: DictConfig) -> bool:
         write_atomically(run / "config.yaml", lambda file: file.write(text.encode()))
     for logger in trainer.loggers:
         logger.log_hyperparams(config)
-    trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    with configs.fitting():
+        trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     finished = bool(trainer.global_step >= trainer.max_steps)
     if finished and trainer.is_global_zero:
         write_result(run, task.unseen_terms(data.validation_photos()))
@@ -79,6 +82,11 @@ def train(cfg: DictConfig) -> bool:
         if isinstance(logger, Wandb):
             logger.end(run / MODEL_FILE if finished else None)
     return finished
+
+
+def _objects(named: DictConfig) -> list[Any]:
+    """What `named` describes, but for what is off: null."""
+    return [made for made in instantiate(named).values() if made is not None]
 
 
 def _style_picture(cfg: DictConfig) -> StylePicture | None:
@@ -114,36 +122,52 @@ def _style_option(cfg: DictConfig) -> str:
 def _say_what_next(run: str, finished: bool, style: str) -> None:
     if finished:
         model = shlex.quote(run) + style
+        left = [name for name in LEFT if (Path(run) / name).exists()]
         print(
-            f"\nDone: {run} holds {MODEL_FILE}, preview.png, losses.csv, losses.png, config.yaml\n"
+            f"\nDone: {run} holds {', '.join(left)}\n"
             "Next:\n"
             f"  python -m stylenet.stylize PHOTO_OR_FOLDER --model {model} -o stylized/\n"
             "  python -m stylenet.train style=great_wave"
         )
+    elif (Path(run) / configs.CHECKPOINT).exists():
+        print(f"\nStopped; everything is saved. Go on with:\n  {_resume(run, sys.argv[1:])}")
     else:
-        overrides = [o for o in sys.argv[1:] if not o.startswith(("run=", "ckpt="))]
-        command = shlex.join(
-            ["python", "-m", "stylenet.train", *overrides, f"run={run}", "ckpt=last"]
-        )
-        print(f"\nStopped; everything is saved. Go on with:\n  {command}")
+        print("\nStopped; nothing is saved, as callbacks.resume is off.")
 
 
-@hydra.main(version_base="1.3", config_path=str(configs.FOLDER), config_name="train")
-def _hydra_main(cfg: DictConfig) -> float | None:
+def _resume(run: str, overrides: Sequence[str]) -> str:
+    """The command, to be pasted into a shell, that goes on with the run in the folder `run`."""
+    kept = [each for each in overrides if each.split("=")[0].lstrip("+") not in ("run", "ckpt")]
+    return shlex.join(
+        ["python", "-m", "stylenet.train", *kept, assignment("run", run), "ckpt=last"]
+    )
+
+
+def _job(cfg: DictConfig) -> float | None:
+    """What Hydra runs: one training, or one of a multirun."""
     run = Path(HydraConfig.get().runtime.output_dir)
-    cfg.run = str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run)
+    cfg.run = escaped(str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run))
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweeps.take_part(cfg, HydraConfig.get(), _checked_train)
     with exit_on_user_error():  # here too, before Hydra adds lines of its own
         finished = _checked_train(cfg)
-    _say_what_next(cfg.run, finished, _style_option(cfg))
+        _say_what_next(cfg.run, finished, _style_option(cfg))
     if not finished:
         raise SystemExit(130)
     return None
 
 
+_hydra_main = hydra.main(version_base="1.3", config_path=str(configs.FOLDER), config_name="train")(
+    _job
+)
+
+
 def _checked_train(cfg: DictConfig) -> bool:
-    configs.check_types(configs.resolve(cfg, KEYS), HydraConfig.get().runtime.choices)
+    job = HydraConfig.get()
+    overrides: Any = OmegaConf.to_container(job.overrides.task)  # unresolved
+    with configs.composing(overrides):
+        config = configs.resolve(cfg, KEYS, overrides)
+        configs.check(config, configs.reference(overrides, str(job.job.config_name)))
     keep_freed_memory()
     return train(cfg)
 
@@ -153,7 +177,7 @@ def main() -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # or Hydra prints them its own way
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
-    with exit_on_user_error(), configs.errors_on_one_line():
+    with exit_on_user_error(), configs.composing(sys.argv[1:], _job):
         _hydra_main()
 
 
