@@ -1,4 +1,4 @@
-"""The configs: where they lie, their resolvers, and what may change when a run is resumed."""
+"""The configs: their resolvers, what is composed of them, and what a resumed run may change."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import OmegaConf
+from hydra import compose
+from omegaconf import DictConfig, OmegaConf
 
 from stylenet import hardware
-from stylenet.checks import check
-from stylenet.composition import (
-    FOLDER,
-    building,
-    composed,
-    composing,
-    fitting,
-    reference,
-    resolve,
-)
 from stylenet.errors import UserError
+from stylenet.settings.building import building, fitting
+from stylenet.settings.checks import check
+from stylenet.settings.complaints import composing
+from stylenet.settings.composition import FOLDER, initialised, reference
+from stylenet.settings.spelling import did_you_mean, dotted, near_keys
 
 __all__ = [
     "CHECKPOINT",
@@ -50,6 +46,43 @@ _FREE_TO_CHANGE = frozenset(
 
 _SWEPT_HOW = ("hydra.", "hydra/")
 """Overrides on how jobs are launched, not on what they train."""
+
+
+def composed(overrides: Sequence[str], known: set[str]) -> DictConfig:
+    """The config that training would have with `overrides`, without Hydra's own part, checked.
+
+    Args:
+        known: its top-level keys.
+
+    Raises:
+        UserError: an override that names nothing or has a wrong value.
+    """
+    with composing(overrides), initialised():
+        cfg = compose("train", list(overrides))
+        check(resolve(cfg, known, overrides), reference(overrides))
+    return cfg
+
+
+def resolve(cfg: DictConfig, known: set[str], overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The config as plain containers, all values final.
+
+    Args:
+        known: its top-level keys. overrides: that it has been composed with.
+
+    Raises:
+        UserError: a top-level key that is not `known` (Hydra takes a misspelled one in an
+            experiment file without a word), a missing value or a broken interpolation.
+    """
+    unknown = sorted(set(map(str, cfg)) - known)
+    if unknown:
+        content: Any = OmegaConf.to_container(cfg)
+        near = near_keys(unknown[0], [*known, *(set(dotted(content)) - set(unknown))])
+        others = did_you_mean(near) or f"; known are {', '.join(sorted(known))}"
+        raise UserError(f"unknown config key {unknown[0]}{others}")
+    with composing(overrides):
+        config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
 
 
 def run_folder(parent: str, ckpt: str | None) -> str:

@@ -27,7 +27,7 @@ from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
 from stylenet.loggers import Wandb
 from stylenet.memory import keep_freed_memory
-from stylenet.quoting import assignment, escaped
+from stylenet.settings.quoting import assignment, escaped
 from stylenet.styles import StylePicture
 from stylenet.sweeps import write_result
 
