@@ -16,7 +16,7 @@ from stylenet import hardware
 from stylenet.errors import UserError
 from stylenet.settings.building import building, fitting
 from stylenet.settings.checks import check
-from stylenet.settings.complaints import composing
+from stylenet.settings.complaints import composing, refuse_dashes
 from stylenet.settings.composition import FOLDER, initialised, reference
 from stylenet.settings.spelling import did_you_mean, dotted, near_keys
 
@@ -31,6 +31,7 @@ __all__ = [
     "fitting",
     "is_config_of",
     "reference",
+    "refuse_dashes",
     "resolve",
     "run_folder",
     "sweep_folder",

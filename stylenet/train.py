@@ -27,7 +27,7 @@ from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
 from stylenet.loggers import Wandb
 from stylenet.memory import keep_freed_memory
-from stylenet.settings.quoting import assignment, escaped
+from stylenet.settings.quoting import assignment
 from stylenet.styles import StylePicture
 from stylenet.sweeps import write_result
 
@@ -145,8 +145,9 @@ def _resume(run: str, overrides: Sequence[str]) -> str:
 
 def _job(cfg: DictConfig) -> float | None:
     """What Hydra runs: one training, or one of a multirun."""
-    run = Path(HydraConfig.get().runtime.output_dir)
-    cfg.run = escaped(str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run))
+    runtime: Any = OmegaConf.to_container(HydraConfig.get().runtime)  # unresolved
+    run = Path(runtime["output_dir"])
+    cfg.run = str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweeps.take_part(cfg, HydraConfig.get(), _checked_train)
     with exit_on_user_error():  # here too, before Hydra adds lines of its own
@@ -178,6 +179,7 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     with exit_on_user_error(), configs.composing(sys.argv[1:], _job):
+        configs.refuse_dashes(sys.argv[1:], KEYS)
         _hydra_main()
 
 

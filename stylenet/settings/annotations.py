@@ -7,7 +7,7 @@ import inspect
 import pydoc
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Union
 
@@ -102,6 +102,16 @@ def _is_one(value: Any, wanted: Any) -> bool:
     if wanted is Path:
         return isinstance(value, str)
     return False  # a class, whose objects come with a _target_
+
+
+def parts(value: Any, wanted: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Of a list or mapping where one is wanted: keys, the values there, and their types."""
+    for option in options(wanted):
+        origin, inner = typing.get_origin(option) or option, typing.get_args(option)
+        if origin in _MAPPINGS and isinstance(value, Mapping) and len(inner) == 2:
+            yield from ((str(key), part, inner[1]) for key, part in value.items())
+        elif origin in _LISTS and origin is not tuple and isinstance(value, list) and inner:
+            yield from ((str(number), part, inner[0]) for number, part in enumerate(value))
 
 
 _WORDS = {

@@ -13,6 +13,7 @@ from stylenet.settings.annotations import (
     is_a,
     listed,
     options,
+    parts,
     takes,
     type_of,
     types_of,
@@ -124,6 +125,8 @@ def _check_node(node: _Node, shipped: Mapping[str, Any]) -> None:
             continue
         name = f"{node.name}{key}"
         example = _select(shipped, name)
+        if isinstance(value, str) and "${" in value:  # Hydra looks it up again, escaped or not
+            raise UserError(f"{name}={value}: ${{…}} looks a value up, so no name may have it")
         if node.ours:
             _check_choice(name, value)
             _check_type(name, value, hints.get(key, type_of(example)), example)
@@ -157,6 +160,8 @@ def _check_choice(name: str, value: Any) -> None:
 def _check_type(name: str, value: Any, wanted: Any, example: Any) -> None:
     if is_a(value, wanted):
         return
+    for key, part, kind in parts(value, wanted):
+        _check_type(f"{name}.{key}", part, kind, _select(example, key))
     such = "" if isinstance(example, Mapping) or example in (None, "") else _shown(example)
     such_as = f", such as {such}" if such else ""
     quote = ""

@@ -17,7 +17,13 @@ from stylenet.errors import UserError, find_user_error
 from stylenet.settings.annotations import find, takes
 from stylenet.settings.composition import choices, initialised, reference
 from stylenet.settings.quoting import parsed, quoted_for_shell
-from stylenet.settings.spelling import did_you_mean, dotted, near_keys, near_words
+from stylenet.settings.spelling import (
+    USUAL_NAMES,
+    did_you_mean,
+    dotted,
+    near_keys,
+    near_words,
+)
 
 _COMPOSING = (HydraException, OmegaConfBaseException)
 
@@ -57,6 +63,23 @@ def composing(overrides: Sequence[str], job: Callable[..., Any] | None = None) -
         raise user_error or UserError(_said(error, overrides)) from error
 
 
+def refuse_dashes(arguments: Sequence[str], known: set[str]) -> None:
+    """Name the mend of ``--style NAME``, of which Hydra would say how it is used, at length.
+
+    Args:
+        arguments: of the command line. known: top-level keys.
+
+    Raises:
+        UserError: one of them is a setting behind dashes.
+    """
+    for argument in arguments:
+        name = re.match(r"--([\w./]+)", argument)
+        if name and (name[1].split(".")[0] in known - {"run"} or name[1] in USUAL_NAMES):
+            key = USUAL_NAMES.get(name[1], name[1])
+            value = argument.partition("=")[2] or "VALUE"
+            raise UserError(f"{argument}: settings have no dashes here; write {key}={value}")
+
+
 def _said(error: Exception, overrides: Sequence[str]) -> str:
     """What `error` says of `overrides`, with the mend."""
     if isinstance(error, OverrideParseException):
@@ -75,8 +98,7 @@ def _unresolved(error: Exception, overrides: Sequence[str]) -> str:
     named = re.search(r"dereferencing interpolation '\$\{([\w.]+)\}'", text)
     for override in overrides:
         if "${" in override:
-            hint = f"a ${{ that is part of a name is written {quoted_for_shell(override)}"
-            return f"{_flat(override)}: {text}; {hint}"
+            return f"{_flat(override)}: {text}; ${{…}} looks a value up, so no name may have it"
         if named and _parsed_key(override) == named[1]:
             hint = f"; as a name it is written {quoted_for_shell(override)}"
             given = override.partition("=")[2]
@@ -91,7 +113,7 @@ def _unreadable(override: str) -> str:
         return (
             f"{shown} sets nothing; write KEY=VALUE, such as style=udnie or task.optimizer.lr=1e-3"
         )
-    if parsed(f"{key}=1") is None:
+    if not key or parsed(f"{key}=1") is None:
         return f"{shown}: {_flat(key) or 'nothing'} is no key; write KEY=VALUE, such as style=udnie"
     return (
         f"{shown} cannot be read, as {key} has characters that need quotes;"
@@ -136,7 +158,11 @@ def _misplaced(error: Exception, overrides: Sequence[str]) -> str:
 def _no_group(overrides: Sequence[str]) -> str | None:
     for override in overrides:
         read = parsed(override)
-        if read is not None and not read.is_sweep_override() and read.value() is None:
+        if read is None or read.is_delete() or read.is_sweep_override():
+            continue
+        if not read.key_or_group:
+            return _unreadable(override)
+        if not isinstance(read.value(), str | list):
             with initialised():
                 options = choices(str(read.key_or_group))
             if options:

@@ -48,13 +48,9 @@ def quoted_for_shell(override: str) -> str:
     return shlex.quote(assignment(key, _home(text)))
 
 
-def escaped(text: str) -> str:
-    """`text` for a config's value, where ``${`` would begin an interpolation."""
-    return _INTERPOLATION.sub(lambda found: found[1] * 2 + r"\${", text)
-
-
 def _quoted(text: str) -> str:
-    quoted: str = QuotedString(escaped(text), Quote.double).with_quotes()
+    escaped = _INTERPOLATION.sub(lambda found: found[1] * 2 + r"\${", text)
+    quoted: str = QuotedString(escaped, Quote.double).with_quotes()
     return quoted
 
 
