@@ -186,6 +186,8 @@ def _shown(value: Any) -> str:
     """`value` as it is written in an override."""
     if value is None:
         return "null"
+    if isinstance(value, list):
+        return f"[{','.join(map(_shown, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
