@@ -31,6 +31,7 @@ def cannot_write(place: object, error: OSError) -> UserError:
 
 _UNWRITABLE = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EFBIG}
+    | {errno.EEXIST, errno.ENAMETOOLONG}
 )
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
@@ -26,6 +25,7 @@ from stylenet.hardware import kind
 from stylenet.images import Bytes, Picture, read_picture, write_picture
 from stylenet.images import resize as resize_picture
 from stylenet.known_styles import find_style
+from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.memory import limit_memory, out_of_memory_names
 from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.nets.multistyle import MultiStyleNet
@@ -37,6 +37,8 @@ from stylenet.tasks.pixels import OPTIMIZERS, Iteration, noise
 from stylenet.tasks.pyramid import Painting, levels, paint, resize
 from stylenet.tasks.strength import calibrate
 from stylenet.tensors import apply_net, resize_shorter_side, to_bytes, to_tensor
+from stylenet.train import KEYS
+from stylenet.vgg import VGG
 
 ITERATIONS = 100
 
@@ -52,13 +54,20 @@ class Wanted:
     share: float
 
 
-def composed(*overrides: str) -> DictConfig:
-    """The training config with `overrides`; what is wrong with them ends in one line."""
-    with (
-        configs.errors_on_one_line(),
-        initialize_config_dir(str(configs.FOLDER), version_base="1.3"),
-    ):
-        return compose("train", ["trainer=cpu", *overrides])
+def described(*overrides: str) -> tuple[PerceptualLoss, Callable[[list[str]], VGG], DictConfig]:
+    """The loss, what makes its VGG, and the scene of the training config with `overrides`.
+
+    Raises:
+        UserError: what is wrong with them, or a task that learns by another loss.
+    """
+    cfg = configs.composed(["loss=gatys", "trainer=cpu", *overrides], KEYS)
+    with configs.building():
+        loss, vgg = instantiate(cfg.loss), instantiate(cfg.task.get("vgg"))
+    if not isinstance(loss, PerceptualLoss) or vgg is None:
+        raise UserError(
+            "pixels are optimised by a perceptual loss; use task=perceptual, loss=gatys"
+        )
+    return loss, vgg, cfg.scene
 
 
 def wanted(text: str) -> Wanted:
@@ -137,11 +146,11 @@ def run(options: argparse.Namespace) -> None:
     file_format(options.out, transparent=False)
     styles_read = [Path(split_share(text)[0]) for text in options.style]
     refuse_overwriting([options.out], [options.photo, *styles_read, model_file(Path(options.init))])
-    cfg = composed("loss=gatys", *options.overrides)
-    photo, grey = read_photo(options.photo, options.size, cfg.scene)
+    loss, make_vgg, scene = described(*options.overrides)
+    photo, grey = read_photo(options.photo, options.size, scene)
     styles = [wanted(text) for text in options.style]
-    loss, device = instantiate(cfg.loss), "cuda" if kind("auto") == "gpu" else "cpu"
-    vgg = instantiate(cfg.task.vgg)(loss.layers).to(device)
+    device = "cuda" if kind("auto") == "gpu" else "cpu"
+    vgg = make_vgg(loss.layers).to(device)
     image = to_tensor(photo.rgb)
     side = options.style_size or min(photo.size)
     painting = Painting(
@@ -156,7 +165,7 @@ def run(options: argparse.Namespace) -> None:
     result = Result(photo, grey, options.out, Postprocess(preserve_color=options.preserve_color))
     iterations = options.iterations
     if iterations is None:
-        iterations = cfg.scene.iterations if cfg.scene else ITERATIONS
+        iterations = scene.iterations if scene else ITERATIONS
     steps = paint(painting, vgg, loss.to(device), iterations, optimizer)
     total = sum(level.iterations for level in levels(photo.size, iterations))
     mend = "use --size to make the picture smaller"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,8 @@ def take_part(cfg: DictConfig, job: HydraConf, train: Callable[[DictConfig], boo
     if "ddp" in str(cfg.trainer.get("strategy")):
         raise UserError("a multirun trains each job in one process; leave out trainer=ddp")
     run, overrides = Path(cfg.run), OmegaConf.to_container(job.overrides.task)
-    name = f"{run}: {' '.join(map(str, job.overrides.task))}"
+    assert isinstance(overrides, list)
+    name = f"{run}: {' '.join(map(str, overrides))}"
     if _is(run, cfg, MODEL_FILE):
         print(f"{name}: done before", file=sys.stderr)
     else:
@@ -69,7 +71,7 @@ def _train(run: Path, cfg: DictConfig, train: Callable[[DictConfig], bool]) -> N
         finished = train(cfg)
     except Exception as error:
         user_error = find_user_error(error)
-        _write(run / ERROR, f"{user_error or repr(error)}\n")
+        _write(run / ERROR, f"{user_error or _told(error)}\n")
         if user_error is None:
             raise
         print(f"error: {user_error}", file=sys.stderr)
@@ -78,6 +80,12 @@ def _train(run: Path, cfg: DictConfig, train: Callable[[DictConfig], bool]) -> N
         print("Stopped; everything is saved. The same command goes on.", file=sys.stderr)
         raise SystemExit(130)
     (run / ERROR).unlink(missing_ok=True)
+
+
+def _told(error: Exception) -> str:
+    """What `error` is, on one line, then where it came from."""
+    said = " ".join(repr(error).split())
+    return f"{said}\n\n{''.join(traceback.format_exception(error))}"
 
 
 def _is(run: Path, cfg: DictConfig, kept: str) -> bool:

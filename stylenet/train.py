@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -34,13 +34,14 @@ from stylenet.learnt import keep_copies
 from stylenet.loggers import Wandb
 from stylenet.memory import keep_freed_memory
 from stylenet.saved_config import CONFIG
+from stylenet.settings.quoting import assignment
 from stylenet.styles import StylePicture
 from stylenet.sweeps import write_result
 from stylenet.targets import refuse_overwriting
 from stylenet.tasks.base import Task
 
 LEFT = (MODEL_FILE, "preview.png", "losses.csv", "losses.png", CONFIG)
-"""What a user looks for in the folder of a finished run."""
+"""What a finished run leaves for its user, unless its callback is off."""
 
 WRITTEN = (*LEFT, run_folder.CHECKPOINT, sweeps.RESULT)
 """Names of the files of a run."""
@@ -69,17 +70,14 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
     run = Path(config["run"])
     checkpoint = _checkpoint(config["ckpt"], run)
     refuse_overwriting([run, *(run / name for name in WRITTEN)], _paths(config))
-    with configs.errors_on_one_line():
+    with configs.building():
         seed_everything(config["seed"], verbose=False)
         style = _style_picture(cfg)
         task = instantiate(cfg.task)(style=style.rgb) if style else instantiate(cfg.task)
         task.read_style()
         data = instantiate(cfg.data)
-        callbacks = instantiate(cfg.callbacks)
-        loggers = instantiate(cfg.logger)
-        trainer = instantiate(cfg.trainer)(
-            callbacks=list(callbacks.values()), logger=list(loggers.values())
-        )
+        callbacks, loggers = _objects(cfg.callbacks), _objects(cfg.logger)
+        trainer = instantiate(cfg.trainer)(callbacks=callbacks, logger=loggers)
     if trainer.accumulate_grad_batches != 1:
         raise UserError(
             "trainer.accumulate_grad_batches: a step is a batch here; use data.batch_size"
@@ -100,7 +98,8 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
         keep_copies(run, [style] if style else task.style_pictures())
     for logger in trainer.loggers:
         logger.log_hyperparams(config)
-    trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    with configs.fitting():
+        trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     finished = not cut_short(trainer)
     if finished and trainer.is_global_zero:
         _check_end(trainer, task)
@@ -123,6 +122,11 @@ def _paths(config: dict[str, Any]) -> list[Path]:
                 yield from texts(part)
 
     return [Path(text) for key in ("style", "data", "net", "init") for text in texts(config[key])]
+
+
+def _objects(named: DictConfig) -> list[Any]:
+    """What `named` describes, but for what is off: null."""
+    return [made for made in instantiate(named).values() if made is not None]
 
 
 def _style_picture(cfg: DictConfig) -> StylePicture | None:
@@ -175,27 +179,39 @@ def _say_what_next(run: str, finished: bool, style: str) -> None:
             f"  python -m stylenet.stylize PHOTO_OR_FOLDER --model {model} -o stylized/\n"
             "  python -m stylenet.train style=great_wave"
         )
+    elif (Path(run) / configs.CHECKPOINT).exists():
+        print(f"\nStopped; everything is saved. Go on with:\n  {_resume(run, sys.argv[1:])}")
     else:
-        overrides = [o for o in sys.argv[1:] if not o.startswith(("run=", "ckpt="))]
-        command = shlex.join(
-            ["python", "-m", "stylenet.train", *overrides, f"run={run}", "ckpt=last"]
-        )
-        print(f"\nStopped; everything is saved. Go on with:\n  {command}")
+        print("\nStopped; nothing is saved, as callbacks.resume is off.")
 
 
-@hydra.main(version_base="1.3", config_path=str(configs.FOLDER), config_name="train")
-def _hydra_main(cfg: DictConfig) -> float | None:
+def _resume(run: str, overrides: Sequence[str]) -> str:
+    """The command, to be pasted into a shell, that goes on with the run in the folder `run`."""
+    kept = [each for each in overrides if each.split("=")[0].lstrip("+") not in ("run", "ckpt")]
+    return shlex.join(
+        ["python", "-m", "stylenet.train", *kept, assignment("run", run), "ckpt=last"]
+    )
+
+
+def _job(cfg: DictConfig) -> float | None:
+    """What Hydra runs: one training, or one of a multirun."""
     is_named = not OmegaConf.is_interpolation(cfg, "run") or _overrides_folder()
-    run = Path(HydraConfig.get().runtime.output_dir)
+    runtime: Any = OmegaConf.to_container(HydraConfig.get().runtime)  # unresolved
+    run = Path(runtime["output_dir"])
     cfg.run = str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweeps.take_part(cfg, HydraConfig.get(), _checked_train)
     with exit_on_user_error(), _own_folder(cfg, is_named):  # before Hydra adds lines of its own
         finished = _checked_train(cfg)
-    _say_what_next(cfg.run, finished, _style_option(cfg))
+        _say_what_next(cfg.run, finished, _style_option(cfg))
     if not finished:
         raise SystemExit(130)
     return None
+
+
+_hydra_main = hydra.main(version_base="1.3", config_path=str(configs.FOLDER), config_name="train")(
+    _job
+)
 
 
 def _overrides_folder() -> bool:
@@ -223,10 +239,14 @@ def _claimed(run: Path, ckpt: str | None, *, unique: bool = False) -> AbstractCo
 
 
 def _checked_train(cfg: DictConfig) -> bool:
+    job = HydraConfig.get()
+    overrides: Any = OmegaConf.to_container(job.overrides.task)  # unresolved
+    with configs.composing(overrides):
+        config = configs.resolve(cfg, KEYS, overrides)
+        configs.check(config, configs.reference(overrides, str(job.job.config_name)))
     if cfg.ckpt is not None:
         folder = Path(cfg.run) if cfg.ckpt == "last" else Path(cfg.ckpt).parent
-        cfg = as_begun(cfg, folder / "config.yaml")
-    configs.check_types(configs.resolve(cfg, KEYS), HydraConfig.get().runtime.choices)
+        cfg = as_begun(cfg, folder / CONFIG)
     pin(cfg.data)
     keep_freed_memory()
     limit_threads()
@@ -238,7 +258,8 @@ def main() -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # or Hydra prints them its own way
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
-    with exit_on_user_error(), configs.errors_on_one_line():
+    with exit_on_user_error(), configs.composing(sys.argv[1:], _job):
+        configs.refuse_dashes(sys.argv[1:], KEYS)
         _hydra_main()
 
 

@@ -109,7 +109,7 @@ def test_coarse_results_are_written_at_the_photos_very_size(tmp_path: Path):
         (["--init", "nothing.png"], "nothing.png"),
         (["--init", "style.pt"], "style.pt"),
         (["loss.stile_weight=3"], "stile_weight"),
-        (["loss.style_weight=-3"], "style=-3"),
+        (["loss.style_weight=-3"], "loss.style_weight=-3"),
         (["--style", "udnie:0"], "udnie:0 has no share"),
         (["loss.strength=0.5", "loss.content_weight=0"], "give loss.content_weight above 0"),
     ],

@@ -47,7 +47,7 @@ def test_a_failed_run_ends_nothing_and_the_same_command_does_what_is_missing(pla
     assert first.returncode == 2
     [folder] = (place / "runs" / "sweeps").iterdir()
     assert [(folder / n / "model.pt").exists() for n in "012"] == [True, False, True]
-    assert "content=-1" in (folder / "1" / ERROR).read_text()
+    assert "loss.content_weight=-1" in (folder / "1" / ERROR).read_text()
     assert "loss.content_weight=2" in yaml.safe_load((folder / "2" / OVERRIDES).read_text())
     assert yaml.safe_load((folder / "0" / RESULT).read_text())["content"] > 0
 

@@ -13,9 +13,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import open_dict
 
 from stylenet import config as configs
 from stylenet.data.balance import Balance, balances, table
@@ -35,15 +33,8 @@ def data_module(overrides: Sequence[str]) -> PhotoDataModule:
     Raises:
         UserError: an override that names nothing or has a wrong value.
     """
-    with (
-        configs.errors_on_one_line(),
-        initialize_config_dir(str(configs.FOLDER.resolve()), version_base="1.3"),
-    ):
-        cfg = compose("train", list(overrides), return_hydra_config=True)
-        choices = cfg.hydra.runtime.choices
-        with open_dict(cfg):
-            del cfg["hydra"]
-        configs.check_types(configs.resolve(cfg, KEYS), choices)
+    cfg = configs.composed(overrides, KEYS)
+    with configs.building():
         data = instantiate(cfg.data)
     assert isinstance(data, PhotoDataModule)
     return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
@@ -63,6 +64,7 @@ class PerceptualTask(Task):
         net = net.to(memory_format=torch.channels_last)
         super().__init__(net, optimizer, schedule)
         self.vgg = vgg(loss.layers)
+        self.exact = self.vgg
         self.loss = loss
         self.style_size = style_size
         if style is not None:
@@ -87,7 +89,12 @@ class PerceptualTask(Task):
     def on_fit_start(self) -> None:
         """Keep the frozen VGG in the precision it is used in: autocast would cast it every step."""
         if self.trainer.precision == "bf16-mixed":
+            self.vgg = copy.deepcopy(self.exact)
             self.vgg.stages.bfloat16()
+
+    def on_fit_end(self) -> None:
+        """Take the VGG whose weights are not rounded again: results are judged by it."""
+        self.vgg = self.exact
 
     def terms(self, photo: Tensor) -> dict[str, Tensor]:
         """The unweighted loss terms of stylising `photo` (B, 3, H, W), each (B,)."""
@@ -123,7 +130,6 @@ class PerceptualTask(Task):
         self, net: nn.Module, photos: Iterable[tuple[str, NDArray[uint8]]]
     ) -> dict[str, float]:
         """`unseen_terms` of any net, in the style that the loss is set to."""
-        self.vgg.float()
         net.eval()
         rows = []
         for _, rgb in photos:

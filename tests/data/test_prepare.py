@@ -255,7 +255,7 @@ def test_flat_pictures_of_different_colours_or_shapes_differ():
         (["data=folder"], "add data.path=FOLDER"),
         (["data=folder", "data.path=nowhere"], "nowhere is not a folder"),
         (["data=folder", "data.pth=x"], "data.pth"),
-        (["data.size=many"], "should be a number"),
+        (["data.size=many"], "should be a whole number"),
         (["data=coco", "data.streaming=true"], "leave it out"),
     ],
 )

@@ -12,11 +12,12 @@ from torch import nn
 from training import interrupt_at, rows, train
 
 from stylenet.checkpoint import load_model, start_from
+from stylenet.config import composed
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
-from stylenet.optimize import composed
 from stylenet.stylize import main as stylize
 from stylenet.tasks.multistyle import MultiStyleTask
+from stylenet.train import KEYS
 
 SMALL = [
     *("task=multistyle", "trainer=cpu", "net.net.width=0.125", "net.net.blocks=1"),
@@ -130,7 +131,7 @@ def test_a_style_that_cannot_be_found_and_a_strength_are_refused(
     for override, message in (
         ("net.styles=[udnei]", "udnei is no picture, and none of composition_vii"),
         ("loss.strength=0.5", "loss.strength is for one style"),
-        ("net.styles=udnie", "net.styles=udnie is no list"),
+        ("net.styles=udnie", "net.styles=udnie should be a list, such as [starry_night,"),
         ("task.styles=[udnie]", "task.styles are not net.styles"),
     ):
         assert run(monkeypatch, tmp_path, f"run={tmp_path / 'run'}", override) == 2
@@ -151,7 +152,7 @@ def test_a_net_of_several_styles_is_not_trained_on_one(
 def test_photos_of_a_batch_are_judged_by_their_own_styles(tmp_path: Path):
     red, blue = map(str, pictures(tmp_path))
     names = f"net.styles=[{red},{blue}]"
-    task = instantiate(composed(*SMALL, names).task)
+    task = instantiate(composed([*SMALL, names], KEYS).task)
     task.read_style()
     photo = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
