@@ -18,7 +18,6 @@ from torch import Tensor
 
 from stylenet import config as configs
 from stylenet.checkpoint import load_model
-from stylenet.cpus import limit_threads
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.grey import Grey, apply_change, read_grey, resize_grey, similarity, write_grey
 from stylenet.hardware import kind
@@ -35,6 +34,7 @@ from stylenet.tasks.pixels import OPTIMIZERS, Iteration, noise
 from stylenet.tasks.pyramid import Painting, levels, paint, resize
 from stylenet.tasks.strength import calibrate
 from stylenet.tensors import apply_net, resize_shorter_side, to_bytes, to_tensor
+from stylenet.threads import share_cpus
 
 ITERATIONS = 100
 
@@ -131,7 +131,7 @@ class Result:
 
 def run(options: argparse.Namespace) -> None:
     """Optimise one photo as the command line says."""
-    limit_threads()
+    share_cpus()
     file_format(options.out, transparent=False)
     cfg = composed("loss=gatys", *options.overrides)
     photo, grey = read_photo(options.photo, options.size, cfg.scene)

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stylenet.cpus import limit_threads
 from stylenet.errors import exit_on_user_error
 from stylenet.images import Picture, write_atomically, write_picture
 from stylenet.reports.measure import examine, find_photos
 from stylenet.reports.page import render
 from stylenet.reports.sheet import contact_sheet
 from stylenet.reports.sweep import read_sweep, swept
+from stylenet.threads import share_cpus
 
 
 def report(sweep: Path, photos: Sequence[Path], lbfgs: bool = False) -> None:
@@ -27,7 +27,7 @@ def report(sweep: Path, photos: Sequence[Path], lbfgs: bool = False) -> None:
         UserError: `sweep` is no sweep or has no finished run, a photo or a style picture cannot
             be read, or the files cannot be written.
     """
-    limit_threads()
+    share_cpus()
     runs = read_sweep(sweep)
     findings = examine(sweep.resolve().name, runs, swept(runs), find_photos(photos), lbfgs)
     page, picture = sweep / "report.html", sweep / "report.png"

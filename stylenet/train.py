@@ -22,13 +22,13 @@ from pytorch_lightning.utilities import rank_zero_only
 from stylenet import config as configs
 from stylenet import sweeps
 from stylenet.checkpoint import MODEL_FILE, save_model, start_from
-from stylenet.cpus import limit_threads
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
 from stylenet.loggers import Wandb
 from stylenet.memory import keep_freed_memory
 from stylenet.styles import StylePicture
 from stylenet.sweeps import write_result
+from stylenet.threads import share_cpus
 
 KEYS = {
     *("style", "net", "loss", "task", "data", "trainer", "callbacks", "logger"),
@@ -146,7 +146,7 @@ def _hydra_main(cfg: DictConfig) -> float | None:
 def _checked_train(cfg: DictConfig) -> bool:
     configs.check_types(configs.resolve(cfg, KEYS), HydraConfig.get().runtime.choices)
     keep_freed_memory()
-    limit_threads()
+    share_cpus()
     return train(cfg)
 
 

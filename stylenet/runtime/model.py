@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stylenet.cpus import usable_cpus
 from stylenet.errors import UserError
 
 CONTRACT = 1
@@ -102,7 +104,9 @@ def _open(
         raise UserError(f"{name} does not exist; give an exported .onnx file")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors; they come as exceptions, too
-    options.intra_op_num_threads = threads or 0
+    # 0 is onnxruntime's own choice, which minds neither affinity nor quota
+    limited = usable_cpus() < (os.cpu_count() or 1)
+    options.intra_op_num_threads = threads or (usable_cpus() if limited else 0)
     options.enable_mem_pattern = plans
     content = model if isinstance(model, bytes) else str(model)
     try:
