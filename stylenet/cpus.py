@@ -30,15 +30,3 @@ def usable_cpus(root: Path = cgroup.ROOT) -> int:
     if wish.isdecimal():
         limits.append(int(wish))
     return max(1, min(limits))
-
-
-def limit_threads() -> None:
-    """Let torch, and the kernels with it, run no more threads than there are usable CPUs.
-
-    torch minds neither the quota of a control group nor, always, which CPUs it may run on. Threads
-    beyond them wait for each other.
-    """
-    import torch
-
-    if usable_cpus() < torch.get_num_threads():
-        torch.set_num_threads(usable_cpus())

@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from stylenet.cache import cache_dir
-from stylenet.cpus import limit_threads
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.evaluation import cost
 from stylenet.evaluation.benchmark import Benchmark, Row, mean
@@ -32,6 +31,7 @@ from stylenet.evaluation.subjects import Subject, open_subject, with_adapters
 from stylenet.evaluation.video import VideoBenchmark, strip
 from stylenet.evaluation.yardstick import Curves
 from stylenet.targets import model_file, refuse_overwriting
+from stylenet.threads import share_cpus
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
         UserError: something given cannot be read, or the reports not be written.
     """
     start = time.perf_counter()
-    limit_threads()
+    share_cpus()
     _refuse_overwriting(options)
     suite = _suite(options)
     files = with_adapters(options.models, options.adapter)

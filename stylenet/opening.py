@@ -139,12 +139,12 @@ def _run(path: Path, wanted: Wanted, report: Report) -> Opened:
     import torch
 
     from stylenet.checkpoint import in_mixture, load_model, one_way
-    from stylenet.cpus import limit_threads
     from stylenet.nets.arbitrary import ArbitraryNet
     from stylenet.nets.multistyle import MultiStyleNet
     from stylenet.tensors import apply_net, clip_net
+    from stylenet.threads import share_cpus
 
-    limit_threads()
+    share_cpus()
     trained = one_way(load_model(path), wanted.direction)
     mix, device = wanted.mix, wanted.device
     if isinstance(trained.net, MultiStyleNet):

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from stylenet import config as configs
 from stylenet.checkpoint import load_model
-from stylenet.cpus import limit_threads
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.formats import READABLE, file_format
 from stylenet.grey import Grey, apply_change, read_grey, resize_grey, similarity, write_grey
@@ -37,6 +36,7 @@ from stylenet.tasks.pixels import OPTIMIZERS, Iteration, noise
 from stylenet.tasks.pyramid import Painting, levels, paint, resize
 from stylenet.tasks.strength import calibrate
 from stylenet.tensors import apply_net, resize_shorter_side, to_bytes, to_tensor
+from stylenet.threads import share_cpus
 from stylenet.train import KEYS
 from stylenet.vgg import VGG
 
@@ -142,7 +142,7 @@ class Result:
 
 def run(options: argparse.Namespace) -> None:
     """Optimise one photo as the command line says."""
-    limit_threads()
+    share_cpus()
     file_format(options.out, transparent=False)
     styles_read = [Path(split_share(text)[0]) for text in options.style]
     refuse_overwriting([options.out], [options.photo, *styles_read, model_file(Path(options.init))])

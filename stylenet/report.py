@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stylenet.cpus import limit_threads
 from stylenet.errors import exit_on_user_error
 from stylenet.images import Picture, write_atomically, write_picture
 from stylenet.reports.measure import examine, find_photos
@@ -15,6 +14,7 @@ from stylenet.reports.page import render
 from stylenet.reports.sheet import contact_sheet
 from stylenet.reports.sweep import read_sweep, swept
 from stylenet.targets import refuse_overwriting
+from stylenet.threads import share_cpus
 
 
 def report(sweep: Path, photos: Sequence[Path], lbfgs: bool = False) -> None:
@@ -28,7 +28,7 @@ def report(sweep: Path, photos: Sequence[Path], lbfgs: bool = False) -> None:
         UserError: `sweep` is no sweep or has no finished run, a photo or a style picture cannot
             be read, or the files cannot be written.
     """
-    limit_threads()
+    share_cpus()
     page, picture = sweep / "report.html", sweep / "report.png"
     refuse_overwriting([page, picture], photos)
     runs = read_sweep(sweep)

@@ -26,7 +26,6 @@ from stylenet import resume, run_folder, sweeps
 from stylenet.begun import as_begun
 from stylenet.callbacks.guards import cut_short, is_finite
 from stylenet.checkpoint import MODEL_FILE, save_model, start_from
-from stylenet.cpus import limit_threads
 from stylenet.data.revision import pin
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
@@ -39,6 +38,7 @@ from stylenet.styles import StylePicture
 from stylenet.sweeps import write_result
 from stylenet.targets import refuse_overwriting
 from stylenet.tasks.base import Task
+from stylenet.threads import share_cpus
 
 LEFT = (MODEL_FILE, "preview.png", "losses.csv", "losses.png", CONFIG)
 """What a finished run leaves for its user, unless its callback is off."""
@@ -249,7 +249,7 @@ def _checked_train(cfg: DictConfig) -> bool:
         cfg = as_begun(cfg, folder / CONFIG)
     pin(cfg.data)
     keep_freed_memory()
-    limit_threads()
+    share_cpus()
     return train(cfg)
 
 

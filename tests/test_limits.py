@@ -5,9 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from stylenet import cgroup
+from stylenet import cgroup, memory
 from stylenet.cpus import usable_cpus
 from stylenet.memory import free_memory
 
@@ -179,14 +180,26 @@ def test_of_a_large_group_the_system_has_less(tmp_path: Path):
     assert free_memory(system(tmp_path, V2, "0::/", files)) == 32 * GIB
 
 
-def test_on_one_cpu_one_thread_runs():
-    code = (
-        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); import torch;"
-        "torch.set_num_threads(4); from stylenet.cpus import limit_threads, usable_cpus;"
-        "limit_threads(); print(usable_cpus(), torch.get_num_threads())"
-    )
+def test_an_allocation_beyond_the_groups_memory_fails(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(memory, "free_memory", lambda: 200 << 20)
+    with memory.limit_memory(), pytest.raises(MemoryError):
+        np.empty(400 << 20, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [(["-c", str(min(os.sched_getaffinity(0)))], 1), (None, len(os.sched_getaffinity(0)))],
+)
+def test_affinity_counts(command: list[str] | None, expected: int):
+    """Asked for by another program, as it is inherited."""
+    code = "from stylenet.cpus import usable_cpus; print(usable_cpus())"
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    prefix = ["taskset", *command] if command else []
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        [*prefix, sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert done.stdout.split() == ["1", "1"]
+    assert int(done.stdout) == expected

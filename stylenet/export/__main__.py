@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stylenet.checkpoint import in_mixture, load_model, one_way
-from stylenet.cpus import limit_threads
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.export.pair import write_pair
 from stylenet.export.precision import Export, proven
@@ -18,6 +17,7 @@ from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.runtime.mixture import weights_of
 from stylenet.styles import split_share
 from stylenet.targets import model_file, refuse_overwriting
+from stylenet.threads import share_cpus
 
 TARGETS = {"onnx": write_onnx, "tensorrt": write_engine, "triton": write_repository}
 
@@ -25,7 +25,7 @@ TARGETS = {"onnx": write_onnx, "tensorrt": write_engine, "triton": write_reposit
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; user errors end it in one line and exit code 2."""
     options = _parser().parse_args(argv)
-    limit_threads()
+    share_cpus()
     with exit_on_user_error():
         wanted = Export(
             io=options.io,

@@ -11,7 +11,7 @@ ALWAYS_INLINE vec quarter(vec a, vec b) { return a + 0.25f * (b - a); }
 
 ALWAYS_INLINE void double_as(const void *x, void *y, int count, int height, int width, int channels,
                              int threads, int bf16) {
-#pragma omp parallel for num_threads(threads) schedule(static)
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 4)
   for (int row = 0; row < count * 2 * height; row++) {
     int i = row % (2 * height) / 2, beside = within(row % 2 ? i + 1 : i - 1, height);
     long first = (long)(row / (2 * height)) * height;
@@ -40,7 +40,7 @@ void stylenet_double(const void *x, void *y, int count, int height, int width, i
 ALWAYS_INLINE void gradient_as(const void *dy, void *dx, int count, int height, int width,
                                int channels, int threads, int bf16) {
   static const float share[4] = {0.25f, 0.75f, 0.75f, 0.25f};
-#pragma omp parallel for num_threads(threads) schedule(static)
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 4)
   for (int row = 0; row < count * height; row++) {
     long rows[4], first = (long)(row / height) * 2 * height;
     for (int i = 0; i < 4; i++)

@@ -13,7 +13,7 @@ ALWAYS_INLINE void gram_as(const void *x, float *gram, int count, long pixels, i
     for (long from = 0; from < pixels; from += chunk) {
       int rows = from + chunk < pixels ? chunk : pixels - from;
       long first = (picture * pixels + from) * channels;
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic, 16)
       for (int r = 0; r < rows; r++)
         for (int k = 0; k < channels; k += LANES)
           store(scratch, blocked(r, k, chunk, PANEL),

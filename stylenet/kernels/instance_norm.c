@@ -36,7 +36,7 @@ ALWAYS_INLINE void moments(const void *x, long first, const shape *s, vec *mean,
 ALWAYS_INLINE void forward_as(const void *x, const float *scale, const float *shift, void *y,
                               float *saved, const shape *s, int bf16) {
   int blocks = s->channels / LANES;
-#pragma omp parallel for num_threads(s->threads) schedule(static)
+#pragma omp parallel for num_threads(s->threads) schedule(dynamic)
   for (int b = 0; b < s->count * blocks; b++) {
     int picture = b / blocks, k = b % blocks * LANES;
     long first = picture * s->pixels * s->channels + k;
@@ -58,7 +58,7 @@ ALWAYS_INLINE void backward_as(const void *x, const void *dy, const float *scale
                                const float *shift, const float *saved, void *dx, float *sums,
                                const shape *s, int bf16) {
   int blocks = s->channels / LANES;
-#pragma omp parallel for num_threads(s->threads) schedule(static)
+#pragma omp parallel for num_threads(s->threads) schedule(dynamic)
   for (int b = 0; b < s->count * blocks; b++) {
     int picture = b / blocks, k = b % blocks * LANES;
     long first = picture * s->pixels * s->channels + k;

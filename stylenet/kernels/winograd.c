@@ -269,7 +269,7 @@ ALWAYS_INLINE void convolve_as(const image *x, const void *u, const float *bias,
   int down = (height + TILE - 1) / TILE, across = (width + TILE - 1) / TILE;
   int tiles = count * down * across;
   long plane_in = plane_of(rows, in), plane_out = plane_of(rows, out);
-#pragma omp parallel for num_threads(threads) schedule(static)
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
   for (int first = 0; first < tiles; first += rows) {
     int thread = 0;
 #ifdef _OPENMP
@@ -358,13 +358,13 @@ ALWAYS_INLINE void gradient_as(const image *x, const image *dy, float *dw, int c
 #pragma omp parallel num_threads(threads)
   for (int first = 0; first < tiles; first += rows) {
     int used = first + rows < tiles ? rows : tiles - first;
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic, 4)
     for (int t = 0; t < used; t++) {
       place at = find(first + t, down, across);
       read_window(x, at, v, t, rows, LANES, bf16, 0);
       read_tile(dy, at, m, t, rows, PANEL, bf16);
     }
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic)
     for (int e = 0; e < PRODUCTS; e++)
       multiply_transposed(v + e * plane_in, m + e * plane_out, u + e * plane, used, rows, out, 0, in,
                           0, LANES);

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from stylenet.cpus import usable_cpus
 from stylenet.errors import UserError
 from stylenet.runtime.damage import check_content, damaged, parsed, read, run
 from stylenet.runtime.forks import OnnxSession
@@ -181,7 +183,9 @@ def _session(
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what would end the process; errors come as exceptions
-    options.intra_op_num_threads = threads or 0
+    # 0 is onnxruntime's own choice, which minds neither affinity nor quota
+    limited = usable_cpus() < (os.cpu_count() or 1)
+    options.intra_op_num_threads = threads or (usable_cpus() if limited else 0)
     options.enable_mem_pattern = plans
     try:
         return onnxruntime.InferenceSession(model, options, providers)
