@@ -118,8 +118,10 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
             continue
         yield path, status
         if stat.S_ISDIR(status.st_mode):
-            inside = ((file, _status(file)) for file in _listed(path))
-            yield from ((file, found) for file, found in inside if found is not None)
+            for file in _listed(path):
+                found = _status(file)
+                if found is not None and not stat.S_ISDIR(found.st_mode):
+                    yield file, found
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -58,7 +58,8 @@ def test_of_a_folder_the_files_in_it_are_meant(tmp_path):
         refuse_overwriting([tmp_path / "mask.png"], [tmp_path])
     with pytest.raises(UserError, match="is read and would be replaced"):
         refuse_overwriting([tmp_path], [tmp_path])
-    refuse_overwriting([tmp_path / "other.png"], [tmp_path])
+    (tmp_path / "run").mkdir()
+    refuse_overwriting([tmp_path / "other.png", tmp_path / "run"], [tmp_path])
 
 
 def test_other_files_may_be_written(tmp_path):
