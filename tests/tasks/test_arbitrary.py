@@ -107,7 +107,7 @@ def test_the_embedded_styles_are_painted_and_trained_on(
         ("data.styles=gone", "gone"),
         ("style=starry_night", "leave out style="),
         ("loss.statistics=median", "loss.statistics=median is unknown; use mean_std or gram"),
-        ("loss.style_weight=-1", "loss weight style=-1"),
+        ("loss.style_weight=-1", "loss.style_weight=-1"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, monkeypatch, capsys, override: str, error: str):
