@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trustme
 import yaml
 from hydra.utils import instantiate
 from PIL import Image
@@ -30,8 +31,8 @@ HOMAGE = Recipe(
 )
 
 
-CERTIFICATE = Path(__file__).parent / "museum.pem"
-"""Of 127.0.0.1, signed by itself, with its key; for nothing but these tests."""
+AUTHORITY = trustme.CA()
+"""That these tests trust, and nobody else."""
 
 
 class Museum:
@@ -61,7 +62,7 @@ class Museum:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         if scheme == "https":
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(CERTIFICATE)
+            AUTHORITY.issue_cert("127.0.0.1").configure_cert(context)
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.url = f"{scheme}://127.0.0.1:{self.server.server_port}/picture.png"
 
@@ -87,7 +88,8 @@ def _shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Styles that are shipped are those that `named` makes."""
     monkeypatch.setattr(known_styles, "FOLDER", tmp_path / "conf")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    AUTHORITY.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
 
 
 def png(rgb: np.ndarray) -> bytes:
