@@ -64,7 +64,7 @@ class RandomCrop:
 
     def _least(self, photo: Bytes) -> int:
         """Pixels, the least side of the square on the photograph."""
-        shorter = min(photo.shape[:2])
+        shorter: int = min(photo.shape[:2])
         if self.longest is None or shorter <= self.longest:
             return self.size
         return round(self.size * shorter / self.longest)
