@@ -53,6 +53,8 @@ def check_zip(data: bytes) -> None:
             for entry in archive.infolist():
                 if entry.compress_type or entry.file_size != entry.compress_size:
                     raise DamagedError(f"{entry.filename} is compressed")
+                if entry.external_attr:  # torch writes none, and reads nothing from a folder
+                    raise DamagedError(f"{entry.filename} has attributes")
             if bad := archive.testzip():
                 raise DamagedError(f"{bad} has another sum")
     except DamagedError:

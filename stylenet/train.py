@@ -201,9 +201,11 @@ def _job(cfg: DictConfig) -> float | None:
     cfg.run = str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweeps.take_part(cfg, HydraConfig.get(), _checked_train)
-    with exit_on_user_error(), _own_folder(cfg, is_named):  # before Hydra adds lines of its own
-        finished = _checked_train(cfg)
-        _say_what_next(cfg.run, finished, _style_option(cfg))
+    with exit_on_user_error():  # before Hydra adds lines of its own
+        _check(cfg)
+        with _own_folder(cfg, is_named):
+            finished = _begin(cfg)
+            _say_what_next(cfg.run, finished, _style_option(cfg))
     if not finished:
         raise SystemExit(130)
     return None
@@ -239,11 +241,21 @@ def _claimed(run: Path, ckpt: str | None, *, unique: bool = False) -> AbstractCo
 
 
 def _checked_train(cfg: DictConfig) -> bool:
+    _check(cfg)
+    return _begin(cfg)
+
+
+def _check(cfg: DictConfig) -> None:
+    """Hold the config to what the shipped one has, before anything is made of it."""
     job = HydraConfig.get()
     overrides: Any = OmegaConf.to_container(job.overrides.task)  # unresolved
     with configs.composing(overrides):
         config = configs.resolve(cfg, KEYS, overrides)
         configs.check(config, configs.reference(overrides, str(job.job.config_name)))
+
+
+def _begin(cfg: DictConfig) -> bool:
+    """Train with a config that is checked; a run that is resumed goes on as it was begun."""
     if cfg.ckpt is not None:
         folder = Path(cfg.run) if cfg.ckpt == "last" else Path(cfg.ckpt).parent
         cfg = as_begun(cfg, folder / CONFIG)

@@ -84,3 +84,12 @@ def test_damage_is_told_or_without_effect(data: bytes, damage: Callable[[bytes, 
             continue
         assert found["config"] == CONTENT["config"]
         assert torch.equal(found["weights"]["a"], CONTENT["weights"]["a"])
+
+
+def test_a_part_that_is_said_to_be_a_folder_is_damage():
+    whole = older()
+    for place in range(whole.index(b"PK\x01\x02"), len(whole) - 42):
+        if whole[place : place + 4] == b"PK\x01\x02":
+            attributes = place + 38
+            with pytest.raises(integrity.DamagedError, match="attributes"):
+                integrity.parse(whole[:attributes] + b"\x10" + whole[attributes + 1 :])

@@ -210,7 +210,7 @@ def test_a_callback_that_is_null_is_off(
     small = [each for each in TINY if not each.startswith("callbacks.previews")]
     assert train(monkeypatch, *small, *off, "style.image=drawn.png", "run=run") == 0
     assert {path.name for path in (place / "run").iterdir()} == {
-        *("model.pt", "config.yaml", "result.yaml"),
+        *("model.pt", "config.yaml", "result.yaml", "style.png"),
     }
     assert "run holds model.pt, config.yaml\n" in capsys.readouterr().out
 
@@ -271,6 +271,7 @@ def test_results_are_judged_by_a_vgg_that_is_not_rounded(
     assert train(monkeypatch, *overrides, "run=run") == 0
     cfg = composed([*overrides, "run=other"], training.KEYS)
     task = instantiate(cfg.task)(style=instantiate(cfg.style).picture().rgb)
+    task.read_style()
     task.net.load_state_dict(load_model(place / "run").net.state_dict())
     expected = task.unseen_terms(instantiate(cfg.data).validation_photos())
     found = yaml.safe_load((place / "run" / "result.yaml").read_text())

@@ -26,7 +26,10 @@ SMALL = [
     *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1"),
     *("trainer.max_steps=4", "callbacks.resume.every=3"),
 ]
-ALL = {"model.pt", "preview.png", "losses.csv", "losses.png", "config.yaml", "result.yaml"}
+ALL = {
+    *("model.pt", "preview.png", "losses.csv", "losses.png", "config.yaml", "result.yaml"),
+    "style.png",
+}
 
 
 class Place:

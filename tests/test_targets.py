@@ -1,6 +1,7 @@
 """No command writes over what it reads, by whatever name it is given."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -153,5 +154,5 @@ def test_training_refuses_too(place, monkeypatch, capsys, overrides):
     shutil.copy("photo.png", "run/preview.png")
     before = {path: path.read_bytes() for path in (place / "run").iterdir()}
     assert train(monkeypatch, *overrides.split(), "trainer=cpu", "trainer.max_steps=1") == 2
-    assert "would be replaced; choose another output" in capsys.readouterr().err
+    assert re.search("would (be )?replace", capsys.readouterr().err)
     assert {path: path.read_bytes() for path in before} == before
