@@ -9,6 +9,10 @@ VGG's weights are random here, which changes no speed. Our loading is timed by i
 embedded photos, cached.
 
     python scripts/benchmark_training.py EXAMPLES_CHECKOUT [--sizes 128 256] [--batch 4]
+
+With --beside, the default training alone and beside busy processes instead, by turns:
+
+    python scripts/benchmark_training.py --beside 1
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from statistics import median
 from typing import Any
 from unittest.mock import patch
 
+import beside
 import numpy as np
 import torch
 from reference import CONTENT_WEIGHT, STYLE_WEIGHT, Reference, Step, translate
@@ -209,12 +214,23 @@ def high_water_mark() -> float:
 def main() -> None:
     """Print a Markdown table, one row a size, and the peak memory of both."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkout", type=Path, help="a checkout of pytorch/examples")
+    parser.add_argument("checkout", type=Path, nargs="?", help="a checkout of pytorch/examples")
+    parser.add_argument("--beside", type=int, metavar="N", help="time it beside N busy processes")
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256], help="(128 256)")
     parser.add_argument("--batch", type=int, default=4, help="photos a step (4)")
-    parser.add_argument("--turns", type=int, default=7, help="steps of each, by turns (7)")
+    parser.add_argument(
+        "--turns",
+        type=int,
+        default=7,
+        help="steps of each, by turns (7); with --beside, 12 s of each",
+    )
     parser.add_argument("--fp32", action="store_true", help="ours in float32 too")
     args = parser.parse_args()
+    if args.beside is not None:
+        beside.compare(args.beside, args.turns)
+        return
+    if args.checkout is None:
+        parser.error("give a checkout of pytorch/examples, or --beside N")
     bf16 = kind("cpu") == "cpu_bf16" and not args.fp32
     print(f"{platform.platform()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
     print(f"batch {args.batch}, ours in {'bfloat16' if bf16 else 'float32'}\n")

@@ -32,6 +32,9 @@ REST = (0.5, 8.0)
 """Seconds before threads spin again for a look, at first and at most: each time twice as long. A
 look takes part of them at the slow speed, and how threads queue while they sleep does not tell."""
 
+_CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""What OpenMP, loaded by torch, compares its threads with; their number may change later."""
+
 _MOST = 64
 """Threads that `asleep` may start; they take address space."""
 
@@ -60,7 +63,7 @@ def asleep() -> Iterator[None]:
     They belong to a thread of Python, and end with it.
     """
     start = getattr(ctypes.CDLL(None), "GOMP_parallel", None)
-    count = (os.cpu_count() or 1) - torch.get_num_threads() + 2  # one of them is Python's own
+    count = _CPUS - torch.get_num_threads() + 2  # one of them is Python's own
     if start is None or count > _MOST:
         yield
         return

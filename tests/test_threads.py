@@ -46,6 +46,9 @@ torch.zeros(1 << 17).add_(1)
 found, count = {"spinning": sleeps()}, len(tasks())
 with threads.asleep():
     found["asleep"] = sleeps()
+end = time.monotonic() + 10
+while len(tasks()) > count and time.monotonic() < end:
+    time.sleep(0.01)
 found["left"] = len(tasks()) - count
 found["again"] = sleeps()
 threads.share_cpus()
