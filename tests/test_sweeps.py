@@ -62,6 +62,7 @@ def test_a_failed_run_ends_nothing_and_the_same_command_does_what_is_missing(pla
     assert (folder / "2" / "earlier.1" / "last.ckpt").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plugin", "override"),
     [

@@ -37,11 +37,11 @@ def styles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(styles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of 60 steps."""
+    """A run of 100 steps."""
     place = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("STYLENET_CACHE", str(place / "cache"))
-        overrides = [*on(styles), f"run={place}", "trainer.max_steps=60"]
+        overrides = [*on(styles), f"run={place}", "trainer.max_steps=100"]
         assert train(monkeypatch, *SMALL, *overrides, "task.optimizer.lr=0.003") == 0
     return place
 
