@@ -8,6 +8,7 @@ from typing import Any
 
 from stylenet.errors import UserError, reason
 from stylenet.saved_config import CONFIG, leaves, read_config
+from stylenet.targets import model_file
 
 NOTES = frozenset({"style_picture", "started_from", "measured", "pictures", "files"})
 """Keys that training adds to the config: what it found behind the user's values."""
@@ -38,9 +39,9 @@ def contents(config: dict[str, Any]) -> dict[str, str]:
     for name, value in leaves(config):
         if isinstance(value, str) and _is_path(name):
             path = Path(value).expanduser()
-            model = path / "model.pt"
-            if path.is_file() or model.is_file():
-                found[name] = _sum(path if path.is_file() else model)
+            file = model_file(path)
+            if file.is_file():
+                found[name] = _sum(file)
             elif path.is_dir():
                 found[name] = _FOLDER
     return found

@@ -90,8 +90,7 @@ def _told(error: Exception) -> str:
 
 def _is(run: Path, cfg: DictConfig, kept: str) -> bool:
     """Whether the file `kept` in `run` is of this very config."""
-    saved = run / "config.yaml"
-    config = OmegaConf.to_container(as_begun(cfg, saved), resolve=True)
+    config = OmegaConf.to_container(as_begun(cfg, run), resolve=True)
     assert isinstance(config, dict)
     return (run / kept).is_file() and resume.is_config_of(run, config)
 

@@ -32,7 +32,7 @@ from stylenet.images import write_atomically
 from stylenet.learnt import keep_copies
 from stylenet.loggers import Wandb
 from stylenet.memory import keep_freed_memory
-from stylenet.saved_config import CONFIG
+from stylenet.saved_config import CONFIG, leaves
 from stylenet.settings.quoting import assignment
 from stylenet.styles import StylePicture
 from stylenet.sweeps import write_result
@@ -113,15 +113,8 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
 
 def _paths(config: dict[str, Any]) -> list[Path]:
     """Whatever may be a path among what a training reads."""
-
-    def texts(value: Any) -> Iterator[str]:
-        if isinstance(value, str) and value:
-            yield value
-        elif isinstance(value, dict | list):
-            for part in value.values() if isinstance(value, dict) else value:
-                yield from texts(part)
-
-    return [Path(text) for key in ("style", "data", "net", "init") for text in texts(config[key])]
+    read = {key: config[key] for key in ("style", "data", "net", "init")}
+    return [Path(value) for _, value in leaves(read) if isinstance(value, str) and value]
 
 
 def _objects(named: DictConfig) -> list[Any]:
@@ -257,8 +250,7 @@ def _check(cfg: DictConfig) -> None:
 def _begin(cfg: DictConfig) -> bool:
     """Train with a config that is checked; a run that is resumed goes on as it was begun."""
     if cfg.ckpt is not None:
-        folder = Path(cfg.run) if cfg.ckpt == "last" else Path(cfg.ckpt).parent
-        cfg = as_begun(cfg, folder / CONFIG)
+        cfg = as_begun(cfg, Path(cfg.run) if cfg.ckpt == "last" else Path(cfg.ckpt).parent)
     pin(cfg.data)
     keep_freed_memory()
     share_cpus()

@@ -35,7 +35,7 @@ def test_what_the_hardware_chose_stays_as_it_was(
     saved = tmp_path / "config.yaml"
     saved.write_text(yaml.safe_dump(before))
     found("gpu", monkeypatch)
-    now = OmegaConf.to_container(as_begun(composed(*experiment), saved), resolve=True)
+    now = OmegaConf.to_container(as_begun(composed(*experiment), tmp_path), resolve=True)
     workers = min(8, usable_cpus())
     assert (now["trainer"].pop("accelerator"), now["data"].pop("workers")) == ("cuda", workers)
     assert (before["trainer"].pop("accelerator"), before["data"].pop("workers")) == ("cpu", 0)
@@ -47,19 +47,19 @@ def test_what_was_asked_for_is_not_overruled(tmp_path: Path, monkeypatch: pytest
     saved = tmp_path / "config.yaml"
     saved.write_text(yaml.safe_dump(OmegaConf.to_container(composed(), resolve=True)))
     found("gpu", monkeypatch)
-    asked = as_begun(composed("data.size=64", "seed=3"), saved)
+    asked = as_begun(composed("data.size=64", "seed=3"), tmp_path)
     assert (asked.data.size, asked.data.batch_size, asked.seed) == (64, 1, 3)
     for damaged in (b"\xff\xfe", b"- a\n- b", b"data: 3"):
         saved.write_bytes(damaged)
-        assert as_begun(composed(), saved).data.size == 256
+        assert as_begun(composed(), tmp_path).data.size == 256
 
 
 def test_a_dataset_stays_at_its_commit(tmp_path: Path):
     cfg = composed("data=coco")
     saved = tmp_path / "config.yaml"
     saved.write_text(yaml.safe_dump({"data": {"revision": "a" * 40}}))
-    assert as_begun(cfg, saved).data.revision == "a" * 40
-    assert as_begun(composed("data=coco", "data.revision=v1"), saved).data.revision == "v1"
+    assert as_begun(cfg, tmp_path).data.revision == "a" * 40
+    assert as_begun(composed("data=coco", "data.revision=v1"), tmp_path).data.revision == "v1"
     assert cfg.data.revision is None
 
 

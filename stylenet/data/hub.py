@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stylenet.data.revision import commit_of
+from stylenet.data.revision import commit_of, unreadable
 from stylenet.data.source import MIN_SIDE, Listing, Photo, fingerprint
 from stylenet.errors import UserError
 from stylenet.images import Picture, read_picture
@@ -156,8 +156,4 @@ def _as_user_error(path: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        cause = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"cannot read the dataset {path} ({cause}); check its name and the network,"
-            " or give a folder of its parquet files"
-        ) from error
+        raise unreadable(path, error) from error

@@ -40,17 +40,22 @@ def commit_of(dataset: str, revision: str | None) -> str:
     except Exception as error:  # from a dozen packages: offline, refused, timed out
         commit = _noted(note)
         if commit is None:
-            cause = (str(error).splitlines() or [type(error).__name__])[0]
-            raise UserError(
-                f"cannot read the dataset {named} ({cause}); check its name and the network, or"
-                " give a folder of its parquet files"
-            ) from error
+            raise unreadable(named, error) from error
         return commit
     if commit is None or not _COMMIT.fullmatch(commit):
         raise UserError(f"the hub names no commit of {named}; give one as revision")
     with suppress(UserError):  # worth nothing but a later run without a network
         write_atomically(note, lambda file: file.write(commit.encode()))
     return commit
+
+
+def unreadable(dataset: str, error: Exception) -> UserError:
+    """That a dataset cannot be read, in one line, whatever of a dozen packages raised `error`."""
+    cause = (str(error).splitlines() or [type(error).__name__])[0]
+    return UserError(
+        f"cannot read the dataset {dataset} ({cause}); check its name and the network,"
+        " or give a folder of its parquet files"
+    )
 
 
 def _noted(note: Path) -> str | None:

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stylenet.errors import UserError, find_user_error
 from stylenet.settings.annotations import find, takes
-from stylenet.settings.composition import FOLDER, choices, initialised, reference
+from stylenet.settings.composition import choices, initialised, reference
 from stylenet.settings.quoting import parsed, quoted_for_shell
 from stylenet.settings.spelling import (
     USUAL_NAMES,
@@ -67,16 +67,16 @@ def composing(overrides: Sequence[str], job: Callable[..., Any] | None = None) -
 def _refuse_odd_choices(overrides: Sequence[str]) -> None:
     """Name a list of choices that holds other things than names, over which Hydra stumbles."""
     for override in overrides:
-        group, _, value = str(override).partition("=")
-        is_group = (FOLDER / group.lstrip("+").split("@")[0]).is_dir() and group
-        listed = re.fullmatch(r"\[(.*)\]", value.strip())
-        names = listed[1].split(",") if listed else []
-        if (
-            is_group
-            and listed
-            and not all(re.fullmatch(r"\s*[A-Za-z_][\w/-]*\s*", n) for n in names)
-        ):
-            raise UserError(f"{override}: {group} takes the name of a choice; see --help")
+        read = parsed(override)
+        if read is None or read.is_delete() or read.is_sweep_override():
+            continue
+        named = read.value()
+        if not isinstance(named, list) or (named and all(isinstance(n, str) for n in named)):
+            continue
+        with initialised():
+            if choices(str(read.key_or_group)):
+                group = read.key_or_group
+                raise UserError(f"{override}: {group} takes the name of a choice; see --help")
 
 
 def refuse_dashes(arguments: Sequence[str], known: set[str]) -> None:
