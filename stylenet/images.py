@@ -201,9 +201,9 @@ def resize(picture: Picture, longer_side: int) -> Picture:
 def has_transparency(source: Path) -> bool:
     """Whether the file says it has transparency; False for one that cannot be read."""
     try:
-        with Image.open(source, formats=DECODERS) as image:
+        with decoding_errors(source), Image.open(source, formats=DECODERS) as image:
             return image.has_transparency_data
-    except Exception:  # `read_picture` is the one to complain
+    except UserError:  # `read_picture` is the one to complain
         return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shlex
 import sys
@@ -26,6 +27,7 @@ from stylenet import resume, run_folder, sweeps
 from stylenet.begun import as_begun
 from stylenet.callbacks.guards import cut_short, is_finite
 from stylenet.checkpoint import MODEL_FILE, save_model, start_from
+from stylenet.data.module import PhotoDataModule
 from stylenet.data.revision import pin
 from stylenet.errors import UserError, exit_on_user_error
 from stylenet.images import write_atomically
@@ -102,8 +104,7 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     finished = not cut_short(trainer)
     if finished and trainer.is_global_zero:
-        _check_end(trainer, task)
-        write_result(run, task.unseen_terms(data.validation_photos()))
+        write_result(run, _terms_at_end(trainer, task, data))
         save_model(run / MODEL_FILE, task.net, config | {"net": trained})
     for logger in trainer.loggers:
         if isinstance(logger, Wandb):
@@ -143,15 +144,23 @@ def _checkpoint(ckpt: str | None, run: Path) -> Path | None:
     return checkpoint
 
 
-def _check_end(trainer: Trainer, task: Task) -> None:
-    """Say where training ended, if early; refuse to call weights a model that are none."""
+def _terms_at_end(trainer: Trainer, task: Task, data: PhotoDataModule) -> dict[str, float]:
+    """The loss terms on unseen photos; say where training ended, if early.
+
+    Raises:
+        UserError: no step was taken, or weights or terms are no numbers, so there is no model.
+    """
     step, last = trainer.global_step, trainer.max_steps
     if not step:
         raise UserError("training ended before its first step; give the trainer more time")
     if not is_finite(task.net.state_dict()):
         raise UserError("the weights are no numbers; lower task.optimizer.lr; no model is saved")
+    terms = task.unseen_terms(data.validation_photos())
+    if not all(math.isfinite(term) for term in terms.values()):
+        raise UserError("the pictures are no numbers; lower task.optimizer.lr; no model is saved")
     if step < last:
         print(f"training ended early, at step {step} of {last}", file=sys.stderr)
+    return terms
 
 
 def _style_option(cfg: DictConfig) -> str:

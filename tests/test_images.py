@@ -18,6 +18,7 @@ from stylenet.errors import UserError
 from stylenet.folders import find_pictures
 from stylenet.images import (
     Picture,
+    has_transparency,
     output_suffix,
     read_picture,
     resize,
@@ -284,10 +285,20 @@ def test_damaged_files_are_read_or_refused(picture, kind):
             read_picture(io.BytesIO(bad.tobytes()))
 
 
-def test_decompression_bomb_is_refused(tmp_path):
-    path = tmp_path / "bomb.png"
-    header = struct.pack(">2I5B", 30_000, 30_000, 1, 0, 0, 0, 0)
+def bomb(path, side):
+    header = struct.pack(">2I5B", side, side, 1, 0, 0, 0, 0)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b""))
+    return path
+
+
+@pytest.mark.parametrize("side", [13_000, 30_000])  # Pillow warns of the first, refuses the second
+def test_asking_for_transparency_says_nothing_of_a_bomb(tmp_path, side, recwarn):
+    assert not has_transparency(bomb(tmp_path / "bomb.png", side))
+    assert not recwarn.list
+
+
+def test_decompression_bomb_is_refused(tmp_path):
+    path = bomb(tmp_path / "bomb.png", 30_000)
     with pytest.raises(UserError, match=r"bomb\.png is too large to decode safely; shrink it"):
         read_picture(path)
 

@@ -267,6 +267,16 @@ def test_weights_that_the_last_step_ruins_are_not_saved(
         shutil.rmtree(place.folder / "ruined")
 
 
+def test_a_net_whose_pictures_are_no_numbers_is_not_saved(
+    place: Place, capsys: pytest.CaptureFixture[str]
+):
+    ruin = "+callbacks.ruin={_target_: training.RuinAt, step: 1, value: 3e38}"
+    assert place.train("huge", "trainer.max_steps=1", ruin) == 2
+    assert "the pictures are no numbers; lower task.optimizer.lr" in error(capsys)
+    assert not (place.folder / "huge" / "model.pt").exists()
+    assert not (place.folder / "huge" / "result.yaml").exists()
+
+
 def test_the_newest_run_can_be_resumed_from_its_first_step_on(place: Place):
     assert place.train("first", interrupt_at(0), "callbacks.resume.every=100") == 130
     assert torch.load(place.folder / "first" / CHECKPOINT, weights_only=True)["global_step"] == 1

@@ -44,15 +44,16 @@ class InterruptAt(Callback):
 
 
 class RuinAt(Callback):
-    """Lets a step, whose loss is a number, end in weights that are none."""
+    """Lets a step, whose loss is a number, end in weights that are none, or not within reason."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, value: float = float("nan")) -> None:
         self.step = step
+        self.value = value
 
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
         if trainer.global_step == self.step - 1:
             for weight in pl_module.net.parameters():
-                weight.data.fill_(float("nan"))
+                weight.data.fill_(self.value)
 
 
 class DieAt(Callback):
