@@ -2,7 +2,7 @@
 """Prepare 10 000 JPEGs, 3 % of them damaged, killed midway and resumed: is nothing lost?
 
 Draws the pictures in a temporary folder, a fortieth of them as copies of others in another size
-and quality, damages some, runs `python -m stylenet.data.prepare` on them, kills it at a third,
+and quality, damages some, runs `python -m stylenet.prepare` on them, kills it at a third,
 runs it again, checks the cache and its lists against what was drawn, and prints images/s.
 
     python scripts/benchmark_data.py [--count 10000] [--width 640 --height 480]
@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image
 
 from stylenet.data.index import Index, read_index
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 
 CLASSES = ("animals", "buildings", "food", "people", "streets", "trees")
 BAD_EVERY = 33  # about 3 %
@@ -124,7 +124,7 @@ def _draw_file(folder: Path, width: int, height: int, number: int, shown: int) -
 
 def command(folder: Path) -> list[str]:
     """The command line that prepares `folder`, without root's right to read everything."""
-    run = [sys.executable, "-m", "stylenet.data.prepare", "trainer=cpu", "data=folder"]
+    run = [sys.executable, "-m", "stylenet.prepare", "trainer=cpu", "data=folder"]
     if os.geteuid() == 0:
         run = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *run]
     return [*run, f"data.path={folder}"]

@@ -31,14 +31,14 @@ import torch
 from PIL import Image
 from torch import nn
 
-from stylenet.checkpoint import TrainedModel, load_model
-from stylenet.errors import UserError, exit_on_user_error
 from stylenet.export.onnx import to_onnx
 from stylenet.export.photos import square
 from stylenet.export.precision import Export, proven
-from stylenet.images import Bytes, read_picture
-from stylenet.kernels import compiled
+from stylenet.models.checkpoint import TrainedModel, load_model
+from stylenet.ops.cpu import compiled
+from stylenet.pictures.images import Bytes, read_picture
 from stylenet.runtime import Session
+from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.tensors import apply_net
 
 TURNS = 9

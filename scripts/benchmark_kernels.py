@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from stylenet.errors import UserError, exit_on_user_error
-from stylenet.kernels.compiled import library
-from stylenet.kernels.winograd import Filters, conv3x3
+from stylenet.ops.cpu.compiled import library
+from stylenet.ops.cpu.winograd import Filters, conv3x3
+from stylenet.system.errors import UserError, exit_on_user_error
 
 TURNS = 11
 SHAPES = ((64, 128), (128, 64), (256, 32), (512, 16))

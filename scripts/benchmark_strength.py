@@ -22,15 +22,15 @@ from statistics import fmean, median, stdev
 import torch
 from torch import Tensor
 
+from stylenet.config.hardware import kind
 from stylenet.data.samples import SamplePhotos
-from stylenet.errors import exit_on_user_error
-from stylenet.folders import find_pictures
-from stylenet.hardware import kind
-from stylenet.images import Bytes, read_picture
 from stylenet.losses.functional import energy
 from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.tasks.pixels import PixelLoss, optimize
-from stylenet.tasks.strength import ITERATIONS, SIDE, calibrate
+from stylenet.pictures.folders import find_pictures
+from stylenet.pictures.images import Bytes, read_picture
+from stylenet.pixels.optimisation import PixelLoss, optimize
+from stylenet.pixels.strength import ITERATIONS, SIDE, calibrate
+from stylenet.system.errors import exit_on_user_error
 from stylenet.tensors import resize_shorter_side, to_tensor
 from stylenet.vgg import VGG
 

@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from stylenet.checkpoint import load_model
 from stylenet.data.folder import FolderPhotos
-from stylenet.errors import UserError, exit_on_user_error
 from stylenet.evaluation.inputs import Input, picture_file
 from stylenet.evaluation.judge import Judge, total
-from stylenet.images import Bytes, Picture, write_picture
+from stylenet.models.checkpoint import load_model
+from stylenet.models.opening import styled
 from stylenet.nets.arbitrary import ArbitraryNet
-from stylenet.opening import styled
+from stylenet.pictures.images import Bytes, Picture, write_picture
+from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.tensors import apply_net
 
 TILE = 192

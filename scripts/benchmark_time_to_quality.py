@@ -32,11 +32,11 @@ from reference import Reference
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from stylenet.checkpoint import start_from
-from stylenet.config import FOLDER
-from stylenet.errors import exit_on_user_error
-from stylenet.hardware import kind
-from stylenet.images import read_picture
+from stylenet.config.compose import FOLDER
+from stylenet.config.hardware import kind
+from stylenet.models.checkpoint import start_from
+from stylenet.pictures.images import read_picture
+from stylenet.system.errors import exit_on_user_error
 
 RATES = (1e-3, 3e-3, 1e-2)  # the reference's own is 1e-3; with 3e-4 it was slower still
 SIZE, BATCH = 256, 4  # the reference's

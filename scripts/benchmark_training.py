@@ -38,16 +38,16 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 from torch.utils.flop_counter import FlopCounterMode
 
+from stylenet.config.hardware import kind
 from stylenet.data.module import PhotoDataModule
 from stylenet.data.samples import SamplePhotos
-from stylenet.errors import UserError, exit_on_user_error
-from stylenet.hardware import kind
-from stylenet.kernels import compiled
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.nets.johnson import TransformerNet
-from stylenet.tasks.muon import Muon
+from stylenet.ops.cpu import compiled
+from stylenet.optim.muon import Muon
+from stylenet.optim.schedule import warmup_cosine
+from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.tasks.perceptual import PerceptualTask
-from stylenet.tasks.schedule import warmup_cosine
 from stylenet.tensors import to_bytes, to_tensor
 from stylenet.vgg import VGG
 
@@ -139,7 +139,7 @@ def flops_per_image(ours: Ours, photo: Tensor) -> float:
 
 
 def no_library() -> None:
-    """What `stylenet.kernels.compiled.library` gives where there is no compiler."""
+    """What `stylenet.ops.cpu.compiled.library` gives where there is no compiler."""
 
 
 def peak_flops(bf16: bool) -> float:

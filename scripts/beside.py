@@ -16,8 +16,8 @@ from statistics import median
 
 import torch
 
-from stylenet.cpus import usable_cpus
-from stylenet.errors import UserError
+from stylenet.system.cpus import usable_cpus
+from stylenet.system.errors import UserError
 
 SECONDS = 10.0
 """Of each turn; what has begun beside or alone is given a fifth of that to settle."""

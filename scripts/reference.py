@@ -12,8 +12,8 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from stylenet.errors import UserError
 from stylenet.nets.johnson import CENTRE, CONTRAST
+from stylenet.system.errors import UserError
 
 CONTENT_WEIGHT, STYLE_WEIGHT = 1e5, 1e10  # the reference's defaults
 NAMES = {

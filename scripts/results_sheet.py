@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from stylenet.checkpoint import TrainedModel, in_mixture, load_model
 from stylenet.data.samples import SamplePhotos
-from stylenet.errors import exit_on_user_error
-from stylenet.images import Picture, write_picture
-from stylenet.learnt import learnt_picture
+from stylenet.models.checkpoint import TrainedModel, in_mixture, load_model
+from stylenet.models.learnt import learnt_picture
 from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.pictures.images import Picture, write_picture
 from stylenet.runtime.mixture import weights_of
+from stylenet.system.errors import exit_on_user_error
 from stylenet.tensors import to_bytes, to_tensor
 
 HEIGHT = 256

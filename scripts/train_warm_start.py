@@ -27,12 +27,12 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from torch import Tensor
 
-from stylenet.checkpoint import save_model, start_from
-from stylenet.config import FOLDER
-from stylenet.errors import exit_on_user_error
-from stylenet.hardware import kind
-from stylenet.images import read_picture
-from stylenet.memory import keep_freed_memory
+from stylenet.config.compose import FOLDER
+from stylenet.config.hardware import kind
+from stylenet.models.checkpoint import save_model, start_from
+from stylenet.pictures.images import read_picture
+from stylenet.system.errors import exit_on_user_error
+from stylenet.system.memory import keep_freed_memory
 from stylenet.tasks.multistyle import MultiStyleTask
 
 SAVE_EVERY = 1000  # steps

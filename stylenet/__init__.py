@@ -3,7 +3,7 @@
 import os
 import sys
 
-from stylenet.errors import interrupted
+from stylenet.system.errors import interrupted
 
 __version__ = "0.1.0"
 

@@ -16,11 +16,10 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from stylenet.cache import cache_dir
-from stylenet.errors import UserError, exit_on_user_error
 from stylenet.evaluation import cost
 from stylenet.evaluation.benchmark import Benchmark, Row, mean
 from stylenet.evaluation.camera import CAMERAS, Clip, film
+from stylenet.evaluation.clip_benchmark import VideoBenchmark, strip
 from stylenet.evaluation.footage import footage
 from stylenet.evaluation.gallery import SHOWN, Gallery
 from stylenet.evaluation.inputs import Input, Suite, coco_wikiart, samples
@@ -28,10 +27,11 @@ from stylenet.evaluation.judge import Judge
 from stylenet.evaluation.manifest import LEFT_OUT, manifest
 from stylenet.evaluation.report import to_html, to_json, to_markdown, write
 from stylenet.evaluation.subjects import Subject, open_subject, with_adapters
-from stylenet.evaluation.video import VideoBenchmark, strip
 from stylenet.evaluation.yardstick import Curves
-from stylenet.targets import model_file, refuse_overwriting
-from stylenet.threads import share_cpus
+from stylenet.pictures.outputs import model_file, refuse_overwriting
+from stylenet.system.cache_folder import cache_dir
+from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.system.threads import share_cpus
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,28 +15,35 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from stylenet import config as configs
-from stylenet.checkpoint import load_model
-from stylenet.errors import UserError, exit_on_user_error
-from stylenet.formats import READABLE, file_format
-from stylenet.grey import Grey, apply_change, read_grey, resize_grey, similarity, write_grey
-from stylenet.hardware import kind
-from stylenet.images import Bytes, Picture, read_picture, write_picture
-from stylenet.images import resize as resize_picture
-from stylenet.known_styles import find_style
+from stylenet.config import compose as configs
+from stylenet.config.hardware import kind
 from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.memory import limit_memory, out_of_memory_names
+from stylenet.models.checkpoint import load_model
 from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.pictures.formats import READABLE, file_format
+from stylenet.pictures.grey import (
+    Grey,
+    apply_change,
+    read_grey,
+    resize_grey,
+    similarity,
+    write_grey,
+)
+from stylenet.pictures.images import Bytes, Picture, read_picture, write_picture
+from stylenet.pictures.images import resize as resize_picture
+from stylenet.pictures.outputs import model_file, refuse_overwriting
+from stylenet.pixels.optimisation import OPTIMIZERS, Iteration, noise
+from stylenet.pixels.pyramid import Painting, levels, paint, resize
+from stylenet.pixels.strength import calibrate
 from stylenet.runtime.postprocess import Postprocess
-from stylenet.styles import split_share
+from stylenet.styles.known import find_style
+from stylenet.styles.picture import split_share
 from stylenet.stylize import count, pixels
-from stylenet.targets import model_file, refuse_overwriting
-from stylenet.tasks.pixels import OPTIMIZERS, Iteration, noise
-from stylenet.tasks.pyramid import Painting, levels, paint, resize
-from stylenet.tasks.strength import calibrate
+from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.system.memory import limit_memory, out_of_memory_names
+from stylenet.system.threads import share_cpus
 from stylenet.tensors import apply_net, resize_shorter_side, to_bytes, to_tensor
-from stylenet.threads import share_cpus
 from stylenet.train import KEYS
 from stylenet.vgg import VGG
 

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stylenet.errors import exit_on_user_error
-from stylenet.images import Picture, write_atomically, write_picture
+from stylenet.pictures.images import Picture, write_atomically, write_picture
+from stylenet.pictures.outputs import refuse_overwriting
 from stylenet.reports.measure import examine, find_photos
 from stylenet.reports.page import render
 from stylenet.reports.sheet import contact_sheet
 from stylenet.reports.sweep import read_sweep, swept
-from stylenet.targets import refuse_overwriting
-from stylenet.threads import share_cpus
+from stylenet.system.errors import exit_on_user_error
+from stylenet.system.threads import share_cpus
 
 
 def report(sweep: Path, photos: Sequence[Path], lbfgs: bool = False) -> None:

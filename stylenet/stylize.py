@@ -12,10 +12,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
 
-from stylenet.errors import UserError, exit_on_user_error
-from stylenet.images import write_picture
-from stylenet.memory import limit_memory
-from stylenet.opening import Mix, Opened, Wanted, open_to_stylize
+from stylenet.models.opening import Mix, Opened, Wanted, open_to_stylize
+from stylenet.pictures.images import write_picture
+from stylenet.pictures.outputs import model_file, plan_targets, refuse_overwriting
 from stylenet.runtime.clips import (
     AnyClipStylizer,
     ClipNet,
@@ -30,11 +29,12 @@ from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.runtime.regions import FEATHER, Mask
 from stylenet.runtime.strokes import with_strokes
+from stylenet.runtime.stylize_clip import stylize_clip
 from stylenet.runtime.stylizer import RegionalStylizer, Stylizer
-from stylenet.runtime.video import stylize_clip
 from stylenet.runtime.webcam import stylize_webcam
-from stylenet.styles import split_share
-from stylenet.targets import model_file, plan_targets, refuse_overwriting
+from stylenet.styles.picture import split_share
+from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.system.memory import limit_memory
 
 AnyStylizer = Stylizer | RegionalStylizer
 

@@ -22,25 +22,26 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from pytorch_lightning import Trainer, seed_everything
 from pytorch_lightning.utilities import rank_zero_only
 
-from stylenet import config as configs
-from stylenet import resume, run_folder, sweeps
-from stylenet.begun import as_begun
 from stylenet.callbacks.guards import cut_short, is_finite
-from stylenet.checkpoint import MODEL_FILE, save_model, start_from
+from stylenet.callbacks.loggers import Wandb
+from stylenet.config import compose as configs
+from stylenet.config.quoting import assignment
 from stylenet.data.module import PhotoDataModule
 from stylenet.data.revision import pin
-from stylenet.errors import UserError, exit_on_user_error
-from stylenet.images import write_atomically
-from stylenet.learnt import keep_copies
-from stylenet.loggers import Wandb
-from stylenet.memory import keep_freed_memory
-from stylenet.saved_config import CONFIG, leaves
-from stylenet.settings.quoting import assignment
-from stylenet.styles import StylePicture
-from stylenet.sweeps import write_result
-from stylenet.targets import refuse_overwriting
+from stylenet.models.checkpoint import MODEL_FILE, save_model, start_from
+from stylenet.models.learnt import keep_copies
+from stylenet.pictures.images import write_atomically
+from stylenet.pictures.outputs import refuse_overwriting
+from stylenet.runs import folder as run_folder
+from stylenet.runs import resume, sweeps
+from stylenet.runs.begun import as_begun
+from stylenet.runs.saved_config import CONFIG, leaves
+from stylenet.runs.sweeps import write_result
+from stylenet.styles.picture import StylePicture
+from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.system.memory import keep_freed_memory
+from stylenet.system.threads import share_cpus
 from stylenet.tasks.base import Task
-from stylenet.threads import share_cpus
 
 LEFT = (MODEL_FILE, "preview.png", "losses.csv", "losses.png", CONFIG)
 """What a finished run leaves for its user, unless its callback is off."""

@@ -11,8 +11,8 @@ from urllib.error import URLError
 import torch
 from torch import Tensor, nn
 
-from stylenet.errors import UserError
-from stylenet.kernels.winograd import Filters, conv3x3, suits
+from stylenet.ops.cpu.winograd import Filters, conv3x3, suits
+from stylenet.system.errors import UserError
 
 Weights = dict[str, Tensor]
 

@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from stylenet.runtime.clips import ClipStylizer, per_frame
-from stylenet.runtime.video import stylize_clip
+from stylenet.runtime.stylize_clip import stylize_clip
 
 SIZE = (96, 64)
 """Width and height."""

@@ -13,8 +13,6 @@ import torch
 from onnx import TensorProto, helper
 from PIL import Image
 
-from stylenet.checkpoint import load_model, save_model
-from stylenet.errors import UserError
 from stylenet.evaluate import judge_all, main
 from stylenet.evaluation.benchmark import Benchmark
 from stylenet.evaluation.gallery import Gallery
@@ -24,10 +22,12 @@ from stylenet.evaluation.report import to_html, to_json, to_markdown, write
 from stylenet.evaluation.subjects import open_subject
 from stylenet.evaluation.yardstick import Curves
 from stylenet.export.pair import proven_pair
+from stylenet.models.checkpoint import load_model, save_model
+from stylenet.models.opening import styled
 from stylenet.nets.adain import AdaIN
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
-from stylenet.opening import styled
+from stylenet.system.errors import UserError
 from stylenet.tensors import apply_net
 
 NET = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.05, "blocks": 1}
@@ -43,7 +43,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         coarse.resize((80, 64), Image.Resampling.BICUBIC).save(folder / name)
-    style = {"_target_": "stylenet.styles.Style", "name": "own", "image": str(folder / "style.png")}
+    style = {
+        "_target_": "stylenet.styles.Style",
+        "name": "own",
+        "image": str(folder / "style.png"),
+    }
     torch.manual_seed(0)
     save_model(
         folder / "model.pt", TransformerNet(width=0.05, blocks=1), {"net": NET, "style": style}
@@ -271,7 +275,11 @@ def test_each_model_has_its_own_style(folder):
 
 
 def test_a_style_that_was_not_trained_on_is_refused(folder, tmp_path, capsys):
-    style = {"_target_": "stylenet.styles.Style", "name": "own", "image": str(folder / "style.png")}
+    style = {
+        "_target_": "stylenet.styles.Style",
+        "name": "own",
+        "image": str(folder / "style.png"),
+    }
     shutil.copy(folder / "style.png", tmp_path)
     config = {"net": NET, "style": style, "style_picture": {"sha256": "12ab"}}
     save_model(tmp_path / "model.pt", TransformerNet(width=0.05, blocks=1), config)

@@ -16,10 +16,10 @@ from PIL import Image
 from training import interrupt_at, train
 
 from stylenet import train as training
-from stylenet.checkpoint import load_model
-from stylenet.config import CHECKPOINT, composed
-from stylenet.data.prepare import main as prepare
+from stylenet.config.compose import CHECKPOINT, composed
+from stylenet.models.checkpoint import load_model
 from stylenet.optimize import main as optimize
+from stylenet.prepare import main as prepare
 
 TINY = [
     *("trainer=cpu", "trainer.max_steps=2", "net.width=0.125", "net.blocks=1", "data.size=64"),

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from stylenet.callbacks.curves import read_rows
-from stylenet.checkpoint import MODEL_FILE, load_model
+from stylenet.models.checkpoint import MODEL_FILE, load_model
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = ["quickstart", "serve", "sweep"]

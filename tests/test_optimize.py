@@ -11,12 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
-from stylenet.checkpoint import save_model
-from stylenet.errors import UserError
-from stylenet.images import Picture
+from stylenet.models.checkpoint import save_model
 from stylenet.nets.adain import AdaIN
 from stylenet.optimize import Result, main, start_image
+from stylenet.pictures.images import Picture
 from stylenet.runtime.postprocess import Postprocess
+from stylenet.system.errors import UserError
 
 LIGHT = ["~loss.content_layers.conv4_2", "+loss.content_layers.relu1_1=1.0"] + [
     f"~loss.style_layers.conv{block}_1" for block in range(2, 6)

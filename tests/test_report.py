@@ -19,11 +19,12 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image
 
-from stylenet import config as configs
-from stylenet.checkpoint import TrainedModel, save_model
-from stylenet.images import read_picture
+from stylenet.config import compose as configs
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.models.checkpoint import TrainedModel, save_model
 from stylenet.nets.johnson import TransformerNet
+from stylenet.pictures.images import read_picture
+from stylenet.pixels.optimisation import PixelLoss, optimize
 from stylenet.report import main
 from stylenet.reports import pareto, words
 from stylenet.reports.equivalent import lbfgs_iteration
@@ -31,8 +32,7 @@ from stylenet.reports.measure import Findings, Result, Yardstick, examine, find_
 from stylenet.reports.page import render
 from stylenet.reports.sheet import HEIGHT, contact_sheet
 from stylenet.reports.sweep import Run, grids, read_sweep, swept
-from stylenet.styles import StylePicture
-from stylenet.tasks.pixels import PixelLoss, optimize
+from stylenet.styles.picture import StylePicture
 from stylenet.tensors import to_tensor
 
 CHROMIUM = shutil.which("chromium")

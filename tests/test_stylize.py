@@ -14,11 +14,11 @@ import pytest
 import torch
 from PIL import Image
 
-from stylenet.checkpoint import load_model, save_model
-from stylenet.color import luma, to_floats
-from stylenet.images import read_picture
+from stylenet.models.checkpoint import load_model, save_model
 from stylenet.nets import video
 from stylenet.nets.johnson import TransformerNet
+from stylenet.pictures.color import luma, to_floats
+from stylenet.pictures.images import read_picture
 from stylenet.runtime.frames import clip_frames
 from stylenet.stylize import main
 from stylenet.tensors import apply_net, clip_net

@@ -14,9 +14,9 @@ from PIL import Image
 from training import interrupt_at, rows, train
 
 from stylenet.callbacks.curves import read_rows
-from stylenet.checkpoint import load_model
-from stylenet.config import FOLDER
-from stylenet.run_folder import CHECKPOINT
+from stylenet.config.compose import FOLDER
+from stylenet.models.checkpoint import load_model
+from stylenet.runs.folder import CHECKPOINT
 
 SMALL = [
     *(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stylenet.errors import UserError
+from stylenet.system.errors import UserError
 from stylenet.vgg import CAFFE_SCALE, CONVOLUTIONS, VGG, layer_names
 
 LAYERS = ["relu1_1", "conv2_2", "pool2", "conv4_2", "relu5_1"]

@@ -15,9 +15,9 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from stylenet.callbacks.terms import loss_terms
-from stylenet.errors import cannot_write
-from stylenet.images import write_atomically
-from stylenet.run_folder import set_aside
+from stylenet.pictures.images import write_atomically
+from stylenet.runs.folder import set_aside
+from stylenet.system.errors import cannot_write
 
 _log = logging.getLogger(__name__)
 

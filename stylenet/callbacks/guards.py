@@ -12,7 +12,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from stylenet.errors import UserError
+from stylenet.system.errors import UserError
 
 
 class FiniteLoss(Callback):

@@ -12,7 +12,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 
 from stylenet.callbacks.guards import cut_short
-from stylenet.images import Picture, write_picture
+from stylenet.pictures.images import Picture, write_picture
 from stylenet.tasks.base import Task
 
 Bytes = NDArray[np.uint8]

@@ -11,9 +11,9 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
 
-from stylenet import integrity
-from stylenet.errors import UserError, reason
-from stylenet.images import write_atomically
+from stylenet.pictures.images import write_atomically
+from stylenet.system import integrity
+from stylenet.system.errors import UserError, reason
 
 _PARTS = {
     **{"global_step": int, "state_dict": dict, "loops": dict, "callbacks": dict},

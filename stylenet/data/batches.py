@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from stylenet.data.cache import PhotoCache
 from stylenet.data.crops import RandomCrop, photo_at
+from stylenet.data.photo_cache import PhotoCache
 
 
 class Batches(IterableDataset[Tensor]):

@@ -12,7 +12,7 @@ from stylenet.data.module import PhotoDataModule
 from stylenet.data.source import PhotoSource
 from stylenet.data.stream import HubStream
 from stylenet.data.wikiart import wikiart_paintings
-from stylenet.errors import UserError
+from stylenet.system.errors import UserError
 
 
 def folder(path: str | None, **options: Any) -> PhotoDataModule:

@@ -7,7 +7,7 @@ from pathlib import Path
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.hub import HubPhotos
 from stylenet.data.source import PhotoSource
-from stylenet.errors import UserError
+from stylenet.system.errors import UserError
 
 HUB = "detection-datasets/coco"
 

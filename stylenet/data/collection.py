@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.source import PhotoSource, key_sha256
-from stylenet.errors import UserError
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
+from stylenet.system.errors import UserError
 
 
 def as_source(pictures: PhotoSource | str) -> PhotoSource:

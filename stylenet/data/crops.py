@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # Rec. 601
 _ORDER, _CROP = 0, 1  # two independent random streams from one seed

@@ -21,13 +21,13 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from stylenet.cpus import usable_cpus
 from stylenet.data.duplicates import look
 from stylenet.data.source import Photo
-from stylenet.decoding import MOST_BYTES
-from stylenet.errors import UserError
-from stylenet.images import Bytes
-from stylenet.memory import out_of_memory_names
+from stylenet.pictures.decoding import MOST_BYTES
+from stylenet.pictures.images import Bytes
+from stylenet.system.cpus import usable_cpus
+from stylenet.system.errors import UserError
+from stylenet.system.memory import out_of_memory_names
 
 _THREADS = usable_cpus()
 _AHEAD = 8 * _THREADS  # pictures; some take far longer than others, and results keep their order

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from stylenet.data.index import Entry
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 
 # Measured on 792 photographs. Saved again as JPEG of quality 30 or WebP of quality 50, at half or
 # one and a half times the size, at least 99 % keep all but 5 of the 64 bits; among the 313 236

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stylenet.data.source import Listing, Photo, file_photo, fingerprint
-from stylenet.errors import UserError
-from stylenet.folders import find_pictures
-from stylenet.formats import READABLE
+from stylenet.pictures.folders import find_pictures
+from stylenet.pictures.formats import READABLE
+from stylenet.system.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 
 from stylenet.data.revision import commit_of, unreadable
 from stylenet.data.source import MIN_SIDE, Listing, Photo, fingerprint
-from stylenet.errors import UserError
-from stylenet.images import Picture, read_picture
+from stylenet.pictures.images import Picture, read_picture
+from stylenet.system.errors import UserError
 
 _FOOTER = 2**16  # bytes
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from stylenet.cache import cache_dir
-from stylenet.errors import UserError
-from stylenet.images import write_atomically
+from stylenet.pictures.images import write_atomically
+from stylenet.system.cache_folder import cache_dir
+from stylenet.system.errors import UserError
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 

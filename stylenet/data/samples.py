@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from stylenet.data.source import Listing, file_photo
-from stylenet.errors import UserError
+from stylenet.system.errors import UserError
 
 _TRAINING = [
     ("scikit-image", "skimage", f"data/{name}")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from stylenet.errors import reason
-from stylenet.images import Picture, read_picture
+from stylenet.pictures.images import Picture, read_picture
+from stylenet.system.errors import reason
 
 MIN_SIDE = 64
 """Pictures whose shorter side is below this many pixels are skipped: nothing to learn from."""

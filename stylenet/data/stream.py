@@ -18,8 +18,8 @@ from stylenet.data.crops import RandomCrop
 from stylenet.data.decode import shrink
 from stylenet.data.hub import HubPhotos
 from stylenet.data.source import Photo
-from stylenet.errors import UserError
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
+from stylenet.system.errors import UserError
 
 _log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylenet.color import Floats, to_bytes, to_floats
-from stylenet.errors import UserError, reason
-from stylenet.images import Bytes
+from stylenet.pictures.color import Floats, to_bytes, to_floats
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.model import open_onnx
+from stylenet.system.errors import UserError, reason
 
 _DTYPES = ("float32", "float16", "uint8")
 

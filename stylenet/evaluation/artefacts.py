@@ -6,8 +6,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from stylenet.color import luma, to_floats
-from stylenet.images import Bytes
+from stylenet.pictures.color import luma, to_floats
+from stylenet.pictures.images import Bytes
 
 _WINDOW = 64
 """Side in pixels of the squares whose power spectra are averaged, half overlapping (Welch 1967)."""

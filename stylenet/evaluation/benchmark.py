@@ -14,8 +14,8 @@ from stylenet.evaluation.robustness import robustness
 from stylenet.evaluation.similarity import color_distance, ssim
 from stylenet.evaluation.subjects import Subject
 from stylenet.evaluation.yardstick import ITERATIONS, Curves, equalled
-from stylenet.images import Bytes
-from stylenet.memory import out_of_memory_names
+from stylenet.pictures.images import Bytes
+from stylenet.system.memory import out_of_memory_names
 
 Row = dict[str, Any]
 """Names of the pair, and measures, which may be nested."""

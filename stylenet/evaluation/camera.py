@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from stylenet.evaluation.inputs import Input
-from stylenet.images import Bytes
 from stylenet.losses.temporal import inside, positions, warp
+from stylenet.pictures.images import Bytes
 from stylenet.tensors import resize_shorter_side, to_bytes, to_tensor
 
 SIDE = 256

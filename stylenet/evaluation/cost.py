@@ -14,9 +14,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from stylenet.evaluation.subjects import open_subject
-from stylenet.images import Bytes
-from stylenet.memory import peak_memory
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.stylizer import Net
+from stylenet.system.memory import peak_memory
 
 SIDES = (256, 512, 1024)
 """Of the square pictures, in pixels."""

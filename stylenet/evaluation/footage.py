@@ -13,12 +13,12 @@ from skimage.registration import optical_flow_tvl1
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from stylenet.color import luma, to_floats
-from stylenet.errors import UserError
 from stylenet.evaluation.camera import GAPS, SIDE, Clip
-from stylenet.images import Bytes
 from stylenet.losses.temporal import inside, warp
+from stylenet.pictures.color import luma, to_floats
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.frames import clip_frames
+from stylenet.system.errors import UserError
 from stylenet.tensors import resize_shorter_side
 
 FRAMES = 48

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 
 SHOWN = 8
 """Photos and styles at most: a page stays small enough to be mailed."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.samples import SamplePhotos
-from stylenet.errors import UserError, reason, shown
-from stylenet.images import Bytes, read_picture
+from stylenet.pictures.images import Bytes, read_picture
+from stylenet.system.errors import UserError, reason, shown
 from stylenet.tensors import resize_shorter_side
 
 SIDE = 256

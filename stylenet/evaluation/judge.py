@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stylenet.images import Bytes
 from stylenet.losses.functional import energy, gram_matrix, mean_std, squared_error
 from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.tasks.pixels import PixelLoss, optimize
+from stylenet.pictures.images import Bytes
+from stylenet.pixels.optimisation import PixelLoss, optimize
 from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from stylenet.evaluation.gallery import Gallery
-from stylenet.images import write_atomically
-from stylenet.untrusted import label
+from stylenet.pictures.images import write_atomically
+from stylenet.system.untrusted import label
 
 _DIGITS = 6
 """Significant ones; more would differ between processors."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.stylizer import Net
 
 NOISE = 4

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import structural_similarity
 
-from stylenet.color import luma, to_floats
-from stylenet.images import Bytes
+from stylenet.pictures.color import luma, to_floats
+from stylenet.pictures.images import Bytes
 
 
 def ssim(first: Bytes, second: Bytes) -> float:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from stylenet.evaluation.camera import Clip
-from stylenet.images import Bytes
 from stylenet.losses.temporal import temporal_error, warp
+from stylenet.pictures.images import Bytes
 from stylenet.tensors import to_tensor
 
 

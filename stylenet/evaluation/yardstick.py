@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from stylenet.errors import UserError
-from stylenet.images import write_atomically
+from stylenet.pictures.images import write_atomically
+from stylenet.system.errors import UserError
 
 ITERATIONS = 100
 """Length of the curves; a result better than all of one equals its length, 101."""

@@ -6,18 +6,18 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from stylenet.checkpoint import in_mixture, load_model, one_way
-from stylenet.errors import UserError, exit_on_user_error
+from stylenet.export.deploy import outputs, write_engine, write_onnx, write_repository
 from stylenet.export.pair import write_pair
 from stylenet.export.precision import Export, proven
 from stylenet.export.several import write_several
-from stylenet.export.targets import outputs, write_engine, write_onnx, write_repository
+from stylenet.models.checkpoint import in_mixture, load_model, one_way
 from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.pictures.outputs import model_file, refuse_overwriting
 from stylenet.runtime.mixture import weights_of
-from stylenet.styles import split_share
-from stylenet.targets import model_file, refuse_overwriting
-from stylenet.threads import share_cpus
+from stylenet.styles.picture import split_share
+from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.system.threads import share_cpus
 
 TARGETS = {"onnx": write_onnx, "tensorrt": write_engine, "triton": write_repository}
 

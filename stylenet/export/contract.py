@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylenet import __version__, integrity
+from stylenet import __version__
 from stylenet.export.tiles import Tiled
 from stylenet.runtime.model import CONTRACT, CONTRACT_KEY
-from stylenet.untrusted import mapping
+from stylenet.system import integrity
+from stylenet.system.untrusted import mapping
 
 LICENCE = (
     "Weights trained with a VGG-19 perceptual network (Visual Geometry Group, University of "

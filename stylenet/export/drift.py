@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from stylenet.criterion import criterion
-from stylenet.errors import UserError
-from stylenet.images import Bytes
-from stylenet.learnt import has_picture, learnt_picture
+from stylenet.models.criterion import criterion
+from stylenet.models.learnt import has_picture, learnt_picture
+from stylenet.pictures.images import Bytes
+from stylenet.system.errors import UserError
+from stylenet.system.untrusted import mapping
 from stylenet.tensors import resize_shorter_side, to_tensor
-from stylenet.untrusted import mapping
 
 MOST = 0.03
 """The part by which the total loss may change."""

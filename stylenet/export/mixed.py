@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stylenet.errors import UserError
 from stylenet.export.int8 import Calibrated
 from stylenet.export.parity import Difference, difference
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.session import Session
+from stylenet.system.errors import UserError
 
 FIRST = 4
 """Convolutions from the first that always stay in float: the encoder's three, without which a

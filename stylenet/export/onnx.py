@@ -13,8 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylenet.checkpoint import TrainedModel
-from stylenet.errors import UserError
 from stylenet.export.contract import (
     Bytes,
     Floats,
@@ -26,8 +24,10 @@ from stylenet.export.contract import (
 )
 from stylenet.export.rewrites import rewritten
 from stylenet.export.tiles import Tiled
+from stylenet.models.checkpoint import TrainedModel
 from stylenet.nets.video import RecurrentNet, WindowNet
 from stylenet.runtime.preprocess import MIN_SIDE
+from stylenet.system.errors import UserError
 
 OPSET = 18
 """The oldest that torch's exporter writes without a lossy conversion; TensorRT takes up to 20."""

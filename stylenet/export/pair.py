@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stylenet.checkpoint import TrainedModel
-from stylenet.errors import UserError
 from stylenet.export.contract import add_metadata, metadata, to_bytes, to_floats, weights_sha256
+from stylenet.export.deploy import check_file, write
 from stylenet.export.onnx import Graph, free_pictures, written
 from stylenet.export.parity import SHAPES, Difference, difference, drawn
 from stylenet.export.precision import Export, hold
-from stylenet.export.targets import check_file, write
+from stylenet.models.checkpoint import TrainedModel
+from stylenet.models.opening import styled
 from stylenet.nets.arbitrary import ArbitraryNet
-from stylenet.opening import styled
 from stylenet.runtime.model import open_model
 from stylenet.runtime.pair import STYLE_SUFFIX, Pair
+from stylenet.system.errors import UserError
 from stylenet.tensors import apply_net
 
 STYLES = ((1, 97, 130), (1, 64, 64))

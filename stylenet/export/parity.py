@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.session import Session
 from stylenet.runtime.tiles import TiledSession

@@ -10,8 +10,8 @@ from PIL import Image, ImageOps
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.samples import SamplePhotos
 from stylenet.data.source import PhotoSource
-from stylenet.errors import UserError
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
+from stylenet.system.errors import UserError
 
 SIDE = 256
 """Pixels of a calibration photo's side, all alike: histograms of mixed sizes do not add up."""

@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass
 from functools import partial
 
-from stylenet.checkpoint import TrainedModel
-from stylenet.errors import UserError
 from stylenet.export.contract import add_metadata, weights_sha256
 from stylenet.export.drift import MOST, loss_drift
 from stylenet.export.equalise import equalised
@@ -18,8 +16,10 @@ from stylenet.export.onnx import clip_io, to_onnx
 from stylenet.export.parity import LARGE, LEAST_PSNR, TOLERANCE, Difference, compare, times
 from stylenet.export.photos import SIDE, Photos, photos, square
 from stylenet.export.rewrites import rewritten
-from stylenet.nets.phases import PHASES
+from stylenet.models.checkpoint import TrainedModel
+from stylenet.ops.sub_pixel import PHASES
 from stylenet.runtime.session import Session
+from stylenet.system.errors import UserError
 from stylenet.tensors import apply_net, to_tensor
 
 PROOF_SIDES = (257, 512, 1024)

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from stylenet.nets.blocks import Conv
-from stylenet.nets.phases import PHASES, doubling_weight, phase_bias, phase_conv, phase_weight
 from stylenet.nets.slim import DoublingConv
+from stylenet.ops.sub_pixel import PHASES, doubling_weight, phase_bias, phase_conv, phase_weight
 
 FEW = 8
 """Output channels below which the lanes of a vector unit stand idle."""

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
-from stylenet.checkpoint import TrainedModel, in_mixture
-from stylenet.errors import UserError
 from stylenet.export.contract import add_metadata, metadata, to_bytes, to_floats, weights_sha256
+from stylenet.export.deploy import check_file, write
 from stylenet.export.onnx import Graph, free_pictures, written
 from stylenet.export.parity import SHAPES, Difference, difference, drawn
 from stylenet.export.precision import Export, hold
 from stylenet.export.rewrites import rewritten
-from stylenet.export.targets import check_file, write
+from stylenet.models.checkpoint import TrainedModel, in_mixture
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.runtime.mixture import MixtureSession
 from stylenet.runtime.model import open_model
+from stylenet.system.errors import UserError
 from stylenet.tensors import apply_net
 
 

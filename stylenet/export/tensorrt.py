@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylenet.errors import UserError
+from stylenet.system.errors import UserError
 
 INSTALL = "pip install tensorrt"
 WORKSPACE = 4 * 2**30

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from stylenet.errors import UserError
 from stylenet.nets.attention import SelfAttention
 from stylenet.nets.blocks import InstanceNorm
+from stylenet.system.errors import UserError
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from stylenet.errors import UserError
+from stylenet.system.errors import UserError
 
 REAL, MADE = 1.0, 0.0
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
-from stylenet.errors import UserError
 from stylenet.losses.functional import energy, gram_matrix, mean_std, squared_error
 from stylenet.nets.arbitrary import EPS, normalized
+from stylenet.system.errors import UserError
 
 Features = Mapping[str, Tensor]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from stylenet.kernels import gram as kernel
+from stylenet.ops.cpu import gram as kernel
 
 
 def gram_matrix(features: Tensor) -> Tensor:

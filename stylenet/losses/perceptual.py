@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from stylenet.errors import UserError
 from stylenet.losses.functional import energy, gram_matrix, squared_error, total_variation
+from stylenet.system.errors import UserError
 
 Features = Mapping[str, Tensor]
 
@@ -28,7 +28,7 @@ class PerceptualLoss(nn.Module):
         content_weight, style_weight, tv_weight: factors of the three terms in the total.
         relative: divide each layer's error by its target's energy.
         strength: from 0 to 1, in the place of `style_weight`, which is to be measured for each
-            style (`stylenet.tasks.strength`); None takes the weight as it is.
+            style (`stylenet.pixels.strength`); None takes the weight as it is.
 
     Raises:
         UserError: a negative weight, a strength beyond [0, 1] or without a content weight, or no

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, instance_norm, interpolate, pad
 
-from stylenet.kernels import doubling
-from stylenet.kernels import instance_norm as kernel
-from stylenet.kernels.winograd import conv3x3, suits
-from stylenet.nets.phases import PHASES, phase_bias, phase_conv, phase_weight
-from stylenet.reflection import reflection_pad
+from stylenet.ops.cpu import doubling
+from stylenet.ops.cpu import instance_norm as kernel
+from stylenet.ops.cpu.winograd import conv3x3, suits
+from stylenet.ops.reflection import reflection_pad
+from stylenet.ops.sub_pixel import PHASES, phase_bias, phase_conv, phase_weight
 
 Norm = Callable[[int], nn.Module]
 

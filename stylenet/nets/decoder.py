@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from stylenet.errors import UserError
 from stylenet.nets.blocks import Conv, doubled
 from stylenet.nets.johnson import CENTRE, CONTRAST, binomial
+from stylenet.system.errors import UserError
 
 STRIDE = 8
 """Pixels of a side to one of relu4_1."""

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from stylenet.errors import UserError
 from stylenet.nets.attention import SelfAttention
 from stylenet.nets.blocks import ConvNormReLU, Head, InstanceNorm, Norm, Residual, doubled, fitted
-from stylenet.reflection import reflection_pad
+from stylenet.ops.reflection import reflection_pad
+from stylenet.system.errors import UserError
 
 CENTRE = 0.5
 CONTRAST = 64 / 255

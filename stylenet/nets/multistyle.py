@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from stylenet.errors import UserError
 from stylenet.nets.arbitrary import constant
 from stylenet.nets.blocks import InstanceNorm
 from stylenet.nets.video import RecurrentNet, WindowNet
+from stylenet.system.errors import UserError
 
 
 class MultiStyleNet(nn.Module):

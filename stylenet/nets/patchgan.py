@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from stylenet.errors import UserError
 from stylenet.nets.blocks import InstanceNorm
+from stylenet.system.errors import UserError
 
 CHANNELS = (64, 128, 256, 512)
 STRIDES = (2, 2, 2, 1)

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pixel_shuffle
 
-from stylenet.errors import UserError
 from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, Residual, doubled, fitted
 from stylenet.nets.johnson import CENTRE, CONTRAST, binomial
-from stylenet.nets.phases import doubling_weight, phase_bias
-from stylenet.reflection import reflection_pad
+from stylenet.ops.reflection import reflection_pad
+from stylenet.ops.sub_pixel import doubling_weight, phase_bias
+from stylenet.system.errors import UserError
 
 
 class SlimNet(nn.Module):

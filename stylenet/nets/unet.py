@@ -7,8 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from stylenet.errors import UserError
 from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, doubled, fitted
+from stylenet.system.errors import UserError
 
 CHANNELS = (64, 128, 256, 512, 512)
 """At the full size, the half and so on (Isola et al. 2017, section 6.1.1, down to 1/16)."""

@@ -7,11 +7,11 @@ from statistics import fmean
 
 import torch
 
-from stylenet.checkpoint import TrainedModel
-from stylenet.criterion import criterion
 from stylenet.evaluation.yardstick import ITERATIONS, equalled
-from stylenet.images import Bytes
-from stylenet.tasks.pixels import PixelLoss, optimize
+from stylenet.models.checkpoint import TrainedModel
+from stylenet.models.criterion import criterion
+from stylenet.pictures.images import Bytes
+from stylenet.pixels.optimisation import PixelLoss, optimize
 from stylenet.tensors import apply_net, resize_shorter_side, to_tensor
 
 SIDE = 256

@@ -12,22 +12,22 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from stylenet.checkpoint import TrainedModel, load_model
-from stylenet.criterion import criterion
 from stylenet.data.samples import SamplePhotos
 from stylenet.data.source import Photo, file_photo
-from stylenet.errors import UserError, shown
-from stylenet.folders import find_pictures
-from stylenet.formats import READABLE
-from stylenet.images import Bytes, resize
-from stylenet.learnt import learnt_picture, trained_on
+from stylenet.models.checkpoint import TrainedModel, load_model
+from stylenet.models.criterion import criterion
+from stylenet.models.learnt import learnt_picture, trained_on
 from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.nets.twoway import TwoWay
+from stylenet.pictures.folders import find_pictures
+from stylenet.pictures.formats import READABLE
+from stylenet.pictures.images import Bytes, resize
+from stylenet.pixels.optimisation import PixelLoss
 from stylenet.reports.equivalent import lbfgs_iteration
 from stylenet.reports.sweep import Axis, Run
-from stylenet.styles import StylePicture
-from stylenet.tasks.pixels import PixelLoss
+from stylenet.styles.picture import StylePicture
+from stylenet.system.errors import UserError, shown
 from stylenet.tensors import apply_net, resize_shorter_side, to_tensor
 
 LONGER_SIDE = 512

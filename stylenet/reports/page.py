@@ -11,7 +11,7 @@ from string import Template
 
 from PIL import Image
 
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 from stylenet.reports import pareto, words
 from stylenet.reports.measure import Findings, Result
 from stylenet.reports.sheet import chunks

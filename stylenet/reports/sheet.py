@@ -8,11 +8,11 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from stylenet import untrusted
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 from stylenet.reports.measure import Findings
 from stylenet.reports.sweep import Grid, Run, grids
 from stylenet.reports.words import facts, setting
+from stylenet.system import untrusted
 
 T = TypeVar("T")
 

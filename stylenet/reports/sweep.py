@@ -12,10 +12,10 @@ from pathlib import Path
 import yaml
 
 from stylenet.callbacks.curves import read_rows
-from stylenet.checkpoint import MODEL_FILE
-from stylenet.errors import UserError
-from stylenet.sweeps import ERROR, OVERRIDES
-from stylenet.untrusted import check_plain, label
+from stylenet.models.checkpoint import MODEL_FILE
+from stylenet.runs.sweeps import ERROR, OVERRIDES
+from stylenet.system.errors import UserError
+from stylenet.system.untrusted import check_plain, label
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from stylenet.images import Bytes
-from stylenet.memory import out_of_memory_names
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import prepare
 from stylenet.runtime.regions import Grey, compose, cover
+from stylenet.system.memory import out_of_memory_names
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stylenet.images import Bytes, Picture, resize
+from stylenet.pictures.images import Bytes, Picture, resize
 
 Code = NDArray[np.float32]
 """Statistics, (1, n); or (1, m, 1 + T), a column of statistics and T places, their last row

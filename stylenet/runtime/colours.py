@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.ffmpeg import open_av
 from stylenet.runtime.hdr import tone_map
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from stylenet import integrity
-from stylenet.errors import UserError, reason
-from stylenet.memory import ran_out
-from stylenet.untrusted import check_plain
+from stylenet.system import integrity
+from stylenet.system.errors import UserError, reason
+from stylenet.system.memory import ran_out
+from stylenet.system.untrusted import check_plain
 
 
 class DamagedModelError(UserError):

@@ -9,11 +9,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from stylenet.errors import UserError
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.colours import tag, to_frame
 from stylenet.runtime.ffmpeg import TEXTS, local, open_av, words
 from stylenet.runtime.frames import Look
+from stylenet.system.errors import UserError
 
 
 @dataclass(frozen=True)

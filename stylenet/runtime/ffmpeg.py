@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stylenet.errors import UserError
+from stylenet.system.errors import UserError
 
 _READ = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,nut,mxf,ivf,h264,hevc,m4v,mjpeg,gif,"

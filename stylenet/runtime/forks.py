@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
-from stylenet.errors import UserError
 from stylenet.runtime.damage import metadata_of
+from stylenet.system.errors import UserError
 
 _TELEMETRY = "onnxruntime" in sys.modules
 """Whether it may have begun before the package could turn it off, see `stylenet.__init__`."""

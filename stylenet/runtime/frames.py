@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stylenet.errors import UserError
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.colours import Colours, colours_of, lost_colours, to_rgb
 from stylenet.runtime.ffmpeg import nothing_in, open_av, opened, undamaged
+from stylenet.system.errors import UserError
 
 SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".m4v", ".avi", ".webm"})
 """Of the clips that are read."""

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 
 Floats = NDArray[np.float64]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stylenet.errors import UserError
 from stylenet.runtime.model import Model
 from stylenet.runtime.session import Session
-from stylenet.untrusted import label
+from stylenet.system.errors import UserError
+from stylenet.system.untrusted import label
 
 
 class MixtureSession(Session):

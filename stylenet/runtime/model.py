@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stylenet.cpus import usable_cpus
-from stylenet.errors import UserError
 from stylenet.runtime.damage import check_content, damaged, parsed, read, run
 from stylenet.runtime.forks import OnnxSession
+from stylenet.system.cpus import usable_cpus
+from stylenet.system.errors import UserError
 
 CONTRACT = 1
 """The newest version of the contract that this runtime understands."""

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stylenet.errors import UserError
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.codes import Code, fitted, mixed
 from stylenet.runtime.damage import damaged
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.session import Session
+from stylenet.system.errors import UserError
 
 STYLE_SUFFIX = ".style.onnx"
 """Of the graph that reads style pictures, in the place of the other's ``.onnx``."""

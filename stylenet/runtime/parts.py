@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from stylenet.errors import UserError, cannot_write
-from stylenet.images import write_atomically
+from stylenet.pictures.images import write_atomically
+from stylenet.system.errors import UserError, cannot_write
 
 _FORM = 2
 """Of the parts: another one's do not join with these."""

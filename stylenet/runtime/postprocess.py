@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stylenet.color import Floats, luma, to_bytes, to_floats
-from stylenet.images import Bytes
+from stylenet.pictures.color import Floats, luma, to_bytes, to_floats
+from stylenet.pictures.images import Bytes
 
 _CLIPPED = 0.5
 """Per cent of the pixels that the stretch lets go to black, and to white: specks decide nothing."""

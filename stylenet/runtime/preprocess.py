@@ -9,8 +9,8 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from stylenet.errors import UserError, reason
-from stylenet.images import Bytes, Picture, read_picture, resize, to_picture
+from stylenet.pictures.images import Bytes, Picture, read_picture, resize, to_picture
+from stylenet.system.errors import UserError, reason
 
 MIN_SIDE = 32
 """The least height and width, in pixels, that every contract promises to take."""

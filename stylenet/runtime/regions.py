@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from stylenet.color import luma, to_bytes, to_floats
-from stylenet.errors import UserError
-from stylenet.formats import READABLE
-from stylenet.images import Bytes, Picture, read_picture
+from stylenet.pictures.color import luma, to_bytes, to_floats
+from stylenet.pictures.formats import READABLE
+from stylenet.pictures.images import Bytes, Picture, read_picture
 from stylenet.runtime.frames import SUFFIXES, clip_frames
 from stylenet.runtime.preprocess import Photo
+from stylenet.system.errors import UserError
 
 Grey = NDArray[np.uint8]
 """(H, W), from 0 to 255."""

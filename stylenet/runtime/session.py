@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stylenet.color import to_bytes, to_floats
-from stylenet.errors import UserError
-from stylenet.images import Bytes
+from stylenet.pictures.color import to_bytes, to_floats
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.damage import damaged
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.preprocess import MIN_SIDE
-from stylenet.untrusted import label
+from stylenet.system.errors import UserError
+from stylenet.system.untrusted import label
 
 _ARENA_PIXELS = 2_000_000  # beyond, onnxruntime gives memory back after the run: peaks are rare
 

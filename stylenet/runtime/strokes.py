@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from stylenet.color import luma, to_bytes, to_floats
-from stylenet.images import Bytes
+from stylenet.pictures.color import luma, to_bytes, to_floats
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.preprocess import MIN_SIDE
 
 

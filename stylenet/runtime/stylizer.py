@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stylenet.images import Bytes, Picture
-from stylenet.memory import out_of_memory_names
+from stylenet.pictures.images import Bytes, Picture
 from stylenet.runtime.clips import ClipNet, per_frame
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.postprocess import Postprocess
@@ -18,6 +17,7 @@ from stylenet.runtime.regions import Mask, compose, cover
 from stylenet.runtime.session import Session
 from stylenet.runtime.strokes import with_strokes
 from stylenet.runtime.tiles import SIDE, Report, TiledSession, silent
+from stylenet.system.memory import out_of_memory_names
 
 Net = Callable[[Bytes], Bytes]
 """uint8 (H, W, 3) → the same."""

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stylenet.errors import UserError
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.damage import damaged, run
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.session import check_pictures
+from stylenet.system.errors import UserError
 
 SIDE = 768
 """Pixels of a tile, without its halo, along an axis."""

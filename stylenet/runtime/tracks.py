@@ -11,11 +11,11 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
-from stylenet.errors import UserError
 from stylenet.runtime.encode import container_of, created, failing
 from stylenet.runtime.ffmpeg import open_av, opened, undamaged
 from stylenet.runtime.frames import Look, pictures
 from stylenet.runtime.parts import Parts
+from stylenet.system.errors import UserError
 
 Timed = tuple[float, int, Any]
 """Seconds, the track's number and the packet."""

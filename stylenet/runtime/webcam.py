@@ -7,13 +7,13 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
-from stylenet.errors import UserError
-from stylenet.images import Bytes
+from stylenet.pictures.images import Bytes
 from stylenet.runtime.clips import AnyClipStylizer, windows
 from stylenet.runtime.encode import check_target, encoder
 from stylenet.runtime.ffmpeg import open_av, words
 from stylenet.runtime.frames import Frame, Look, Reader
 from stylenet.runtime.parts import claimed
+from stylenet.system.errors import UserError
 
 
 def stylize_webcam(

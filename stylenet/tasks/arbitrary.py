@@ -13,11 +13,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from stylenet.data.source import key_sha256
-from stylenet.data.styles import Homages, style_pictures
+from stylenet.data.style_pictures import Homages, style_pictures
 from stylenet.losses.arbitrary import ArbitraryLoss
 from stylenet.nets.arbitrary import ArbitraryNet, Features, Styled, padded
 from stylenet.runtime.codes import fitted
-from stylenet.styles import Style, StylePicture
+from stylenet.styles.picture import Style, StylePicture
 from stylenet.tasks.base import Task
 from stylenet.tensors import resize_shorter_side, to_tensor
 

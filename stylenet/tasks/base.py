@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from stylenet.errors import UserError
-from stylenet.styles import StylePicture
+from stylenet.styles.picture import StylePicture
+from stylenet.system.errors import UserError
 from stylenet.tensors import apply_net
 
 

@@ -15,7 +15,6 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from stylenet.data.collection import as_source, collection_note, first_pictures
 from stylenet.data.source import PhotoSource
-from stylenet.errors import UserError
 from stylenet.losses.adversarial import (
     REAL,
     CycleLoss,
@@ -25,6 +24,7 @@ from stylenet.losses.adversarial import (
 )
 from stylenet.nets.patchgan import PatchGAN
 from stylenet.nets.twoway import TwoWay
+from stylenet.system.errors import UserError
 from stylenet.tasks.base import Task
 from stylenet.tasks.pool import ImagePool
 from stylenet.tensors import apply_net, resize_shorter_side, to_tensor

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from stylenet.errors import UserError
 from stylenet.losses.temporal import inside, warp
+from stylenet.system.errors import UserError
 
 _SMALLEST = 1 / 4
 """Pixels of the smallest reach: a camera that is hardly moved."""

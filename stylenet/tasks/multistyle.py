@@ -18,11 +18,11 @@ from torch.nn.functional import one_hot
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from stylenet.errors import UserError
-from stylenet.known_styles import find_style
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.nets.multistyle import MultiStyleNet, style_name
-from stylenet.styles import StylePicture
+from stylenet.styles.known import find_style
+from stylenet.styles.picture import StylePicture
+from stylenet.system.errors import UserError
 from stylenet.tasks.perceptual import PerceptualTask
 from stylenet.tensors import apply_net
 from stylenet.vgg import VGG

@@ -14,13 +14,13 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from stylenet.data.samples import SamplePhotos
-from stylenet.errors import UserError
 from stylenet.losses.functional import in_range
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.pixels.optimisation import PixelLoss
+from stylenet.pixels.strength import calibrate
+from stylenet.system.errors import UserError
 from stylenet.tasks.base import Task
-from stylenet.tasks.pixels import PixelLoss
-from stylenet.tasks.strength import calibrate
 from stylenet.tensors import resize_shorter_side, to_tensor
 from stylenet.vgg import VGG
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from stylenet.errors import UserError
+from stylenet.system.errors import UserError
 
 
 class ImagePool(nn.Module):

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylenet.errors import UserError
 from stylenet.losses.temporal import temporal_error, warp
 from stylenet.nets.video import RecurrentNet, around, on_clip
+from stylenet.system.errors import UserError
 from stylenet.tasks.motion import Motion, Moving
 from stylenet.tasks.perceptual import PerceptualTask
 

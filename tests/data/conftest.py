@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylenet.cache import cache_dir
+from stylenet.system.cache_folder import cache_dir
 
 Draw = Callable[..., Path]
 

@@ -5,13 +5,13 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
-from stylenet.config import FOLDER
+from stylenet.config.compose import FOLDER
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.hub import HubPhotos
 from stylenet.data.module import PhotoDataModule
 from stylenet.data.samples import SamplePhotos
 from stylenet.data.stream import HubStream
-from stylenet.errors import UserError, find_user_error
+from stylenet.system.errors import UserError, find_user_error
 
 COMMIT = "a" * 40
 

@@ -13,7 +13,7 @@ from stylenet.data.batches import CropBatches
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.module import PhotoDataModule
 from stylenet.data.samples import SamplePhotos
-from stylenet.errors import UserError
+from stylenet.system.errors import UserError
 
 
 def module(photos: Path, **options) -> PhotoDataModule:

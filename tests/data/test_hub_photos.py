@@ -16,15 +16,15 @@ from datasets import ClassLabel, Dataset, Features, Image, List, Value
 from huggingface_hub import HfApi
 from PIL import Image as Pillow
 
-from stylenet.data.cache import open_cache
 from stylenet.data.choices import coco, wikiart
 from stylenet.data.coco import coco_photos
 from stylenet.data.hub import HubPhotos
+from stylenet.data.photo_cache import open_cache
 from stylenet.data.revision import commit_of, pin
 from stylenet.data.samples import SamplePhotos
 from stylenet.data.stream import HubStream
 from stylenet.data.wikiart import wikiart_paintings
-from stylenet.errors import UserError
+from stylenet.system.errors import UserError
 
 ARTISTS = ["Unknown Artist", "claude-monet", "vincent-van-gogh"]
 GENRES = ["abstract_painting", "cityscape", "landscape"]

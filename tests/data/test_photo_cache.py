@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylenet.data import cache as cache_module
-from stylenet.data.cache import PhotoCache, open_cache
+from stylenet.data import photo_cache as cache_module
 from stylenet.data.folder import FolderPhotos
+from stylenet.data.photo_cache import PhotoCache, open_cache
 from stylenet.data.source import Listing, Photo
-from stylenet.errors import UserError
-from stylenet.images import Picture, read_picture
+from stylenet.pictures.images import Picture, read_picture
+from stylenet.system.errors import UserError
 
 BUILD = """
 import hashlib, resource, sys
-from stylenet.data.cache import open_cache
+from stylenet.data.photo_cache import open_cache
 from stylenet.data.folder import FolderPhotos
-from stylenet.errors import UserError
+from stylenet.system.errors import UserError
 if len(sys.argv) > 2:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
 try:

@@ -8,7 +8,7 @@ from stylenet.data.coco import coco_photos
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.hub import HubPhotos
 from stylenet.data.samples import SamplePhotos
-from stylenet.errors import UserError
+from stylenet.system.errors import UserError
 
 
 def names(source) -> list[str]:

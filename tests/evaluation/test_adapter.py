@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from stylenet.errors import UserError
 from stylenet.evaluation.adapter import Adapter, PeerNet, Port, read_adapter
+from stylenet.system.errors import UserError
 
 
 def save(path: Path, nodes: list, shape: list, *others: str, kind: int = TensorProto.FLOAT) -> Path:

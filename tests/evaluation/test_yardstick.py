@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from stylenet.errors import UserError
 from stylenet.evaluation.judge import Judge
 from stylenet.evaluation.yardstick import Curves, equalled
+from stylenet.system.errors import UserError
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,7 @@ from omegaconf import OmegaConf
 from onnx import TensorProto
 from PIL import Image
 
-from stylenet.checkpoint import TrainedModel, load_model, save_model
-from stylenet.config import FOLDER
-from stylenet.errors import UserError
+from stylenet.config.compose import FOLDER
 from stylenet.export import parity
 from stylenet.export.__main__ import main
 from stylenet.export.conformance import violations
@@ -26,8 +24,10 @@ from stylenet.export.int8 import Calibrated, calibrated
 from stylenet.export.mixed import FIRST, Proof, mixed
 from stylenet.export.onnx import to_onnx
 from stylenet.export.photos import photos
+from stylenet.models.checkpoint import TrainedModel, load_model, save_model
 from stylenet.nets.johnson import TransformerNet
 from stylenet.runtime import Session
+from stylenet.system.errors import UserError
 from stylenet.tensors import apply_net
 
 WIDTH, BLOCKS = 0.25, 2

@@ -11,16 +11,16 @@ import torch
 from PIL import Image
 from torch import nn
 
-from stylenet.checkpoint import in_mixture, load_model, save_model
-from stylenet.errors import UserError
 from stylenet.export.__main__ import main as export
 from stylenet.export.drift import loss_drift
+from stylenet.models.checkpoint import in_mixture, load_model, save_model
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.runtime.mixture import MixtureSession, weights_of
 from stylenet.runtime.model import open_model
 from stylenet.runtime.session import Session
 from stylenet.stylize import main as stylize
+from stylenet.system.errors import UserError
 from stylenet.tensors import apply_net
 
 SUMS = ["a" * 64, "b" * 64]

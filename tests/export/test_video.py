@@ -8,8 +8,8 @@ import onnx
 import pytest
 import torch
 
-from stylenet.checkpoint import load_model, save_model
 from stylenet.export.__main__ import main
+from stylenet.models.checkpoint import load_model, save_model
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.video import RecurrentNet, WindowNet
 from stylenet.runtime.model import open_model

@@ -19,10 +19,10 @@ from fuzz.runs import small, train_small
 from fuzz.verdicts import Judge, Verdict, attempt
 from fuzz.watch import watching
 
-from stylenet.checkpoint import load_model, save_model
-from stylenet.config import FOLDER
+from stylenet.config.compose import FOLDER
 from stylenet.evaluate import main as evaluate
 from stylenet.export.__main__ import main as export
+from stylenet.models.checkpoint import load_model, save_model
 from stylenet.stylize import main as stylize
 from stylenet.tensors import apply_net
 

@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 
 from stylenet.callbacks.resume import AtomicCheckpointIO
-from stylenet.checkpoint import load_model
-from stylenet.errors import UserError
-from stylenet.images import read_picture
+from stylenet.models.checkpoint import load_model
+from stylenet.pictures.images import read_picture
 from stylenet.runtime import Session
+from stylenet.system.errors import UserError
 from stylenet.tensors import apply_net
 
 Verdict = str | None

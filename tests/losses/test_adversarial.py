@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from stylenet.errors import UserError
 from stylenet.losses.adversarial import (
     MADE,
     REAL,
@@ -12,6 +11,7 @@ from stylenet.losses.adversarial import (
     critic_error,
     least_squares,
 )
+from stylenet.system.errors import UserError
 
 
 def scores(*values: float) -> torch.Tensor:

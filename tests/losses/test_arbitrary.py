@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from stylenet.errors import UserError
 from stylenet.losses.arbitrary import (
     ArbitraryLoss,
     gram_error,
@@ -11,6 +10,7 @@ from stylenet.losses.arbitrary import (
     relative_error,
     statistics_error,
 )
+from stylenet.system.errors import UserError
 
 
 def loss(**changes: object) -> ArbitraryLoss:

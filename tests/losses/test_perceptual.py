@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from stylenet.errors import UserError
 from stylenet.losses.functional import gram_matrix
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.system.errors import UserError
 
 
 def make(relative: bool = True, **weights: float) -> PerceptualLoss:

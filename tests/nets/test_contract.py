@@ -5,7 +5,6 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d
 
-from stylenet.errors import UserError
 from stylenet.nets.adain import AdaIN
 from stylenet.nets.arbitrary import ArbitraryNet, Styled
 from stylenet.nets.johnson import TransformerNet, binomial
@@ -15,6 +14,7 @@ from stylenet.nets.slim import SlimNet
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.unet import UNet
 from stylenet.nets.video import RecurrentNet, WindowNet
+from stylenet.system.errors import UserError
 
 NETS = {
     "instance": lambda: TransformerNet(width=0.25),

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from stylenet.errors import UserError
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.nets.slim import SlimNet
+from stylenet.system.errors import UserError
 
 NETS = {
     "johnson": lambda: TransformerNet(width=0.5, blocks=1),  # 16 channels: what kernels take

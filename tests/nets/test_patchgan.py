@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from stylenet.errors import UserError
 from stylenet.nets.patchgan import PatchGAN
+from stylenet.system.errors import UserError
 
 
 def test_a_score_has_seen_70_by_70_pixels():

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, interpolate
 
-from stylenet.errors import UserError
 from stylenet.nets.slim import DoublingConv, SlimNet
+from stylenet.system.errors import UserError
 
 
 @pytest.mark.parametrize("size", [(4, 4), (5, 8), (9, 3)], ids=str)

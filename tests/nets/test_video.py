@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn.functional import conv3d, pad
 
+from stylenet.models.widths import resized
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.video import RecurrentNet, WindowNet, around, grown, on_clip
-from stylenet.nets.widths import resized
 
 SIZE = (35, 42)
 

@@ -17,14 +17,14 @@ av = pytest.importorskip("av")
 
 from footage import decoded, draw, kept, shown, unchanged  # noqa: E402
 
-from stylenet.errors import UserError  # noqa: E402
 from stylenet.evaluation.footage import footage  # noqa: E402
 from stylenet.runtime.clips import ClipStylizer, per_frame  # noqa: E402
 from stylenet.runtime.colours import REC709  # noqa: E402
 from stylenet.runtime.frames import Look, clip_frames  # noqa: E402
 from stylenet.runtime.regions import Mask  # noqa: E402
-from stylenet.runtime.video import PART, stylize_clip  # noqa: E402
+from stylenet.runtime.stylize_clip import PART, stylize_clip  # noqa: E402
 from stylenet.runtime.webcam import record  # noqa: E402
+from stylenet.system.errors import UserError  # noqa: E402
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from stylenet.errors import UserError
 from stylenet.runtime.clips import ClipNet, ClipStylizer, per_frame, windows
 from stylenet.runtime.postprocess import Postprocess
+from stylenet.system.errors import UserError
 
 
 @pytest.mark.parametrize(

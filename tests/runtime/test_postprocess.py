@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stylenet.color import luma
+from stylenet.pictures.color import luma
 from stylenet.runtime.postprocess import (
     Postprocess,
     bilateral,

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylenet import decoding
-from stylenet.errors import UserError
-from stylenet.images import Picture
+from stylenet.pictures import decoding
+from stylenet.pictures.images import Picture
 from stylenet.runtime.regions import Mask
 from stylenet.runtime.stylizer import RegionalStylizer, Stylizer
+from stylenet.system.errors import UserError
 
 ORIENTATION = 0x0112
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylenet.errors import UserError
 from stylenet.runtime.regions import Mask, compose, cover
+from stylenet.system.errors import UserError
 
 FEATHER = 8
 

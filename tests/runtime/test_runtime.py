@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from stylenet.checkpoint import load_model, save_model
-from stylenet.errors import UserError
 from stylenet.export.onnx import to_onnx
-from stylenet.images import read_picture
+from stylenet.models.checkpoint import load_model, save_model
 from stylenet.nets.johnson import TransformerNet
+from stylenet.pictures.images import read_picture
 from stylenet.runtime import Session, Stylizer
 from stylenet.stylize import main
+from stylenet.system.errors import UserError
 
 NET = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.1, "blocks": 1}
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylenet.errors import UserError
 from stylenet.runtime.clips import ClipNet, ClipStylizer, RegionalClipStylizer, per_frame
 from stylenet.runtime.colours import REC709
 from stylenet.runtime.frames import Look
 from stylenet.runtime.regions import Mask
-from stylenet.runtime.video import PART, stylize_clip
+from stylenet.runtime.stylize_clip import PART, stylize_clip
 from stylenet.runtime.webcam import record, stylize_webcam
+from stylenet.system.errors import UserError
 
 av = pytest.importorskip("av")
 

@@ -10,8 +10,8 @@ from PIL import Image
 from training import interrupt_at, rows, train
 
 from stylenet import stylize
-from stylenet.checkpoint import load_model
-from stylenet.run_folder import CHECKPOINT
+from stylenet.models.checkpoint import load_model
+from stylenet.runs.folder import CHECKPOINT
 
 SMALL = [
     *("task=arbitrary", "trainer=cpu", "net.width=0.05", "data.size=32", "data.cache_side=64"),

@@ -14,17 +14,17 @@ from PIL import Image
 from training import interrupt_at, rows, train
 
 from stylenet import stylize
-from stylenet.checkpoint import load_model, one_way
 from stylenet.export.__main__ import main as export
 from stylenet.export.conformance import violations
 from stylenet.losses.adversarial import CycleLoss
+from stylenet.models.checkpoint import load_model, one_way
 from stylenet.nets.patchgan import PatchGAN
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.unet import UNet
-from stylenet.run_folder import CHECKPOINT
+from stylenet.optim.schedule import constant_linear
+from stylenet.runs.folder import CHECKPOINT
 from stylenet.runtime import Session, TiledSession
 from stylenet.tasks.cyclegan import CycleGAN
-from stylenet.tasks.schedule import constant_linear
 from stylenet.tensors import apply_net
 
 SMALL = [

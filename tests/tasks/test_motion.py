@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from stylenet.errors import UserError
 from stylenet.losses.temporal import temporal_error, warp
+from stylenet.system.errors import UserError
 from stylenet.tasks.motion import Motion
 
 

@@ -11,8 +11,8 @@ from PIL import Image
 from torch import nn
 from training import interrupt_at, rows, train
 
-from stylenet.checkpoint import load_model, start_from
-from stylenet.config import composed
+from stylenet.config.compose import composed
+from stylenet.models.checkpoint import load_model, start_from
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.stylize import main as stylize

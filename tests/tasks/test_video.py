@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from training import interrupt_at, rows, train
 
-from stylenet.checkpoint import load_model
+from stylenet.models.checkpoint import load_model
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.video import RecurrentNet, WindowNet
 from stylenet.tasks.motion import Motion

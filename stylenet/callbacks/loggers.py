@@ -1,0 +1,103 @@
+"""Loggers beyond the run folder: Weights & Biases and TensorBoard."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import wandb
+from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from stylenet.pictures.images import write_atomically
+from stylenet.system.errors import UserError
+
+
+class Wandb(WandbLogger):
+    """Weights & Biases, one run there for each training, opened and ended with it.
+
+    A training that is resumed goes on with its run there, whose id is kept in `save_dir`.
+
+    Args:
+        offline: keep everything in `save_dir`; ``wandb sync`` sends it later.
+        save_dir: the training's own folder.
+        options: of Lightning's logger and of ``wandb.init``.
+    """
+
+    def __init__(self, offline: bool, save_dir: str, **options: Any) -> None:
+        # Lightning's own `offline` would put all later runs of the process offline too.
+        mode, kept = "offline" if offline else None, _kept_id(Path(save_dir) / "wandb" / "run_id")
+        super().__init__(mode=mode, save_dir=save_dir, id=kept, resume="allow", **options)
+        self._wandb_init.pop("anonymous", None)  # wandb warns of it, whatever its value
+
+    @property
+    def experiment(self) -> Any:
+        """The run, opened at the first call.
+
+        Raises:
+            UserError: wandb cannot open it, mostly for want of a login or a network.
+        """
+        try:
+            return super().experiment
+        except wandb.Error as error:
+            raise UserError(_mend(error)) from error
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """End the run of a training that failed; another waits for its model."""
+        super().finalize(status)
+        if status != "success":
+            self._finish(1)
+
+    @rank_zero_only
+    def end(self, model: Path | None) -> None:
+        """End the run, lest the next training of this process goes on with it.
+
+        Args:
+            model: the file to keep as an artifact; None if training was cut short.
+        """
+        if model is not None and self._experiment is not None:
+            artifact = wandb.Artifact(f"model-{self.experiment.id}", type="model")
+            artifact.add_file(str(model))
+            self.experiment.log_artifact(artifact)
+        self._finish(0)
+
+    def _finish(self, exit_code: int) -> None:
+        if self._experiment is not None:
+            self._experiment.finish(exit_code=exit_code)
+
+
+@rank_zero_only
+def _kept_id(file: Path) -> str:
+    """The id in `file`, or a new one, put there."""
+    if file.is_file():
+        return file.read_text()
+    new = secrets.token_hex(4)
+    write_atomically(file, lambda target: target.write(new.encode()))
+    return new
+
+
+def _mend(error: wandb.Error) -> str:
+    if "No API key" in str(error):
+        return "logger=wandb is not logged in; run `wandb login` or add logger.wandb.offline=true"
+    said = " ".join(str(error).split()).rstrip(".")
+    return f"logger=wandb: {said}; mend that or add logger.wandb.offline=true"
+
+
+def tensorboard(**options: Any) -> TensorBoardLogger:
+    """TensorBoard event files.
+
+    Args:
+        options: of Lightning's logger.
+
+    Raises:
+        UserError: tensorboard is not installed.
+    """
+    try:
+        import torch.utils.tensorboard  # noqa: F401
+    except ImportError:
+        raise UserError(
+            "logger=tensorboard is not installed; run pip install 'stylenet[tensorboard]'"
+        ) from None
+    return TensorBoardLogger(**options)

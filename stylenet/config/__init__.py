@@ -1,0 +1,1 @@
+"""Composing a config from the command line, and checking it before anything is built."""

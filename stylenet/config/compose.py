@@ -1,0 +1,95 @@
+"""The configs: their resolvers, and what is composed of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from hydra import compose
+from omegaconf import DictConfig, OmegaConf
+
+from stylenet.config import hardware
+from stylenet.config.building import building, fitting
+from stylenet.config.checks import check
+from stylenet.config.complaints import composing, refuse_dashes
+from stylenet.config.shipped import FOLDER, initialised, reference
+from stylenet.config.spelling import did_you_mean, dotted, near_keys
+from stylenet.runs.folder import CHECKPOINT, run_folder
+from stylenet.system.cpus import usable_cpus
+from stylenet.system.errors import UserError
+
+__all__ = [
+    "CHECKPOINT",
+    "FOLDER",
+    "building",
+    "check",
+    "composed",
+    "composing",
+    "fitting",
+    "reference",
+    "refuse_dashes",
+    "resolve",
+    "sweep_folder",
+]
+
+_SWEPT_HOW = ("hydra.", "hydra/")
+"""Overrides on how jobs are launched, not on what they train."""
+
+
+def composed(overrides: Sequence[str], known: set[str]) -> DictConfig:
+    """The config that training would have with `overrides`, without Hydra's own part, checked.
+
+    Args:
+        known: its top-level keys.
+
+    Raises:
+        UserError: an override that names nothing or has a wrong value.
+    """
+    with composing(overrides), initialised():
+        cfg = compose("train", list(overrides))
+        check(resolve(cfg, known, overrides), reference(overrides))
+    return cfg
+
+
+def resolve(cfg: DictConfig, known: set[str], overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The config as plain containers, all values final.
+
+    Args:
+        known: its top-level keys. overrides: that it has been composed with.
+
+    Raises:
+        UserError: a top-level key that is not `known` (Hydra takes a misspelled one in an
+            experiment file without a word), a missing value or a broken interpolation.
+    """
+    unknown = sorted(set(map(str, cfg)) - known)
+    if unknown:
+        content: Any = OmegaConf.to_container(cfg)
+        near = near_keys(unknown[0], [*known, *(set(dotted(content)) - set(unknown))])
+        others = did_you_mean(near) or f"; known are {', '.join(sorted(known))}"
+        raise UserError(f"unknown config key {unknown[0]}{others}")
+    with composing(overrides):
+        config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
+
+
+def sweep_folder(overrides: Sequence[str]) -> str:
+    """The folder of a multirun: the same command line finds it again.
+
+    Overrides in another order are another multirun: Hydra numbers the jobs by it.
+
+    Args:
+        overrides: of the command line, as ``KEY=VALUE,VALUE``.
+    """
+    what = [override for override in overrides if not override.startswith(_SWEPT_HOW)]
+    swept = [o.split("=")[0].split(".")[-1] for o in what if "," in o or o.startswith("sweep=")]
+    digest = hashlib.sha256("\n".join(what).encode()).hexdigest()[:8]
+    return f"runs/sweeps/{'-'.join([*swept, digest])}"
+
+
+# Here, not in a function: the workers of a parallel sweep know no more than what they import.
+OmegaConf.register_new_resolver("hardware", hardware.choose, replace=True)
+OmegaConf.register_new_resolver("cpus", lambda most: min(most, usable_cpus()), replace=True)
+OmegaConf.register_new_resolver("run_folder", run_folder, replace=True, use_cache=True)
+OmegaConf.register_new_resolver("sweep_folder", sweep_folder, replace=True, use_cache=True)

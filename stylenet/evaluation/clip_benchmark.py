@@ -1,0 +1,87 @@
+"""The suite of clips: how steady a model is on what moves, and how well its frames are stylised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stylenet.evaluation.benchmark import Row, mean
+from stylenet.evaluation.camera import GAPS, Clip, noisy
+from stylenet.evaluation.inputs import Input
+from stylenet.evaluation.judge import Judge, Target, total
+from stylenet.evaluation.robustness import NOISE
+from stylenet.evaluation.stability import warp_error
+from stylenet.evaluation.subjects import Subject
+from stylenet.losses.temporal import warp
+from stylenet.pictures.images import Bytes
+from stylenet.system.memory import out_of_memory_names
+from stylenet.tensors import to_bytes, to_tensor
+
+_CONTRAST = 4
+"""Of the strip that shows how neighbouring frames differ."""
+
+
+class VideoBenchmark:
+    """Judges models on clips."""
+
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+        self._targets: dict[str, Target] = {}
+
+    def judged(
+        self, subject: Subject, clip: Clip, styles: Sequence[Input]
+    ) -> tuple[Bytes, list[Row]]:
+        """What `subject` makes of a clip, as `strip` shows it, and a row of measures by style.
+
+        Raises:
+            UserError: a style cannot be read, or the net needs more memory than there is.
+        """
+        each = [self._judged(one, clip, its) for one, its in subject.by_style(styles)]
+        return each[0][0], [row for _, rows in each for row in rows]
+
+    def _judged(
+        self, subject: Subject, clip: Clip, styles: Sequence[Input]
+    ) -> tuple[Bytes, list[Row]]:
+        with out_of_memory_names(f"{subject.name} on {clip.name}", "close other programs"):
+            results = list(subject.clip(clip.frames))
+            restless = list(subject.clip(noisy(clip.frames, NOISE)))
+        warp = {"clean": _by_gap(clip, results), "noisy": _by_gap(clip, restless)}
+        rows = [
+            {"photo": clip.name, "style": style.name, "loss": self._loss(clip, results, style)}
+            | {"warp": warp}
+            for style in styles
+        ]
+        return strip(clip, results), rows
+
+    def _loss(self, clip: Clip, results: Sequence[Bytes], style: Input) -> dict[str, float]:
+        """The mean over the first frame, the middle one and the last."""
+        if style.sha256 not in self._targets:
+            self._targets[style.sha256] = self.judge.target(style.fitted())
+        terms = []
+        for time in (0, len(results) // 2, len(results) - 1):
+            features = self.judge.features(results[time])
+            content = self.judge.content(features, self.judge.features(clip.frames[time]))
+            errors = self.judge.style(features, self._targets[style.sha256])
+            terms.append(total(content, errors["gram"]))
+        return mean(terms)
+
+
+def strip(clip: Clip, frames: Sequence[Bytes]) -> Bytes:
+    """Two neighbouring frames, and how they differ once the first is warped to the second.
+
+    The difference is shown about grey, four times as strong.
+
+    Args:
+        frames: those of `clip`, or their results.
+    """
+    middle = len(frames) // 2
+    first, second = frames[middle - 1], frames[middle]
+    known = clip.flow(middle, middle - 1)
+    moved = to_bytes(warp(to_tensor(first), known[0])) if known else first
+    difference = (second.astype(np.float32) - moved) * _CONTRAST + 128
+    return np.concatenate([first, second, np.clip(difference, 0, 255).astype(np.uint8)], 1)
+
+
+def _by_gap(clip: Clip, results: Sequence[Bytes]) -> dict[str, float | None]:
+    return {f"gap {gap}": warp_error(clip, results, gap) for gap in GAPS}

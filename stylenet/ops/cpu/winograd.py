@@ -1,0 +1,195 @@
+"""3x3 convolutions of stride 1 with a quarter of the multiplications (`winograd.c`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from stylenet.ops.cpu.compiled import TYPES, kernels, usable
+from stylenet.ops.cpu.loading import address
+from stylenet.ops.reflection import fold
+
+_ROWS = 6
+"""Tiles that the kernel multiplies at once."""
+
+_GRADIENT_ROWS = 96
+"""Tiles in a block for the weights' gradient: the more, the less often the sums are read again."""
+
+
+class Filters:
+    """A frozen convolution's weights as the kernel wants them, made when needed and kept.
+
+    Args:
+        weight: (O, C, 3, 3), which must not change afterwards.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight
+        self._kept: dict[bool, Tensor] = {}
+
+    def forward(self, dtype: torch.dtype) -> Tensor:
+        """For pictures of `dtype` to results."""
+        return self._transformed(dtype, backward=False)
+
+    def backward(self, dtype: torch.dtype) -> Tensor:
+        """For gradients of `dtype`: turned by 180 degrees, channels exchanged."""
+        return self._transformed(dtype, backward=True)
+
+    def _transformed(self, dtype: torch.dtype, backward: bool) -> Tensor:
+        products = _products(dtype)
+        kept = self._kept.get(backward)
+        if kept is None or kept.dtype != products:
+            weight = self.weight.flip(2, 3).transpose(0, 1) if backward else self.weight
+            kept = self._kept[backward] = _transformed(weight, products)
+        return kept
+
+
+def narrowest() -> int:
+    """What both channel counts must be multiples of: 16, or 64 with AVX-512."""
+    return int(kernels().stylenet_panel())
+
+
+def suits(x: Tensor, weight: Tensor) -> bool:
+    """Whether `conv3x3` can convolve `x` (B, C, H, W) with `weight` (O, C, 3, 3)."""
+    return (
+        min(x.shape[2:]) > 1
+        and usable(x)
+        and weight.shape[0] % narrowest() == weight.shape[1] % narrowest() == 0
+        and (not torch.is_autocast_enabled("cpu") or torch.get_autocast_dtype("cpu") in TYPES)
+    )
+
+
+def conv3x3(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    reflect: bool = False,
+    relu: bool = False,
+    filters: Filters | None = None,
+) -> Tensor:
+    """A 3x3 convolution that keeps the picture's size, by Winograd's F(4x4, 3x3).
+
+    Two to three times as fast as torch, with a relative error (RMS) of 1e-6 in float32 (4e-6 of 512
+    channels) and 1e-2 in bfloat16, where torch's is 2e-3; trainings come out the same. What is flat
+    and mirrored at its border stays flat to the bit in float32.
+
+    Args:
+        x: (B, C, H, W) that `suits`; under autocast made what autocast asks for.
+        weight: (O, C, 3, 3).
+        bias: (O,).
+        reflect: pad by mirroring; otherwise by zeros.
+        relu: cut off what is negative. The result is needed for the gradient, then.
+        filters: what is kept of a frozen `weight` from call to call.
+
+    Returns:
+        (B, O, H, W).
+    """
+    if torch.is_autocast_enabled("cpu"):
+        x = x.to(torch.get_autocast_dtype("cpu"))
+    filters = filters or Filters(weight)
+    out: Tensor = _Conv3x3.apply(x, weight, bias, reflect, relu, filters)
+    return out
+
+
+class _Conv3x3(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        reflect: bool,
+        relu: bool,
+        filters: Filters,
+    ) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        out = _convolve(x, filters.forward(x.dtype), bias, 1, reflect, relu)
+        ctx.save_for_backward(x if weight.requires_grad else None, out if relu else None)
+        ctx.reflect, ctx.filters = reflect, filters
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, mask = ctx.saved_tensors
+        to_x, to_weight, to_bias = ctx.needs_input_grad[:3]
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        x_gradient = weight_gradient = bias_gradient = None
+        if to_x:
+            padding, turned = 2 if ctx.reflect else 1, ctx.filters.backward(gradient.dtype)
+            x_gradient = _convolve(gradient, turned, None, padding, mask=mask)
+            x_gradient = fold(x_gradient, 1) if ctx.reflect else x_gradient
+        if mask is not None and (to_weight or to_bias):
+            gradient = gradient * (mask > 0)
+        if to_weight:
+            weight_gradient = _weight_gradient(x, gradient, ctx.reflect)
+        if to_bias:
+            bias_gradient = gradient.float().sum((0, 2, 3))
+        return x_gradient, weight_gradient, bias_gradient, None, None, None
+
+
+def _convolve(
+    x: Tensor,
+    filters: Tensor,
+    bias: Tensor | None,
+    padding: int,
+    reflect: bool = False,
+    relu: bool = False,
+    mask: Tensor | None = None,
+) -> Tensor:
+    (batch, channels, height, width), made = x.shape, filters.shape[2]
+    out = torch.empty(
+        (batch, made, height + 2 * padding - 2, width + 2 * padding - 2),
+        dtype=x.dtype,
+        memory_format=torch.channels_last,
+    )
+    threads = torch.get_num_threads()
+    rows = _rows(batch * -(-out.shape[2] // 4) * -(-out.shape[3] // 4), channels * made, threads)
+    scratch = torch.empty(threads * 36 * (rows * (channels + made) + 32))
+    if bias is not None:
+        bias = bias.float().contiguous()
+    kernels().stylenet_convolve(
+        address(x), address(mask), address(filters), address(bias), address(out), batch, height,
+        width, channels, made, padding, reflect, relu, x.dtype == torch.bfloat16,
+        filters.dtype == torch.bfloat16, address(scratch), rows, threads,
+    )  # fmt: skip
+    return out
+
+
+def _weight_gradient(x: Tensor, gradient: Tensor, reflect: bool) -> Tensor:
+    (batch, channels, height, width), made = x.shape, gradient.shape[1]
+    rows = min(_GRADIENT_ROWS, batch * -(-height // 4) * -(-width // 4))
+    out = torch.empty(3, 3, channels, made)
+    scratch = torch.empty(36 * (rows * (channels + made) + 32 + channels * made))
+    kernels().stylenet_filter_gradient(
+        address(x), address(gradient), address(out), batch, height, width, channels, made, reflect,
+        x.dtype == torch.bfloat16, address(scratch), rows, torch.get_num_threads(),
+    )  # fmt: skip
+    return out.permute(3, 2, 0, 1)
+
+
+def _rows(tiles: int, weights: int, threads: int) -> int:
+    """Tiles in a block: as many as keep it in the second cache, more to read large filters less."""
+    rows = 96 if weights > 1 << 16 else 24
+    return min(rows, -(-tiles // (threads * _ROWS)) * _ROWS)
+
+
+def _products(dtype: torch.dtype) -> torch.dtype:
+    """The type of what is multiplied for pictures of `dtype`."""
+    return dtype if kernels().stylenet_has_halves() else torch.float32
+
+
+def _transformed(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """(O, C, 3, 3) → (36, C, O) of `dtype`, in the kernel's own order of the last two."""
+    made, channels = weight.shape[:2]
+    plain = weight.detach().float().permute(2, 3, 1, 0).contiguous()
+    filters = torch.empty(36, channels, made, dtype=dtype)
+    kernels().stylenet_filter(
+        address(plain), address(filters), channels, made, dtype == torch.bfloat16,
+        torch.get_num_threads(),
+    )  # fmt: skip
+    return filters

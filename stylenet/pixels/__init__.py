@@ -1,0 +1,1 @@
+"""Optimising the pixels of one picture, and what is measured by it."""

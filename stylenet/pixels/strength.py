@@ -1,0 +1,106 @@
+"""One strength for every style: the weight that takes away the same share of the style error.
+
+Energies do not tell it: equal raw weights, weights relative to the style's energy and weights
+relative to the photo's own error all reduce some styles' error by half as much again as others'.
+What a weight does is therefore measured, by pixel optimisation of small photos.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from stylenet.config.hardware import kind
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.pictures.images import Bytes
+from stylenet.pixels.optimisation import PixelLoss, optimize
+from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.vgg import VGG
+
+SIDE = 96
+"""Shorter side of the photos and style pictures that are measured, in pixels."""
+
+ITERATIONS = 20
+"""Of Adam; by then the loss of so small a photo is near its end."""
+
+_TRIALS = 7
+_NEAR = 0.01
+"""How near the share that is reached is to be to the strength."""
+_LEAP = 2.0
+"""Of the weight's logarithm, until the strength lies between two trials."""
+_FAR = 5.0
+"""At most so far, in the weight's logarithm, from where it begins: content no longer counts."""
+
+
+def calibrate(
+    vgg: VGG,
+    loss: PerceptualLoss,
+    photos: Sequence[Bytes],
+    styles: Sequence[Bytes],
+    shares: Sequence[float],
+) -> None:
+    """Set the style weight of `loss` so that its strength is the share of style error taken away.
+
+    The share rises with the weight, steeply, up to where content no longer counts: false position
+    on the weight's logarithm. Leaves the styles' targets at the measured size.
+
+    Args:
+        photos, styles: uint8 (H, W, 3). shares: a weight for each style.
+    """
+    assert loss.strength is not None
+    if loss.strength == 0:
+        loss.weights["style"] = 0.0
+        return
+    device = vgg.mean.device
+    fast = kind("gpu" if device.type == "cuda" else "cpu") != "cpu"
+    with torch.autocast(device.type, torch.bfloat16, enabled=fast):
+        small = [to_tensor(resize_shorter_side(photo, SIDE)).to(device) for photo in photos]
+        with torch.no_grad():
+            pictures = [to_tensor(resize_shorter_side(style, SIDE)).to(device) for style in styles]
+            loss.set_style(*(vgg(picture) for picture in pictures), shares=shares)
+        _search(vgg, loss, small, loss.strength)
+
+
+def _search(vgg: VGG, loss: PerceptualLoss, photos: Sequence[Tensor], wanted: float) -> None:
+    begin = place = _even_weight(vgg, loss, photos)
+    trials: dict[float, float] = {}
+    while len(trials) < _TRIALS and abs(place - begin) <= _FAR:
+        loss.weights["style"] = math.exp(place)
+        trials[place] = fmean(reduction(vgg, loss, photo) for photo in photos)
+        if abs(trials[place] - wanted) < _NEAR:
+            break
+        place = _next(trials, wanted)
+    nearest = min(trials, key=lambda place: abs(trials[place] - wanted))
+    loss.weights["style"] = math.exp(nearest)
+
+
+def _next(trials: dict[float, float], wanted: float) -> float:
+    """Where to look next: between the nearest trials below and above `wanted`, or further on."""
+    below = max((place for place, share in trials.items() if share < wanted), default=None)
+    above = min((place for place, share in trials.items() if share >= wanted), default=None)
+    if below is None or above is None or below > above:
+        return max(trials) + _LEAP if above is None else min(trials) - _LEAP
+    share = (wanted - trials[below]) / (trials[above] - trials[below])
+    return below + min(max(share, 0.2), 0.8) * (above - below)
+
+
+def reduction(vgg: VGG, loss: PerceptualLoss, photo: Tensor) -> float:
+    """The share of the style error of `photo` (1, 3, H, W) that pixel optimisation takes away."""
+    pixels = PixelLoss(vgg, loss, photo)
+    first, *_, last = optimize(pixels, photo, ITERATIONS, "adam")
+    return 1 - last.terms["style"] / first.terms["style"]
+
+
+def _even_weight(vgg: VGG, loss: PerceptualLoss, photos: Sequence[Tensor]) -> float:
+    """The logarithm of a weight to begin with: style weighs what a blank's content would."""
+    with torch.no_grad():
+        errors = [PixelLoss(vgg, loss, photo)(photo)["style"].item() for photo in photos]
+        blanks = [
+            PixelLoss(vgg, loss, photo)(torch.full_like(photo, 0.5))["content"].item()
+            for photo in photos
+        ]
+    return math.log(loss.weights["content"] * fmean(blanks) / fmean(errors))

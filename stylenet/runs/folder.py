@@ -1,0 +1,205 @@
+"""The folder of a run: its name, which of several is the newest, and who may write into it."""
+
+from __future__ import annotations
+
+import datetime
+import errno
+import fcntl
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import IO
+
+from stylenet.runs.saved_config import CONFIG, read_config
+from stylenet.system.errors import UserError, cannot_write
+
+CHECKPOINT = "last.ckpt"
+LOCK = ".lock"
+"""In a folder that a training writes into: a file that it holds locked."""
+
+_MODEL = "model.pt"
+_OUTPUTS = (CHECKPOINT, _MODEL, "preview.png", "losses.png", "result.yaml")
+"""What a run leaves behind its first step, but for the losses, which are set aside."""
+
+_EARLIER = "earlier"
+
+_TIME = "%Y-%m-%d_%H-%M-%S"
+_NAME = re.compile(r"(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)(?:-(\d+))?")
+
+_ours: set[Path] = set()
+"""The folders that this process holds."""
+
+_log = logging.getLogger(__name__)
+
+
+def run_folder(parent: str, ckpt: str | None) -> str:
+    """A new folder below `parent` named by the time, or for ``ckpt=last`` the newest run there.
+
+    Raises:
+        UserError: there is no run, or the newest one has nothing to resume from. An older run is
+            not taken in its place.
+    """
+    if ckpt != "last":
+        return f"{parent}/{datetime.datetime.now():{_TIME}}"
+    folders = Path(parent).iterdir() if Path(parent).is_dir() else []
+    runs = [folder for folder in folders if _is_run(folder)]
+    if not runs:
+        raise UserError(f"ckpt=last: no run to resume in {parent}; name one with run=FOLDER")
+    newest = max(runs, key=_start)
+    if not (newest / CHECKPOINT).is_file():
+        raise UserError(
+            f"ckpt=last: {newest} is the newest run, but has no {CHECKPOINT} to resume from;"
+            " name another with run=FOLDER"
+        )
+    return str(newest)
+
+
+def _is_run(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (CONFIG, CHECKPOINT, _MODEL))
+
+
+def _start(folder: Path) -> tuple[str, int, str]:
+    """When the run of `folder` began, for sorting: its name tells, else the age of its config."""
+    found = _NAME.match(folder.name)
+    if found:
+        return found[1], int(found[2] or 1), folder.name
+    config = folder / CONFIG
+    seconds = (config if config.is_file() else folder).stat().st_mtime
+    return f"{datetime.datetime.fromtimestamp(seconds):{_TIME}}", 0, folder.name
+
+
+@contextmanager
+def claimed(run: Path, *, goes_on: bool = False, unique: bool = False) -> Iterator[Path]:
+    """The folder `run`, made if missing, which until the end no other training can claim.
+
+    A folder that this process holds already is its own. One in which nothing is left at the end,
+    as of a start that failed, is removed.
+
+    Args:
+        goes_on: take a folder that holds a run, to resume it.
+        unique: where the folder is taken, take the next one: ``NAME-02``, ``NAME-03``, …
+
+    Raises:
+        UserError: another training writes into the folder, or it holds a run.
+    """
+    if run.resolve() in _ours:
+        yield run
+        return
+    for folder in _numbered(run) if unique else [run]:
+        with _locked(folder) as alone:
+            if not alone:
+                taken = f"{run} is being written by another training; choose another run="
+            else:
+                taken = "" if goes_on else _held(folder)
+            if not taken:
+                if goes_on:
+                    _clean(folder)
+                _ours.add(folder.resolve())
+                try:
+                    yield folder
+                finally:
+                    _ours.remove(folder.resolve())
+                return
+    raise UserError(taken)
+
+
+def _clean(folder: Path) -> None:
+    """Remove the files that a run was writing when it was killed."""
+    for part in folder.glob(".part-*"):
+        part.unlink(missing_ok=True)
+
+
+def _numbered(run: Path) -> Iterator[Path]:
+    yield run
+    for number in count(2):
+        yield run.with_name(f"{run.name}-{number:02}")
+
+
+def _held(folder: Path) -> str:
+    """Why no new run may begin in `folder`; empty where one may."""
+    if (folder / CHECKPOINT).exists():
+        return f"{folder} holds a run; add ckpt=last to go on with it, or choose another run="
+    names = [name for name in _OUTPUTS if os.path.lexists(folder / name)]
+    if not names and (folder / CONFIG).exists() and "trainer" not in (read_config(folder) or {}):
+        names = [CONFIG]
+    if names:
+        return f"{folder} holds a {names[0]}, which training would replace; choose another run="
+    return ""
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Whether this process alone holds `folder`, from now to the end.
+
+    The lock is POSIX's. It goes with the process, however that ends, and the workers that it forks
+    do not inherit it.
+    """
+    path = folder / LOCK
+    try:
+        file = _lock(path)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    if file is None:
+        yield False
+        return
+    with file:
+        try:
+            yield True
+        finally:
+            with suppress(OSError):
+                path.unlink()  # while it is locked: who waits at the door finds another, or none
+                folder.rmdir()  # refused where anything is left
+
+
+def _lock(path: Path) -> IO[bytes] | None:
+    """The file at `path`, made together with its folder, locked; None where it is locked."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file = path.open("ab")
+        except FileNotFoundError:  # the last holder has just removed the folder
+            continue
+        if not _take(file):
+            file.close()
+            return None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                return file
+        file.close()  # the last holder has just removed it
+
+
+def _take(file: IO[bytes]) -> bool:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            return False
+        _log.warning("%s cannot be locked (%s); let no other training write there", file, error)
+    return True
+
+
+def set_aside(path: Path) -> Path:
+    """Rename ``NAME.SUFFIX`` to the first free ``NAME.1.SUFFIX``, ``NAME.2.SUFFIX``, …"""
+    return path.rename(_free(path))
+
+
+def set_run_aside(folder: Path) -> Path | None:
+    """Move the run that `folder` holds into a folder within it; None where it holds none."""
+    if not _held(folder):
+        return None
+    old = [entry for entry in folder.iterdir() if entry.name != LOCK]
+    target = _free(folder / _EARLIER)
+    target.mkdir()
+    for entry in old:
+        if entry.stem != _EARLIER:
+            entry.rename(target / entry.name)
+    return target
+
+
+def _free(path: Path) -> Path:
+    names = (path.with_name(f"{path.stem}.{number}{path.suffix}") for number in count(1))
+    return next(name for name in names if not os.path.lexists(name))

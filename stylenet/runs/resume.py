@@ -1,0 +1,146 @@
+"""Whether a run may go on: what it was started with against what is there now."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from stylenet.pictures.outputs import model_file
+from stylenet.runs.saved_config import CONFIG, leaves, read_config
+from stylenet.system.errors import UserError, reason
+
+NOTES = frozenset({"style_picture", "started_from", "measured", "pictures", "files"})
+"""Keys that training adds to the config: what it found behind the user's values."""
+
+_FREE_TO_CHANGE = frozenset(
+    {"ckpt", "run", "logger", "callbacks", "experiment", "score", "scene"}
+    | {"data.workers", "data.validation", "trainer.accelerator"}
+    | {"trainer.default_root_dir", "trainer.max_time", "trainer.max_epochs"}
+)
+"""Keys that may differ when a run is resumed: they do not bear on the weights."""
+
+_PATHS = frozenset({"image", "path", "hub", "paintings", "styles", "weights", "init"})
+"""Last parts of keys whose values are paths, some of them names alternatively."""
+
+_FOLDER = "a folder"
+
+
+def contents(config: dict[str, Any]) -> dict[str, str]:
+    """What lies behind the paths in `config`, by key: the sha256 of a file, or that it is a folder.
+
+    Of a run folder it is the sha256 of its model. What a folder of pictures holds is for the data
+    module to tell.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    found = {}
+    for name, value in leaves(config):
+        if isinstance(value, str) and _is_path(name):
+            path = Path(value).expanduser()
+            file = model_file(path)
+            if file.is_file():
+                found[name] = _sum(file)
+            elif path.is_dir():
+                found[name] = _FOLDER
+    return found
+
+
+def _is_path(name: str) -> bool:
+    parts = [part for part in name.split(".") if not part.isdigit()]
+    return parts[-1] in _PATHS and parts[0] not in _FREE_TO_CHANGE
+
+
+def _sum(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"cannot open {path} ({reason(error)}); check the path") from None
+
+
+def check_resumable(config: dict[str, Any], run: Path) -> dict[str, Any]:
+    """Hold the config of a resumed run against the one it was started with, notes included.
+
+    Paths may differ where the contents are the same.
+
+    Returns:
+        The config that `run` was started with.
+
+    Raises:
+        UserError: they differ in anything that bears on the weights, or `run` holds no config.
+    """
+    before = read_config(run)
+    if before is None:
+        raise UserError(
+            f"{run / CONFIG} is missing or damaged; resume from a checkpoint in its run"
+        )
+    found = (
+        _other_setting(before, config)
+        or _other_style(before, config)
+        or _other_file(before, config)
+        or _other_pictures(before, config)
+    )
+    if found:
+        raise UserError(f"{run} was started with {found}; give the same to resume")
+    return before
+
+
+def is_config_of(run: Path, config: dict[Any, Any]) -> bool:
+    """Whether `run` was started with the settings of `config`, whatever files they name."""
+    before = read_config(run)
+    return before is not None and _settings(before) == _settings(config)
+
+
+def _settings(config: dict[Any, Any]) -> dict[str, Any]:
+    """What the user's values came to, flat, without what may change."""
+    return {
+        name: value
+        for name, value in leaves({k: v for k, v in config.items() if k not in NOTES})
+        if not any(f"{name}.".startswith(f"{free}.") for free in _FREE_TO_CHANGE)
+    }
+
+
+def _other_setting(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """The first setting that differs, in words; a path to the same contents does not."""
+    then, today = _settings(before), _settings(now)
+    behind, behind_now = _note(before, "files"), _note(now, "files")
+    for name in sorted(then.keys() | today.keys()):
+        moved = behind.get(name) is not None and behind.get(name) == behind_now.get(name)
+        if then.get(name) != today.get(name) and not moved:
+            return f"{name}={then.get(name)}, now {today.get(name)}"
+    return None
+
+
+def _other_style(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    style, style_now = _note(before, "style_picture"), _note(now, "style_picture")
+    if style.get("origin") == "collection" and len(_note(before, "pictures")) > 1:
+        return None  # the sum of a collection is of its paths, too; its pictures are held below
+    then, today = style.get("sha256"), style_now.get("sha256")
+    return None if then == today else f"style_picture.sha256={then}, now {today}"
+
+
+def _other_file(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    behind, behind_now = _note(before, "files"), _note(now, "files")
+    for name in sorted(behind.keys() & behind_now.keys() - {"init"}):  # weights are past it
+        if behind[name] != behind_now[name]:
+            return f"another content of the file in {name}"
+    return None
+
+
+def _other_pictures(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    sets, sets_now = _note(before, "pictures"), _note(now, "pictures")
+    for name in sorted(sets.keys() & sets_now.keys()):
+        then, today = _note(sets, name), _note(sets_now, name)
+        told = [key for key in today if None not in (then.get(key), today[key])]
+        if any(then[key] != today[key] for key in told):
+            counts = (then.get("count"), today.get("count"))
+            return f"other {name}" + ("" if None in counts else f" ({counts[0]}, now {counts[1]})")
+    return None
+
+
+def _note(config: dict[str, Any], name: str) -> dict[str, Any]:
+    """A table in the config; empty where there is none, as in a config of an earlier version."""
+    note = config.get(name)
+    return note if isinstance(note, dict) else {}

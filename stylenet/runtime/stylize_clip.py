@@ -1,0 +1,111 @@
+"""Clips: sound, rate and size are kept, and what is done is not done again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from stylenet.pictures.images import Picture, read_picture, write_picture
+from stylenet.runtime.clips import AnyClipStylizer, windows
+from stylenet.runtime.encode import check_target, encoder
+from stylenet.runtime.frames import Frame, Look, Reader, read_clip
+from stylenet.runtime.parts import Parts, parts_of
+from stylenet.runtime.tracks import check_sound, join, lost
+
+PART = 48
+"""Frames a part: what a crash can cost."""
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)
+
+
+def stylize_clip(
+    clip: Path,
+    target: Path,
+    stylizer: AnyClipStylizer,
+    job: dict[str, Any],
+    report: Callable[[int, int], None] = lambda done, total: None,
+    warn: Callable[[str], None] = _warn,
+) -> int:
+    """Stylise every frame of `clip` into `target`; memory does not grow with its length.
+
+    Finished parts lie in a folder beside `target` until the whole is done; the same job goes on
+    behind them, a recurrent net from the very result that it had come to.
+
+    Args:
+        job: what makes one job the same as another, besides the clip.
+        report: told the frames done and their number, 0 if that is unknown.
+        warn: told, in a line, what of the clip the result does not hold.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        UserError: no clip, no picture in it, a damaged one, sound that the target cannot hold,
+            another job that writes the target, or a target that cannot be written.
+    """
+    check_target(target, clip)
+    with read_clip(clip) as reader:
+        check_sound(clip, reader.source, target)
+        with parts_of(target, clip, job) as parts:
+            count = _finish_parts(reader, parts, target, stylizer, report)
+            join(clip, parts, target, reader.look, reader.end)
+    if missing := [*reader.lost(), *lost(clip, target)]:
+        warn(f"{target} does not hold all of {clip}: {', '.join(missing)}")
+    return count
+
+
+def _finish_parts(
+    reader: Reader,
+    parts: Parts,
+    target: Path,
+    stylizer: AnyClipStylizer,
+    report: Callable[[int, int], None],
+) -> int:
+    """Stylise what is not done; the number of all frames."""
+    done = len(parts.done)
+    state, count = parts.state(done - 1), PART * done
+    stylizer.go_on(count, read_picture(state).rgb if state.is_file() else None)
+    fitted = ((time, stylizer.fitted(rgb)) for time, rgb in reader.frames)
+    frames = islice(windows(fitted, stylizer.around), count, None)
+    while part := list(islice(frames, PART)):
+        results = _stylized(part, stylizer, report, count, reader.total)
+        _write_part(parts, done, reader.look, target, stylizer, results)
+        done, count = done + 1, count + len(part)
+    return count
+
+
+def _stylized(
+    part: list[Sequence[Frame]],
+    stylizer: AnyClipStylizer,
+    report: Callable[[int, int], None],
+    before: int,
+    total: int,
+) -> Iterator[Frame]:
+    for number, window in enumerate(part, before + 1):
+        time, _ = window[stylizer.around]
+        yield time, stylizer([rgb for _, rgb in window])
+        report(number, total)
+
+
+def _write_part(
+    parts: Parts,
+    number: int,
+    look: Look,
+    target: Path,
+    stylizer: AnyClipStylizer,
+    frames: Iterator[Frame],
+) -> None:
+    """Encode frames into a part that appears when it is whole."""
+    first, rgb = next(frames)
+    with encoder(parts.unfinished, rgb, look, target) as encode:
+        encode(0, rgb)
+        for time, picture in frames:
+            encode(time - first, picture)
+    if (state := stylizer.state) is not None:
+        write_picture(Picture(state), parts.state(number))
+    parts.finish(number, first)

@@ -1,0 +1,186 @@
+"""A style's name → its picture: a file of the user's, the cached or fetched original, a homage."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylenet.pictures.images import read_picture, write_atomically
+from stylenet.styles.homage import Recipe, paint
+from stylenet.system.cache_folder import cache_dir
+from stylenet.system.errors import UserError
+from stylenet.system.fetching import UnfetchableError, fetch
+
+MIN_SIDE = 64
+"""Shorter side in pixels below which a picture has no strokes to learn."""
+
+Origin = Literal["file", "cache", "download", "homage"]
+
+_HOMAGE_SIZE = (512, 640)  # height, width
+_HOMAGE_SEED = 0
+
+_log = logging.getLogger(__name__)
+
+
+def split_share(text: str) -> tuple[str, float]:
+    """``NAME`` or ``NAME:SHARE``, of the command line → the name, and the share, 1 by default."""
+    name, _, share = text.rpartition(":")
+    if not name or not share.replace(".", "", 1).isdigit():
+        return text, 1.0
+    return name, float(share)
+
+
+@dataclass(frozen=True)
+class StylePicture:
+    """The picture a run learns from.
+
+    name: of the style, or a custom file's stem; rgb: uint8 (H, W, 3) sRGB, both sides at least
+    `MIN_SIDE`; sha256: of the file's bytes, of the pixels' for a homage; credit: what it shows;
+    data: the bytes of a file of the user's.
+    """
+
+    name: str
+    rgb: NDArray[np.uint8]
+    origin: Origin
+    sha256: str
+    credit: str
+    data: bytes | None = field(default=None, repr=False)
+
+    def note(self) -> dict[str, str]:
+        """What a checkpoint says of the picture: everything but the pixels."""
+        return {
+            "name": self.name,
+            "origin": self.origin,
+            "sha256": self.sha256,
+            "credit": self.credit,
+        }
+
+
+@dataclass(frozen=True)
+class Style:
+    """Where to get a style's picture; nothing is read before `picture` is called.
+
+    It is a user's, never a file's: a path or an address out of a file is not to get here.
+
+    name, title, artist, year: whose picture; a style without a title is the user's own.
+    image: a file of the user's, taken before anything else.
+    url, sha256: the pinned original and the sum of its bytes; fetched only where they are those
+        of a shipped style. Without a url the sum is that of `image`. With both a url and an
+        `image`, another scan is welcome: a differing sum is only warned of, and the picture is
+        credited to its path.
+    homage: what to paint when the original cannot be fetched.
+    """
+
+    name: str
+    title: str | None = None
+    artist: str | None = None
+    year: int | None = None
+    image: str | None = None
+    url: str | None = None
+    sha256: str | None = None
+    homage: Recipe | None = None
+
+    def picture(self, mend: str = "style.image=PATH") -> StylePicture:
+        """The picture: `image`, else the cached or fetched original, else the homage.
+
+        A fetched original is kept in the cache; a homage comes with a warning in the log.
+
+        Args:
+            mend: how the user gives the picture.
+
+        Raises:
+            UserError: a file is missing, no picture, too small or has a wrong sum; the url sent
+                something else than the original; there is nothing to take a picture from.
+        """
+        if self.image is not None:
+            return self._given(Path(self.image).expanduser())
+        if self.url is None or self.sha256 is None:
+            raise UserError(f"style={self.name} needs style.image=PATH")
+        shipped = _shipped(self.url, self.sha256)
+        if shipped is None:
+            raise UserError(f"{self.url} is no shipped style's, and not fetched; give {mend}")
+        cached = cache_dir() / "styles" / f"{shipped}{PurePosixPath(self.url).suffix}"
+        if (data := _bytes_of(cached)) is not None:
+            self._check(data, f"{cached} is damaged", "delete it and it is fetched again")
+            return self._original(data, "cache")
+        try:
+            data = fetch(self.url)
+        except UnfetchableError as error:
+            return self._painted(str(error), mend)
+        self._check(data, f"{self.url} is altered", f"give the picture with {mend}")
+        original = self._original(data, "download")
+        _keep(data, cached)
+        return original
+
+    def _given(self, path: Path) -> StylePicture:
+        rgb = read_picture(path, min_side=MIN_SIDE).rgb
+        data = path.read_bytes()
+        own = self.url is None
+        if own:
+            self._check(data, f"{path} is another file", "check style.image and style.sha256")
+        elif not self._matches(data):
+            _log.warning("%s is not the pinned picture of %s; it is used as it is", path, self.name)
+        name = path.stem if own else self.name
+        return StylePicture(name, rgb, "file", _sum(data), str(path), data)
+
+    def _original(self, data: bytes, origin: Origin) -> StylePicture:
+        rgb = read_picture(io.BytesIO(data), min_side=MIN_SIDE).rgb
+        return StylePicture(self.name, rgb, origin, _sum(data), f"{self._work()}, public domain")
+
+    def _painted(self, why: str, mend: str) -> StylePicture:
+        if self.homage is None:
+            raise UserError(f"{self.url} could not be fetched ({why}); give {mend}")
+        _log.warning(
+            "%s could not be fetched (%s); a homage painted by stylenet stands in for it; "
+            "give the picture with %s",
+            self.name,
+            why,
+            mend,
+        )
+        rgb = paint(self.homage, _HOMAGE_SIZE, _HOMAGE_SEED)
+        credit = f"Homage to {self._work()}, painted by stylenet"
+        return StylePicture(self.name, rgb, "homage", _sum(rgb.tobytes()), credit)
+
+    def _work(self) -> str:
+        return ", ".join(str(part) for part in (self.title, self.artist, self.year) if part)
+
+    def _matches(self, data: bytes) -> bool:
+        return self.sha256 is None or _sum(data) == self.sha256.lower()
+
+    def _check(self, data: bytes, what: str, mend: str) -> None:
+        if not self._matches(data):
+            raise UserError(f"{what} (sha256 {_sum(data)}, not {self.sha256}); {mend}")
+
+
+def _shipped(url: str, sha256: str) -> str | None:
+    """The shipped style that has this original."""
+    from stylenet.styles.known import originals  # which knows `Style`
+
+    return originals().get((url, sha256.lower()))
+
+
+def _sum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _bytes_of(cached: Path) -> bytes | None:
+    # An unreadable cache is no reason to stop: the picture is fetched anew.
+    try:
+        return cached.read_bytes()
+    except OSError:
+        return None
+
+
+def _keep(data: bytes, cached: Path) -> None:
+    # Nor is an unwritable one: the picture is at hand.
+    try:
+        write_atomically(cached, lambda file: file.write(data))
+    except UserError as error:
+        _log.warning("the style picture is fetched anew each time: %s", error)

@@ -1,0 +1,1 @@
+"""What every room stands on: errors, the cache folder, memory, processors, sealed files."""

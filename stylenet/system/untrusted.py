@@ -1,0 +1,67 @@
+"""What a file says may be anything: names for paths, labels for a line, plain containers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from stylenet.system.errors import UserError
+
+_MOST_PARTS = 100_000
+_DEEPEST = 50
+_LONGEST_NAME = 60  # letters of up to four bytes: a file's name may have 255 of them
+_LONGEST_LABEL = 300
+_LARGEST_NUMBER = 2**63
+
+
+def safe_name(text: object) -> str:
+    """`text` as a name for folders, graphs and servers: letters, digits, ``_`` and ``-`` alone."""
+    words = re.sub(r"[^\w-]+", "_", str(text)[:_LONGEST_LABEL])
+    return words.strip("_-")[:_LONGEST_NAME] or "unnamed"
+
+
+def label(text: object) -> str:
+    """`text` for people: on one line, short, and nothing that a terminal would obey."""
+    words = " ".join(str(text)[:_LONGEST_LABEL].split())
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in words)
+
+
+def mapping(value: object, *keys: str) -> dict[str, Any]:
+    """The mapping that lies below `keys` in `value`; empty where there is none."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def check_plain(value: object) -> None:
+    """Hold a file's content to containers, texts and numbers that a config may have.
+
+    Raises:
+        UserError: something else, or so much of it that looking at it would not end.
+    """
+    for count, part in enumerate(parts(value)):
+        number = type(part) is int and abs(part) < _LARGEST_NUMBER
+        if not number and type(part) not in (dict, list, tuple, str, float, bool, type(None)):
+            raise UserError(f"a config holds a {type(part).__name__}; train it again")
+        if count > _MOST_PARTS:
+            raise UserError("a config is too large; train it again")
+
+
+def parts(value: object) -> Iterator[object]:
+    """`value`, and all keys and values within its containers.
+
+    Raises:
+        UserError: they lie too deep, as in a container that holds itself.
+    """
+    left = [(value, 0)]
+    while left:
+        part, depth = left.pop()
+        yield part
+        if depth > _DEEPEST:
+            raise UserError("a config is nested too deep; train it again")
+        if isinstance(part, dict):
+            inner: list[object] = [*part, *part.values()]
+        else:
+            inner = list(part) if isinstance(part, list | tuple | set) else []
+        left += [(each, depth + 1) for each in inner]

@@ -1,0 +1,100 @@
+"""Every shipped config composes, resolves and builds what it names; a misspelled key does not."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException, MissingConfigException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from stylenet.config import compose as configs
+from stylenet.config import hardware
+from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.system.errors import UserError
+from stylenet.train import KEYS
+
+
+def composed(*overrides: str) -> DictConfig:
+    with initialize_config_dir(str(configs.FOLDER), version_base="1.3"):
+        return compose("train", overrides=[*overrides])
+
+
+def choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (configs.FOLDER / group).glob("*.yaml"))
+
+
+GROUPS = ["style", "net", "loss", "task", "data", "trainer", "callbacks", "logger", "experiment"]
+EVERY = [(group, choice) for group in GROUPS for choice in choices(group)]
+
+
+@pytest.mark.parametrize(("group", "choice"), EVERY, ids="=".join)
+def test_every_choice_composes_and_resolves(group: str, choice: str):
+    device = "trainer.accelerator=cpu"
+    config = configs.resolve(composed(f"{group}={choice}", device), KEYS)
+    assert config["seed"] == 0
+
+
+@pytest.mark.parametrize("choice", choices("net"))
+def test_every_net_builds(choice: str):
+    assert list(instantiate(composed(f"net={choice}").net).parameters())
+
+
+@pytest.mark.parametrize("choice", choices("loss"))
+def test_every_loss_builds(choice: str):
+    assert instantiate(composed(f"loss={choice}").loss).weights
+
+
+@pytest.mark.parametrize("choice", ["default", "gatys", "johnson"])
+def test_perceptual_losses_have_the_layers_they_name(choice: str):
+    cfg = composed(f"loss={choice}").loss
+    loss = instantiate(cfg)
+    assert isinstance(loss, PerceptualLoss)
+    assert set(loss.layers) == {*cfg.content_layers, *cfg.style_layers}
+
+
+def test_the_layer_sets_of_the_papers():
+    gatys, johnson = composed("loss=gatys").loss, composed("loss=johnson").loss
+    assert list(gatys.content_layers) == ["conv4_2"]
+    assert list(gatys.style_layers) == [f"conv{block}_1" for block in range(1, 6)]
+    assert (gatys.content_weight, gatys.style_weight) == (1e5, 1e10)
+    assert list(johnson.content_layers) == ["relu2_2"]
+    assert list(johnson.style_layers) == ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
+
+
+def test_wikiart_is_a_second_collection():
+    overrides = ["task=cyclegan", "+data/paintings=wikiart", "data.paintings.artist=claude-monet"]
+    config = configs.resolve(composed(*overrides, "trainer.accelerator=cpu"), KEYS)
+    assert config["style"]["name"] == "cyclegan"
+    assert config["data"]["paintings"] == config["task"]["paintings"]
+    paintings = instantiate(composed(*overrides).data).paintings
+    assert paintings.where == {"artist": ["claude-monet"]}
+
+
+@pytest.mark.parametrize("override", ["trainer.max_stepz=3", "stile=wave", "loss.content_wieght=2"])
+def test_a_misspelled_override_fails(override: str):
+    with pytest.raises(ConfigCompositionException):
+        composed(override)
+
+
+def test_an_unknown_choice_fails():
+    with pytest.raises(MissingConfigException):
+        composed("style=mona_lisa")
+
+
+def test_a_misspelled_top_level_key_of_an_experiment_fails():
+    cfg = composed()
+    OmegaConf.set_struct(cfg, False)
+    cfg.trainr = {"max_steps": 3}
+    with pytest.raises(UserError, match="trainr"):
+        configs.resolve(cfg, KEYS)
+
+
+def test_hardware_chooses_and_names_a_missing_gpu():
+    cfg = OmegaConf.create({"steps": "${hardware:cpu,{cpu:1,cpu_bf16:1,gpu:2}}"})
+    assert cfg.steps == 1
+
+
+def test_hardware_asks_less_of_a_cpu_without_kernels(monkeypatch: pytest.MonkeyPatch):
+    choices = "cpu:4,cpu_plain:2,cpu_bf16:4,cpu_bf16_plain:2,gpu:9"
+    for library, steps in ((object(), 4), (None, 2)):
+        monkeypatch.setattr(hardware, "library", lambda found=library: found)
+        assert OmegaConf.create({"steps": f"${{hardware:cpu,{{{choices}}}}}"}).steps == steps
