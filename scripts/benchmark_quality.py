@@ -26,11 +26,11 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from stylenet.evaluation.yardstick import ITERATIONS, Curves, equalled
 from stylenet.models.checkpoint import load_model
 from stylenet.models.criterion import criterion
 from stylenet.pictures.images import read_picture
 from stylenet.pixels.optimisation import PixelLoss, optimize
+from stylenet.pixels.yardstick import ITERATIONS, Curves, equalled
 from stylenet.system.errors import exit_on_user_error
 from stylenet.tensors import resize_shorter_side, to_tensor
 

@@ -22,11 +22,10 @@ from stylenet.data.folder import FolderPhotos
 from stylenet.evaluation.inputs import Input, picture_file
 from stylenet.evaluation.judge import Judge, total
 from stylenet.models.checkpoint import load_model
-from stylenet.models.opening import styled
-from stylenet.nets.arbitrary import ArbitraryNet
+from stylenet.nets.apply import apply_net
+from stylenet.nets.arbitrary import ArbitraryNet, styled
 from stylenet.pictures.images import Bytes, Picture, write_picture
 from stylenet.system.errors import UserError, exit_on_user_error
-from stylenet.tensors import apply_net
 
 TILE = 192
 

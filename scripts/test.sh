@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Sets everything up and runs what CI runs: ruff, mypy and pytest (its arguments are passed on).
+# Sets everything up and runs what CI runs: ruff, mypy, import-linter and pytest (its arguments are passed on).
 set -euo pipefail
 . "$(dirname "$0")/venv.sh"
 install_into_venv dev
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
+.venv/bin/lint-imports
 # A process a core, each with one thread: more of them would wait for each other.
 OMP_NUM_THREADS=1 .venv/bin/pytest --numprocesses auto --dist worksteal "$@"

@@ -27,8 +27,8 @@ from stylenet.evaluation.judge import Judge
 from stylenet.evaluation.manifest import LEFT_OUT, manifest
 from stylenet.evaluation.report import to_html, to_json, to_markdown, write
 from stylenet.evaluation.subjects import Subject, open_subject, with_adapters
-from stylenet.evaluation.yardstick import Curves
 from stylenet.pictures.outputs import model_file, refuse_overwriting
+from stylenet.pixels.yardstick import Curves
 from stylenet.system.cache_folder import cache_dir
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.threads import share_cpus

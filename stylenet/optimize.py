@@ -16,9 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 
 from stylenet.config import compose as configs
+from stylenet.config.arguments import count, pixels
 from stylenet.config.hardware import kind
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.models.checkpoint import load_model
+from stylenet.nets.apply import apply_net
 from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.pictures.formats import READABLE, file_format
@@ -37,14 +39,12 @@ from stylenet.pixels.optimisation import OPTIMIZERS, Iteration, noise
 from stylenet.pixels.pyramid import Painting, levels, paint, resize
 from stylenet.pixels.strength import calibrate
 from stylenet.runtime.postprocess import Postprocess
-from stylenet.styles.known import find_style
+from stylenet.styles.chosen import find_style
 from stylenet.styles.picture import split_share
-from stylenet.stylize import count, pixels
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.memory import limit_memory, out_of_memory_names
 from stylenet.system.threads import share_cpus
-from stylenet.tensors import apply_net, resize_shorter_side, to_bytes, to_tensor
-from stylenet.train import KEYS
+from stylenet.tensors import resize_shorter_side, to_bytes, to_tensor
 from stylenet.vgg import VGG
 
 ITERATIONS = 100
@@ -67,7 +67,7 @@ def described(*overrides: str) -> tuple[PerceptualLoss, Callable[[list[str]], VG
     Raises:
         UserError: what is wrong with them, or a task that learns by another loss.
     """
-    cfg = configs.composed(["loss=gatys", "trainer=cpu", *overrides], KEYS)
+    cfg = configs.composed(["loss=gatys", "trainer=cpu", *overrides])
     with configs.building():
         loss, vgg = instantiate(cfg.loss), instantiate(cfg.task.get("vgg"))
     if not isinstance(loss, PerceptualLoss) or vgg is None:

@@ -24,7 +24,6 @@ from stylenet.data.photo_cache import bad_list, build, cache_file, index_file, w
 from stylenet.data.source import PhotoSource
 from stylenet.data.stream import HubStream
 from stylenet.system.errors import UserError, cannot_write, exit_on_user_error
-from stylenet.train import KEYS
 
 
 def data_module(overrides: Sequence[str]) -> PhotoDataModule:
@@ -33,7 +32,7 @@ def data_module(overrides: Sequence[str]) -> PhotoDataModule:
     Raises:
         UserError: an override that names nothing or has a wrong value.
     """
-    cfg = configs.composed(overrides, KEYS)
+    cfg = configs.composed(overrides)
     with configs.building():
         data = instantiate(cfg.data)
     assert isinstance(data, PhotoDataModule)

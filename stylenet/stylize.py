@@ -12,7 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
 
-from stylenet.models.opening import Mix, Opened, Wanted, open_to_stylize
+from stylenet.config.arguments import amount, pixels, scale, share
+from stylenet.opening import Mix, Opened, Wanted, open_to_stylize
 from stylenet.pictures.images import write_picture
 from stylenet.pictures.outputs import model_file, plan_targets, refuse_overwriting
 from stylenet.runtime.clips import (
@@ -26,7 +27,6 @@ from stylenet.runtime.damage import DamagedModelError
 from stylenet.runtime.frames import SUFFIXES
 from stylenet.runtime.pair import STYLE_SUFFIX
 from stylenet.runtime.postprocess import Postprocess
-from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.runtime.regions import FEATHER, Mask
 from stylenet.runtime.strokes import with_strokes
 from stylenet.runtime.stylize_clip import stylize_clip
@@ -37,9 +37,6 @@ from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.memory import limit_memory
 
 AnyStylizer = Stylizer | RegionalStylizer
-
-MAX_SIDE = 16383
-"""The longest side, in pixels, that all formats written here can hold; the limit is WebP's."""
 
 
 def stylize_all(
@@ -319,47 +316,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def pixels(text: str) -> int:
-    """A side in pixels, of the command line."""
-    if not MIN_SIDE <= int(text) <= MAX_SIDE:
-        raise argparse.ArgumentTypeError(f"{text} is not between {MIN_SIDE} and {MAX_SIDE}")
-    return int(text)
-
-
-def count(text: str) -> int:
-    """A number of at least 1, of the command line."""
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return int(text)
-
-
-def share(text: str) -> float:
-    """A number in [0, 1], of the command line."""
-    if not 0 <= float(text) <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return float(text)
-
-
 def style(text: str) -> tuple[Path, float]:
     """``PICTURE`` or ``PICTURE:SHARE``, of the command line."""
     name, share = split_share(text)
     if not share > 0:
         raise argparse.ArgumentTypeError(f"{text} has no share; give one above 0")
     return Path(name), share
-
-
-def scale(text: str) -> float:
-    """A factor from 1/8 to 8, of the command line."""
-    if not 1 / 8 <= float(text) <= 8:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0.125 and 8")
-    return float(text)
-
-
-def amount(text: str) -> float:
-    """A number of at least 0, of the command line."""
-    if not 0 <= float(text) < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
-    return float(text)
 
 
 if __name__ == "__main__":

@@ -28,13 +28,14 @@ from stylenet.config import compose as configs
 from stylenet.config.quoting import assignment
 from stylenet.data.module import PhotoDataModule
 from stylenet.data.revision import pin
-from stylenet.models.checkpoint import MODEL_FILE, save_model, start_from
+from stylenet.models.checkpoint import save_model, start_from
 from stylenet.models.learnt import keep_copies
 from stylenet.pictures.images import write_atomically
 from stylenet.pictures.outputs import refuse_overwriting
 from stylenet.runs import folder as run_folder
 from stylenet.runs import resume, sweeps
 from stylenet.runs.begun import as_begun
+from stylenet.runs.folder import MODEL_FILE
 from stylenet.runs.saved_config import CONFIG, leaves
 from stylenet.runs.sweeps import write_result
 from stylenet.styles.picture import StylePicture
@@ -49,11 +50,6 @@ LEFT = (MODEL_FILE, "preview.png", "losses.csv", "losses.png", CONFIG)
 WRITTEN = (*LEFT, run_folder.CHECKPOINT, sweeps.RESULT)
 """Names of the files of a run."""
 
-KEYS = {
-    *("style", "net", "loss", "task", "data", "trainer", "callbacks", "logger"),
-    *("seed", "init", "ckpt", "run", "score", "scene"),
-}
-
 
 def train(cfg: DictConfig) -> bool:
     """Fit the configured task and leave model, previews, curves and config in the run folder.
@@ -64,7 +60,7 @@ def train(cfg: DictConfig) -> bool:
     Raises:
         UserError: anything in the config or its files that the user can mend.
     """
-    config = configs.resolve(cfg, KEYS)
+    config = configs.resolve(cfg)
     with _claimed(Path(config["run"]), config["ckpt"]):
         return _train(cfg, config)
 
@@ -253,7 +249,7 @@ def _check(cfg: DictConfig) -> None:
     job = HydraConfig.get()
     overrides: Any = OmegaConf.to_container(job.overrides.task)  # unresolved
     with configs.composing(overrides):
-        config = configs.resolve(cfg, KEYS, overrides)
+        config = configs.resolve(cfg, overrides)
         configs.check(config, configs.reference(overrides, str(job.job.config_name)))
 
 
@@ -273,7 +269,7 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     with exit_on_user_error(), configs.composing(sys.argv[1:], _job):
-        configs.refuse_dashes(sys.argv[1:], KEYS)
+        configs.refuse_dashes(sys.argv[1:])
         _hydra_main()
 
 

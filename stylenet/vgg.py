@@ -11,7 +11,7 @@ from urllib.error import URLError
 import torch
 from torch import Tensor, nn
 
-from stylenet.ops.cpu.winograd import Filters, conv3x3, suits
+from stylenet.ops.convolution import Filters, zero_padded_conv3x3
 from stylenet.system.errors import UserError
 
 Weights = dict[str, Tensor]
@@ -149,10 +149,7 @@ class _Conv(nn.Conv2d):
         self.filters = Filters(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        if suits(x, self.weight):
-            return conv3x3(x, self.weight, self.bias, relu=self.relu, filters=self.filters)
-        x = super().forward(x)
-        return x.relu_() if self.relu else x
+        return zero_padded_conv3x3(x, self.weight, self.bias, self.relu, self.filters)
 
 
 def _build(names: Iterable[str], layers: Iterable[str]) -> dict[str, nn.Module]:

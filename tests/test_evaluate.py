@@ -20,15 +20,15 @@ from stylenet.evaluation.inputs import Suite, coco_wikiart
 from stylenet.evaluation.judge import Judge
 from stylenet.evaluation.report import to_html, to_json, to_markdown, write
 from stylenet.evaluation.subjects import open_subject
-from stylenet.evaluation.yardstick import Curves
 from stylenet.export.pair import proven_pair
 from stylenet.models.checkpoint import load_model, save_model
-from stylenet.models.opening import styled
 from stylenet.nets.adain import AdaIN
+from stylenet.nets.apply import apply_net
+from stylenet.nets.arbitrary import styled
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.pixels.yardstick import Curves
 from stylenet.system.errors import UserError
-from stylenet.tensors import apply_net
 
 NET = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.05, "blocks": 1}
 

@@ -269,7 +269,7 @@ def test_results_are_judged_by_a_vgg_that_is_not_rounded(
 ):
     overrides = [*TINY, "style.image=drawn.png", "trainer.precision=bf16-mixed"]
     assert train(monkeypatch, *overrides, "run=run") == 0
-    cfg = composed([*overrides, "run=other"], training.KEYS)
+    cfg = composed([*overrides, "run=other"])
     task = instantiate(cfg.task)(style=instantiate(cfg.style).picture().rgb)
     task.read_style()
     task.net.load_state_dict(load_model(place / "run").net.state_dict())

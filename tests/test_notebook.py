@@ -13,7 +13,8 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from stylenet.callbacks.curves import read_rows
-from stylenet.models.checkpoint import MODEL_FILE, load_model
+from stylenet.models.checkpoint import load_model
+from stylenet.runs.folder import MODEL_FILE
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = ["quickstart", "serve", "sweep"]

@@ -16,12 +16,12 @@ from PIL import Image
 
 from stylenet.models.checkpoint import load_model, save_model
 from stylenet.nets import video
+from stylenet.nets.apply import apply_net, clip_net
 from stylenet.nets.johnson import TransformerNet
 from stylenet.pictures.color import luma, to_floats
 from stylenet.pictures.images import read_picture
 from stylenet.runtime.frames import clip_frames
 from stylenet.stylize import main
-from stylenet.tensors import apply_net, clip_net
 
 WIDTH = 0.1
 Run = Callable[..., int]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from stylenet.callbacks.terms import loss_terms
 from stylenet.pictures.images import write_atomically
+from stylenet.runs.curves import read_rows
 from stylenet.runs.folder import set_aside
 from stylenet.system.errors import cannot_write
 
@@ -47,7 +48,7 @@ class LossCurves(Callback):
         self.start = time.perf_counter()
         if not trainer.is_global_zero or not self.csv.exists():
             return
-        rows, damaged = _read(self.csv)
+        rows, damaged = read_rows(self.csv)
         if damaged or (rows and not trainer.global_step):
             self._set_aside("damaged" if damaged else "of an earlier start")
         self.before = [row for row in rows if int(row["step"]) <= trainer.global_step]
@@ -88,7 +89,7 @@ class LossCurves(Callback):
         self._flush(trainer)
         if not (trainer.is_global_zero and self.csv.exists()):
             return
-        rows, damaged = _read(self.csv)
+        rows, damaged = read_rows(self.csv)
         if damaged:
             _log.warning("%s is damaged; %s shows what can be read", self.csv, self.plot)
         if rows:
@@ -134,40 +135,6 @@ def _write(file: TextIO, rows: list[dict[str, Any]], header: bool) -> None:
     if header:
         writer.writeheader()
     writer.writerows(rows)
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a ``losses.csv``, as far as it can be read.
-
-    A last line cut short by a crash is left out.
-    """
-    return _read(path)[0]
-
-
-def _read(path: Path) -> tuple[list[dict[str, str]], bool]:
-    """The rows that can be read, and whether there is more in the file than these."""
-    try:
-        whole, _, _ = path.read_bytes().decode(errors="replace").rpartition("\n")
-        reader = csv.DictReader(whole.splitlines())
-        found, header = list(reader), list(reader.fieldnames or [])
-    except (OSError, csv.Error):
-        return [], True
-    if "step" not in header or len(set(header)) < len(header):
-        return [], bool(header)
-    rows: list[dict[str, str]] = []
-    for row in found:
-        if _is_row(row) and int(row["step"]) > (int(rows[-1]["step"]) if rows else 0):
-            rows.append(row)
-    return rows, len(rows) < len(found)
-
-
-def _is_row(row: dict[str, str]) -> bool:
-    """Whether the row has a number in every column, and a step."""
-    try:
-        numbers = [float(value) for value in row.values()]
-    except (TypeError, ValueError):  # too many or too few values, or other ones
-        return False
-    return len(numbers) > 1 and row["step"].isdecimal()
 
 
 def plot_curves(rows: list[dict[str, str]], target: Path) -> None:

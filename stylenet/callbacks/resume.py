@@ -11,6 +11,7 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
 
+from stylenet.models import sealed
 from stylenet.pictures.images import write_atomically
 from stylenet.system import integrity
 from stylenet.system.errors import UserError, reason
@@ -33,7 +34,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             UserError: the file cannot be written.
         """
-        data = integrity.dump(checkpoint)
+        data = sealed.dump(checkpoint)
         write_atomically(Path(path), lambda file: file.write(data))
 
     def load_checkpoint(
@@ -48,7 +49,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             UserError: the file is damaged, or no checkpoint.
         """
         try:
-            checkpoint = integrity.parse(Path(path).read_bytes())
+            checkpoint = sealed.parse(Path(path).read_bytes())
         except OSError as error:
             raise UserError(f"cannot open {path} ({reason(error)}); check the path") from None
         except integrity.DamagedError:

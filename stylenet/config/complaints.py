@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stylenet.config.annotations import find, takes
 from stylenet.config.quoting import parsed, quoted_for_shell
-from stylenet.config.shipped import choices, initialised, reference
+from stylenet.config.shipped import KEYS, choices, initialised, reference
 from stylenet.config.spelling import (
     USUAL_NAMES,
     did_you_mean,
@@ -79,18 +79,18 @@ def _refuse_odd_choices(overrides: Sequence[str]) -> None:
                 raise UserError(f"{override}: {group} takes the name of a choice; see --help")
 
 
-def refuse_dashes(arguments: Sequence[str], known: set[str]) -> None:
+def refuse_dashes(arguments: Sequence[str]) -> None:
     """Name the mend of ``--style NAME``, of which Hydra would say how it is used, at length.
 
     Args:
-        arguments: of the command line. known: top-level keys.
+        arguments: of the command line.
 
     Raises:
         UserError: one of them is a setting behind dashes.
     """
     for argument in arguments:
         name = re.match(r"--([\w./]+)", argument)
-        if name and (name[1].split(".")[0] in known - {"run"} or name[1] in USUAL_NAMES):
+        if name and (name[1].split(".")[0] in KEYS - {"run"} or name[1] in USUAL_NAMES):
             key = USUAL_NAMES.get(name[1], name[1])
             value = argument.partition("=")[2] or "VALUE"
             raise UserError(f"{argument}: settings have no dashes here; write {key}={value}")

@@ -13,7 +13,8 @@ from stylenet.config import hardware
 from stylenet.config.building import building, fitting
 from stylenet.config.checks import check
 from stylenet.config.complaints import composing, refuse_dashes
-from stylenet.config.shipped import FOLDER, initialised, reference
+from stylenet.config.folder import FOLDER
+from stylenet.config.shipped import KEYS, initialised, reference
 from stylenet.config.spelling import did_you_mean, dotted, near_keys
 from stylenet.runs.folder import CHECKPOINT, run_folder
 from stylenet.system.cpus import usable_cpus
@@ -37,36 +38,33 @@ _SWEPT_HOW = ("hydra.", "hydra/")
 """Overrides on how jobs are launched, not on what they train."""
 
 
-def composed(overrides: Sequence[str], known: set[str]) -> DictConfig:
+def composed(overrides: Sequence[str]) -> DictConfig:
     """The config that training would have with `overrides`, without Hydra's own part, checked.
-
-    Args:
-        known: its top-level keys.
 
     Raises:
         UserError: an override that names nothing or has a wrong value.
     """
     with composing(overrides), initialised():
         cfg = compose("train", list(overrides))
-        check(resolve(cfg, known, overrides), reference(overrides))
+        check(resolve(cfg, overrides), reference(overrides))
     return cfg
 
 
-def resolve(cfg: DictConfig, known: set[str], overrides: Sequence[str] = ()) -> dict[str, Any]:
+def resolve(cfg: DictConfig, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """The config as plain containers, all values final.
 
     Args:
-        known: its top-level keys. overrides: that it has been composed with.
+        overrides: that it has been composed with.
 
     Raises:
-        UserError: a top-level key that is not `known` (Hydra takes a misspelled one in an
+        UserError: a top-level key that is none of `KEYS` (Hydra takes a misspelled one in an
             experiment file without a word), a missing value or a broken interpolation.
     """
-    unknown = sorted(set(map(str, cfg)) - known)
+    unknown = sorted(set(map(str, cfg)) - KEYS)
     if unknown:
         content: Any = OmegaConf.to_container(cfg)
-        near = near_keys(unknown[0], [*known, *(set(dotted(content)) - set(unknown))])
-        others = did_you_mean(near) or f"; known are {', '.join(sorted(known))}"
+        near = near_keys(unknown[0], [*KEYS, *(set(dotted(content)) - set(unknown))])
+        others = did_you_mean(near) or f"; known are {', '.join(sorted(KEYS))}"
         raise UserError(f"unknown config key {unknown[0]}{others}")
     with composing(overrides):
         config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)

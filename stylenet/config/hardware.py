@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from stylenet.ops.cpu.compiled import library
+from stylenet.ops import kernels
 from stylenet.system.errors import UserError
 
 
@@ -35,4 +35,4 @@ def choose(accelerator: str, choices: Mapping[str, Any]) -> Any:
     """
     found = kind(accelerator)
     plain = f"{found}_plain"
-    return choices[plain] if plain in choices and library() is None else choices[found]
+    return choices[plain] if plain in choices and not kernels.are_compiled() else choices[found]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -13,11 +12,14 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from stylenet.config.folder import FOLDER
 from stylenet.config.quoting import parsed
 
-_PACKAGE = Path(__file__).parent.parent
-FOLDER = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
-"""Inside the package when installed from a wheel, beside it in a checkout."""
+KEYS = frozenset(
+    {"style", "net", "loss", "task", "data", "trainer", "callbacks", "logger"}
+    | {"seed", "init", "ckpt", "run", "score", "scene"}
+)
+"""Top-level keys of the config of a training."""
 
 
 @contextmanager

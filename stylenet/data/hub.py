@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from stylenet.data.revision import commit_of, unreadable
-from stylenet.data.source import MIN_SIDE, Listing, Photo, fingerprint
+from stylenet.data.source import Listing, Photo, fingerprint
 from stylenet.pictures.images import Picture, read_picture
+from stylenet.pictures.sides import MIN_LEARNABLE_SIDE
 from stylenet.system.errors import UserError
 
 _FOOTER = 2**16  # bytes
@@ -124,7 +125,7 @@ def _photo(name: str, encoded: bytes | None, labels: Mapping[str, str]) -> Photo
             raise UserError(f"{name} holds no bytes; store the picture in the dataset")
         file = io.BytesIO(encoded)
         file.name = name  # what messages call it
-        return read_picture(file, min_side=MIN_SIDE, shorter_side=shorter_side)
+        return read_picture(file, min_side=MIN_LEARNABLE_SIDE, shorter_side=shorter_side)
 
     return Photo(name, decode, labels)
 

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from stylenet.pictures.images import Picture, read_picture
+from stylenet.pictures.sides import MIN_LEARNABLE_SIDE
 from stylenet.system.errors import reason
-
-MIN_SIDE = 64
-"""Pictures whose shorter side is below this many pixels are skipped: nothing to learn from."""
 
 
 class Decode(Protocol):
@@ -77,7 +75,7 @@ def file_photo(path: Path, name: str, labels: Mapping[str, str] | None = None) -
     """The picture file at `path`."""
 
     def decode(shorter_side: int | None = None) -> Picture:
-        return read_picture(path, min_side=MIN_SIDE, shorter_side=shorter_side)
+        return read_picture(path, min_side=MIN_LEARNABLE_SIDE, shorter_side=shorter_side)
 
     return Photo(name, decode, labels or {})
 

@@ -9,7 +9,7 @@ import numpy as np
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from stylenet.config.compose import FOLDER
+from stylenet.config.folder import FOLDER
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.source import Listing, Photo, PhotoSource
 from stylenet.data.wikiart import wikiart_paintings

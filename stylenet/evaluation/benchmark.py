@@ -13,8 +13,8 @@ from stylenet.evaluation.judge import STYLE_LAYERS, STYLE_WEIGHT, Features, Judg
 from stylenet.evaluation.robustness import robustness
 from stylenet.evaluation.similarity import color_distance, ssim
 from stylenet.evaluation.subjects import Subject
-from stylenet.evaluation.yardstick import ITERATIONS, Curves, equalled
 from stylenet.pictures.images import Bytes
+from stylenet.pixels.yardstick import ITERATIONS, Curves, equalled
 from stylenet.system.memory import out_of_memory_names
 
 Row = dict[str, Any]

@@ -10,13 +10,12 @@ from pathlib import Path
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.samples import SamplePhotos
 from stylenet.pictures.images import Bytes, read_picture
+from stylenet.pictures.sides import MIN_LEARNABLE_SIDE
 from stylenet.system.errors import UserError, reason, shown
 from stylenet.tensors import resize_shorter_side
 
 SIDE = 256
 """Shorter side, in pixels, that photos and style pictures are brought to: as in training."""
-
-_MIN_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,9 @@ def picture_file(file: Path, name: str) -> Input:
     Raises:
         UserError: it cannot be opened.
     """
-    return Input(shown(name), sha256_of(file), lambda: read_picture(file, min_side=_MIN_SIDE).rgb)
+    return Input(
+        shown(name), sha256_of(file), lambda: read_picture(file, min_side=MIN_LEARNABLE_SIDE).rgb
+    )
 
 
 def sha256_of(file: Path) -> str:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stylenet.losses.functional import energy, gram_matrix, mean_std, squared_error
+from stylenet.losses.functional import channel_statistics, energy, squared_error
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.ops.gram import gram_matrix
 from stylenet.pictures.images import Bytes
 from stylenet.pixels.optimisation import PixelLoss, optimize
 from stylenet.tensors import to_tensor
@@ -62,7 +63,7 @@ class Judge:
     def target(self, style: Bytes) -> Target:
         """What `style` asks for."""
         features = self.features(style)
-        return Target(_each(gram_matrix, features), _each(mean_std, features))
+        return Target(_each(gram_matrix, features), _each(channel_statistics, features))
 
     def content(self, stylized: Features, photo: Features) -> Errors:
         """How far the features are from the photo's, at `CONTENT_LAYER`."""
@@ -72,7 +73,7 @@ class Judge:
         """How far Gram matrices, and means and deviations, are from the style's, by layer."""
         return {
             "gram": _errors(_each(gram_matrix, stylized), target.gram),
-            "mean_std": _errors(_each(mean_std, stylized), target.statistics),
+            "mean_std": _errors(_each(channel_statistics, stylized), target.statistics),
         }
 
     def lbfgs(self, photo: Bytes, style: Bytes, iterations: int) -> list[float]:

@@ -14,12 +14,13 @@ from torch import nn
 
 from stylenet.evaluation.adapter import PeerNet, read_adapter
 from stylenet.evaluation.inputs import Input, picture_file
-from stylenet.models.checkpoint import MODEL_FILE, in_mixture, load_model, notes, one_way
+from stylenet.models.checkpoint import in_mixture, load_model, notes, one_way
 from stylenet.models.learnt import has_picture, learnt_picture, trained_on
-from stylenet.models.opening import styled
-from stylenet.nets.arbitrary import ArbitraryNet
+from stylenet.nets.apply import apply_net, clip_net
+from stylenet.nets.arbitrary import ArbitraryNet, styled
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.pictures.images import Bytes
+from stylenet.runs.folder import MODEL_FILE
 from stylenet.runtime.clips import ClipNet, per_frame
 from stylenet.runtime.damage import metadata_of
 from stylenet.runtime.mixture import MixtureSession, weights_of
@@ -28,7 +29,6 @@ from stylenet.runtime.pair import STYLE_SUFFIX, Pair
 from stylenet.runtime.stylizer import Net, at_work, clip_at_work
 from stylenet.system.errors import UserError
 from stylenet.system.untrusted import label, mapping
-from stylenet.tensors import apply_net, clip_net
 
 
 @dataclass(frozen=True)

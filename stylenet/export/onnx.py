@@ -26,7 +26,7 @@ from stylenet.export.rewrites import rewritten
 from stylenet.export.tiles import Tiled
 from stylenet.models.checkpoint import TrainedModel
 from stylenet.nets.video import RecurrentNet, WindowNet
-from stylenet.runtime.preprocess import MIN_SIDE
+from stylenet.pictures.sides import MIN_SIDE
 from stylenet.system.errors import UserError
 
 OPSET = 18

@@ -15,12 +15,11 @@ from stylenet.export.onnx import Graph, free_pictures, written
 from stylenet.export.parity import SHAPES, Difference, difference, drawn
 from stylenet.export.precision import Export, hold
 from stylenet.models.checkpoint import TrainedModel
-from stylenet.models.opening import styled
-from stylenet.nets.arbitrary import ArbitraryNet
+from stylenet.nets.apply import apply_net
+from stylenet.nets.arbitrary import ArbitraryNet, styled
 from stylenet.runtime.model import open_model
 from stylenet.runtime.pair import STYLE_SUFFIX, Pair
 from stylenet.system.errors import UserError
-from stylenet.tensors import apply_net
 
 STYLES = ((1, 97, 130), (1, 64, 64))
 """Shapes of the style pictures that the pair is proven with."""

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from stylenet.nets.apply import clip_net
 from stylenet.pictures.images import Bytes
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.session import Session
 from stylenet.runtime.tiles import TiledSession
-from stylenet.tensors import clip_net
 
 SHAPES = (
     *((1, 32, 32), (1, 33, 47), (3, 64, 64), (2, 97, 130), (1, 255, 258)),

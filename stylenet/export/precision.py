@@ -17,10 +17,11 @@ from stylenet.export.parity import LARGE, LEAST_PSNR, TOLERANCE, Difference, com
 from stylenet.export.photos import SIDE, Photos, photos, square
 from stylenet.export.rewrites import rewritten
 from stylenet.models.checkpoint import TrainedModel
-from stylenet.ops.sub_pixel import PHASES
+from stylenet.nets.apply import apply_net
+from stylenet.ops.sub_pixel import FACTOR
 from stylenet.runtime.session import Session
 from stylenet.system.errors import UserError
-from stylenet.tensors import apply_net, to_tensor
+from stylenet.tensors import to_tensor
 
 PROOF_SIDES = (257, 512, 1024)
 _LISTED = " and ".join([", ".join(map(str, PROOF_SIDES[:-1])), str(PROOF_SIDES[-1])])
@@ -79,7 +80,7 @@ def _int8(model: TrainedModel, wanted: Export) -> tuple[bytes, dict[str, str]]:
     chosen = photos(wanted.photos)
     squares = [square(rgb, SIDE) for rgb in chosen.calibration]
     net = equalised(model.net, map(to_tensor, squares))
-    rewrite = partial(rewritten, phases=PHASES if wanted.for_tensorrt else WIDER)
+    rewrite = partial(rewritten, factor=FACTOR if wanted.for_tensorrt else WIDER)
     level = to_onnx(TrainedModel(net, model.config), wanted.io, rewrite)
     ranges, drift = calibrated(level, squares, wanted.for_tensorrt), _Drift(model, chosen)
     eight = mixed(ranges, squares, _proof(model, chosen), drift.objection)

@@ -16,11 +16,11 @@ from stylenet.export.parity import SHAPES, Difference, difference, drawn
 from stylenet.export.precision import Export, hold
 from stylenet.export.rewrites import rewritten
 from stylenet.models.checkpoint import TrainedModel, in_mixture
+from stylenet.nets.apply import apply_net
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.runtime.mixture import MixtureSession
 from stylenet.runtime.model import open_model
 from stylenet.system.errors import UserError
-from stylenet.tensors import apply_net
 
 
 class Several(nn.Module):

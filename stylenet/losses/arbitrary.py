@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
-from stylenet.losses.functional import energy, gram_matrix, mean_std, squared_error
-from stylenet.nets.arbitrary import EPS, normalized
+from stylenet.losses.functional import channel_statistics, energy, squared_error
+from stylenet.ops.gram import gram_matrix
+from stylenet.ops.statistics import EPS, normalized
 from stylenet.system.errors import UserError
 
 Features = Mapping[str, Tensor]
@@ -24,7 +25,7 @@ def statistics_error(features: Tensor, style: Tensor) -> Tensor:
     Returns:
         (B,).
     """
-    return relative_error(mean_std(features, EPS), mean_std(style, EPS))
+    return relative_error(channel_statistics(features, EPS), channel_statistics(style, EPS))
 
 
 def gram_error(features: Tensor, style: Tensor) -> Tensor:

@@ -8,54 +8,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from stylenet.ops.cpu import gram as kernel
+from stylenet.ops.statistics import mean_std
 
 
-def gram_matrix(features: Tensor) -> Tensor:
-    """Channel correlations G = F Fᵀ / (C·H·W), in float32 (Johnson et al. 2016, eq. 3).
-
-    The products of half-precision features would overflow or lose the small differences that
-    the loss is made of, so they are taken in float32; only their gradient, which goes back into
-    bfloat16 features, is taken in bfloat16.
-
-    Args:
-        features: (B, C, H, W).
-
-    Returns:
-        (B, C, C), symmetric, positive semi-definite.
-    """
-    gram: Tensor = _Gram.apply(features)
-    return gram
-
-
-class _Gram(torch.autograd.Function):
-    """F Fᵀ, with the gradient (dG + dGᵀ) F: one product, where autograd takes two."""
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor) -> Tensor:
-        ctx.save_for_backward(features)
-        with torch.autocast(features.device.type, enabled=False):
-            flat = _pixels(features)
-            gram = kernel.gram(flat) if kernel.suits(flat) else flat.float().mT @ flat.float()
-        return gram / features[0].numel()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (features,) = ctx.saved_tensors
-        both = (gradient + gradient.mT) / features[0].numel()
-        batch, channels, height, width = features.shape
-        dtype = torch.bfloat16 if features.dtype == torch.bfloat16 else torch.float32
-        pixels: Tensor = (_pixels(features).to(dtype) @ both.to(dtype)).to(features.dtype)
-        return pixels.view(batch, height, width, channels).movedim(3, 1)
-
-
-def _pixels(features: Tensor) -> Tensor:
-    """(B, C, H, W) → (B, H·W, C): no copy if channels last."""
-    return features.movedim(1, 3).flatten(1, 2)
-
-
-def mean_std(features: Tensor, eps: float = 0.0) -> Tensor:
+def channel_statistics(features: Tensor, eps: float = 0.0) -> Tensor:
     """Mean and standard deviation of each channel, in float32 (Huang & Belongie 2017, eq. 5).
 
     Args:
@@ -65,8 +21,7 @@ def mean_std(features: Tensor, eps: float = 0.0) -> Tensor:
     Returns:
         (B, 2, C): means, then population standard deviations.
     """
-    variance, mean = torch.var_mean(features.float(), dim=(2, 3), correction=0)
-    return torch.stack([mean, (variance + eps).sqrt()], 1)
+    return torch.stack([part.flatten(1) for part in mean_std(features, eps)], 1)
 
 
 def squared_error(value: Tensor, target: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from stylenet.losses.functional import energy, gram_matrix, squared_error, total_variation
+from stylenet.losses.functional import energy, squared_error, total_variation
+from stylenet.ops.gram import gram_matrix
 from stylenet.system.errors import UserError
 
 Features = Mapping[str, Tensor]

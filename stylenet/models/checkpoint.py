@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from stylenet.models import sealed
 from stylenet.models.recipes import NETS, build
 from stylenet.models.widths import resized
 from stylenet.nets.johnson import TransformerNet
@@ -19,13 +20,11 @@ from stylenet.nets.slim import SlimNet
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.video import frame_recipe, grown
 from stylenet.pictures.images import write_atomically
+from stylenet.runs.folder import MODEL_FILE
 from stylenet.styles.known import style_recipe
 from stylenet.system import integrity
 from stylenet.system.errors import UserError, reason
 from stylenet.system.untrusted import check_plain, label, mapping
-
-MODEL_FILE = "model.pt"
-"""The model's name in a run folder."""
 
 EMBEDDED = Path(__file__).parent / "warm_start.pt"
 """A net that stylises already: what one style learns of photos and strokes serves the next."""
@@ -56,7 +55,7 @@ def save_model(path: Path, net: nn.Module, config: dict[str, Any]) -> None:
         UserError: the file cannot be written.
     """
     weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    data = integrity.dump({"config": config, "weights": weights})
+    data = sealed.dump({"config": config, "weights": weights})
     write_atomically(path, lambda file: file.write(data))
 
 
@@ -223,7 +222,7 @@ def _read(file: Path) -> Any:
         with file.open("rb") as opened:
             if opened.read(2) != b"PK":  # of zip files; others may be of any size
                 raise refused
-            return integrity.parse(b"PK" + opened.read())
+            return sealed.parse(b"PK" + opened.read())
     except FileNotFoundError:
         raise UserError(f"{file} does not exist; give a run folder or a model file") from None
     except OSError as error:

@@ -16,8 +16,10 @@ from typing import Any
 from stylenet.models.checkpoint import notes
 from stylenet.pictures.formats import READABLE
 from stylenet.pictures.images import read_picture, write_atomically
-from stylenet.styles.known import known_styles, originals, shipped_style
-from stylenet.styles.picture import MIN_SIDE, StylePicture
+from stylenet.pictures.sides import MIN_LEARNABLE_SIDE
+from stylenet.styles.chosen import shipped_style
+from stylenet.styles.known import known_styles, originals
+from stylenet.styles.picture import StylePicture
 from stylenet.system.errors import UserError
 from stylenet.system.untrusted import label, mapping
 
@@ -61,7 +63,7 @@ def learnt_picture(config: Mapping[str, Any], model: Path) -> StylePicture:
         for copy, data in copies.items():
             found = hashlib.sha256(data).hexdigest()
             if wanted in (None, found):
-                rgb = read_picture(copy, min_side=MIN_SIDE).rgb
+                rgb = read_picture(copy, min_side=MIN_LEARNABLE_SIDE).rgb
                 known = label(note.get("name", copy.stem))
                 return StylePicture(known, rgb, "file", found, str(copy))
         if not is_shipped:

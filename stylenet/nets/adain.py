@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stylenet.nets.arbitrary import ArbitraryNet, Features, mean_and_deviation, normalized
+from stylenet.nets.arbitrary import ArbitraryNet, Features
 from stylenet.nets.decoder import CHANNELS, LEVELS, Decoder
+from stylenet.ops.statistics import mean_std, normalized
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
@@ -48,7 +49,7 @@ class AdaIN(ArbitraryNet):
 
 def statistics(features: Features, levels: Sequence[str]) -> Tensor:
     """Means, then deviations, of the channels of each level: (B, twice their number)."""
-    pairs = [mean_and_deviation(features[level]) for level in levels]
+    pairs = [mean_std(features[level]) for level in levels]
     return torch.cat([part for pair in pairs for part in pair], 1).flatten(1)
 
 

@@ -6,16 +6,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stylenet.nets.decoder import STRIDE, Decoder
+from stylenet.runtime.codes import fitted, mixed
+from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
 Features = Mapping[str, Tensor]
-
-EPS = 1e-5
-"""Added to variances: channels that are zero all over a picture are common in relu4_1."""
 
 
 class ArbitraryNet(nn.Module, ABC):
@@ -100,6 +101,18 @@ class Styled(nn.Module):
         return stylized
 
 
+def styled(
+    net: ArbitraryNet,
+    styles: Sequence[NDArray[np.uint8]],
+    shares: Sequence[float],
+    strength: float = 1.0,
+) -> Styled:
+    """A net with a mixture of style pictures, uint8 (H, W, 3) each, of any size."""
+    with torch.inference_mode():
+        codes = [net.code(to_tensor(fitted(style))).numpy() for style in styles]
+    return Styled(net, torch.from_numpy(mixed(codes, shares)), strength)
+
+
 def constant(module: nn.Module) -> nn.Module:
     """`module` with buffers for parameters: no optimiser sees them and no checkpoint keeps them."""
     for part in module.modules():
@@ -124,17 +137,3 @@ def cropped(image: Tensor, height: int, width: int) -> Tensor:
     for axis, size in ((2, height), (3, width)):
         image = image.index_select(axis, torch.arange(size, device=image.device))
     return image
-
-
-def mean_and_deviation(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each channel of (B, C, …), in float32: (B, C, 1 …) each."""
-    axes = tuple(range(2, features.ndim))
-    mean = features.float().mean(axes, keepdim=True)
-    variance = (features.float() - mean).square().mean(axes, keepdim=True)
-    return mean, (variance + EPS).sqrt()
-
-
-def normalized(features: Tensor) -> Tensor:
-    """(B, C, …) with mean 0 and deviation 1 in each channel, in float32."""
-    mean, deviation = mean_and_deviation(features)
-    return (features.float() - mean) / deviation

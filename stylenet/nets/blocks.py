@@ -6,22 +6,18 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm, conv2d, instance_norm, interpolate, pad
+from torch.nn.functional import pad
 
-from stylenet.ops.cpu import doubling
-from stylenet.ops.cpu import instance_norm as kernel
-from stylenet.ops.cpu.winograd import conv3x3, suits
+from stylenet.ops.convolution import reflected_conv
+from stylenet.ops.instance_norm import instance_norm
 from stylenet.ops.reflection import reflection_pad
-from stylenet.ops.sub_pixel import PHASES, phase_bias, phase_conv, phase_weight
+from stylenet.ops.sub_pixel import FACTOR, sub_pixel_bias, sub_pixel_conv, sub_pixel_weight
 
 Norm = Callable[[int], nn.Module]
 
 
 class InstanceNorm(nn.InstanceNorm2d):
     """InstanceNorm with scale and shift (Ulyanov et al. 2017).
-
-    On a CPU each picture goes through batch norm by itself, which is the same thing, and keeps the
-    channels-last layout of the convolutions, where torch's instance norm copies back and forth.
 
     Scale and shift, `weight` and `bias`, may be exchanged for (B, C), each picture's own (see
     `stylenet.nets.multistyle`).
@@ -32,22 +28,7 @@ class InstanceNorm(nn.InstanceNorm2d):
 
     def forward(self, x: Tensor, relu: bool = False) -> Tensor:
         """Normalise (B, C, H, W) over each picture's H and W; with `relu`, cut off the negative."""
-        if kernel.suits(x):
-            return kernel.instance_norm(x, self.weight, self.bias, self.eps, relu)
-        out = self._plain(x)
-        return out.relu_() if relu else out
-
-    def _plain(self, x: Tensor) -> Tensor:
-        if self.weight.ndim == 2:
-            scale, shift = (part[:, :, None, None] for part in (self.weight, self.bias))
-            return instance_norm(x, eps=self.eps) * scale.to(x.dtype) + shift.to(x.dtype)
-        if x.is_cuda or torch.onnx.is_in_onnx_export():
-            return super().forward(x)
-        pictures = [
-            batch_norm(picture, None, None, self.weight, self.bias, training=True, eps=self.eps)
-            for picture in torch.split(x, 1)
-        ]
-        return pictures[0] if len(pictures) == 1 else torch.cat(pictures)
+        return instance_norm(x, self.weight, self.bias, self.eps, relu)
 
 
 class Conv(nn.Conv2d):
@@ -60,15 +41,7 @@ class Conv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (B, C, H, W), mirrored by half a kernel on every side."""
-        if self.kernel_size == (3, 3) and self.stride == (1, 1) and suits(x, self.weight):
-            return conv3x3(x, self.weight, self.bias, reflect=True)
-        padded = reflection_pad(x, self.kernel_size[0] // 2)
-        return conv2d(padded, self.weight, self.bias, self.stride)
-
-
-def doubled(x: Tensor) -> Tensor:
-    """(B, C, H, W), resized bilinearly to (B, C, 2 H, 2 W)."""
-    return doubling.double(x) if doubling.suits(x) else interpolate(x, None, 2.0, "bilinear")
+        return reflected_conv(x, self.weight, self.bias, self.stride[0])
 
 
 def fitted(x: Tensor, beside: Tensor) -> Tensor:
@@ -96,8 +69,8 @@ class Head(Conv):
         if x.device.type != "cpu" or torch.onnx.is_in_onnx_export():
             return super().forward(x)
         assert self.bias is not None
-        padded = pad(reflection_pad(x, self.kernel_size[0] // 2), (0, PHASES - 1) * 2)
-        return phase_conv(padded, phase_weight(self.weight), phase_bias(self.bias))
+        padded = pad(reflection_pad(x, self.kernel_size[0] // 2), (0, FACTOR - 1) * 2)
+        return sub_pixel_conv(padded, sub_pixel_weight(self.weight), sub_pixel_bias(self.bias))
 
 
 class ConvNormReLU(nn.Sequential):

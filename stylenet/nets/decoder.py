@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from stylenet.nets.blocks import Conv, doubled
-from stylenet.nets.johnson import CENTRE, CONTRAST, binomial
+from stylenet.nets.blocks import Conv
+from stylenet.nets.johnson import CENTRE, CONTRAST
+from stylenet.ops.upsample import binomial, upsample
 from stylenet.system.errors import UserError
 
 STRIDE = 8
@@ -76,7 +77,7 @@ class Decoder(nn.Module):
         x = self.stages[0](features[LEVELS[0]] / SCALE[LEVELS[0]])  # (B, 256, h, w)
         for number, level in enumerate(LEVELS[1:], 1):
             smooth = binomial(x) if number < len(LEVELS) - 1 else x
-            x = doubled(smooth)
+            x = upsample(smooth)
             if self.skips:
                 x = torch.cat([x, features[level] / SCALE[level]], 1)
             x = self.stages[number](x)

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import interpolate
 
 from stylenet.nets.attention import SelfAttention
-from stylenet.nets.blocks import ConvNormReLU, Head, InstanceNorm, Norm, Residual, doubled, fitted
-from stylenet.ops.reflection import reflection_pad
+from stylenet.nets.blocks import ConvNormReLU, Head, InstanceNorm, Norm, Residual, fitted
+from stylenet.ops.upsample import binomial, upsample
 from stylenet.system.errors import UserError
 
 CENTRE = 0.5
@@ -26,7 +26,7 @@ NORMS: dict[str, Norm] = {
 }
 
 UPSAMPLINGS: dict[str, Callable[[Tensor], Tensor]] = {
-    "smooth": doubled,
+    "smooth": upsample,
     "nearest": partial(interpolate, scale_factor=2.0),
 }
 """Choice → how features are resized."""
@@ -123,8 +123,3 @@ class TransformerNet(nn.Module):
         """Double the size, drop the row and column by which an odd `beside` is smaller, join it."""
         double = fitted(self.resize(x), beside)
         return torch.cat([double, beside], 1) if self.skips else double
-
-
-def binomial(x: Tensor) -> Tensor:
-    """Smooth (B, C, H, W) by [1 2 1]/4 along both axes, as two means of 2x2 pixels."""
-    return avg_pool2d(avg_pool2d(reflection_pad(x, 1), 2, 1), 2, 1)

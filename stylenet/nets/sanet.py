@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 
 from stylenet.nets.adain import statistics, with_statistics
-from stylenet.nets.arbitrary import EPS, ArbitraryNet, Features, normalized
+from stylenet.nets.arbitrary import ArbitraryNet, Features
 from stylenet.nets.blocks import Conv
 from stylenet.nets.decoder import CHANNELS as WIDTHS
 from stylenet.nets.decoder import LEVELS, SCALE, Decoder
+from stylenet.ops.statistics import EPS, normalized
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 

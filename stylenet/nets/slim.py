@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pixel_shuffle
 
-from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, Residual, doubled, fitted
-from stylenet.nets.johnson import CENTRE, CONTRAST, binomial
+from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, Residual, fitted
+from stylenet.nets.johnson import CENTRE, CONTRAST
 from stylenet.ops.reflection import reflection_pad
-from stylenet.ops.sub_pixel import doubling_weight, phase_bias
+from stylenet.ops.sub_pixel import sub_pixel_bias, upsampled_weight
+from stylenet.ops.upsample import binomial, upsample
 from stylenet.system.errors import UserError
 
 
@@ -22,7 +23,7 @@ class SlimNet(nn.Module):
 
     Those four must not be free: the net then paints a grid of coloured dots, which the style loss
     takes for strokes (1.57 instead of 1.88 after 500 steps, and useless). They are a convolution
-    of features resized bilinearly, as `DoublingConv`; where features are even, so is the picture.
+    of features resized bilinearly, as `UpsampledConv`; where features are even, so is the picture.
 
     Args:
         channels: of features of a quarter of the size; half as many have half the size.
@@ -42,19 +43,19 @@ class SlimNet(nn.Module):
         self.residuals = nn.Sequential(*(Residual(channels, InstanceNorm) for _ in range(blocks)))
         self.narrow = nn.Conv2d(channels, half, 1, bias=False)
         self.up = ConvNormReLU(2 * half, half, 3, InstanceNorm)
-        self.head = DoublingConv(half, 3)
+        self.head = UpsampledConv(half, 3)
 
     def forward(self, image: Tensor) -> Tensor:
         """Stylise `image`: (B, 3, H, W) in [0, 1], any H, W ≥ 32 → the same shape, unclamped."""
         half = self.stem((image - CENTRE) / CONTRAST)  # (B, 16, ⌈H/2⌉, ⌈W/2⌉)
         quarter = self.residuals(self.down(half))  # (B, 32, ⌈H/4⌉, ⌈W/4⌉)
-        double = doubled(binomial(self.narrow(quarter)))
+        double = upsample(binomial(self.narrow(quarter)))
         x = self.up(torch.cat([fitted(double, half), half], 1))
         out: Tensor = fitted(self.head(x), image) * CONTRAST + CENTRE
         return out
 
 
-class DoublingConv(Conv):
+class UpsampledConv(Conv):
     """A 3x3 convolution of features resized bilinearly to twice the size, in one step."""
 
     def __init__(self, channels: int, width: int) -> None:
@@ -63,5 +64,5 @@ class DoublingConv(Conv):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) → (B, width, 2 H, 2 W); features are mirrored, not the resized ones."""
         assert self.bias is not None
-        weight, bias = doubling_weight(self.weight), phase_bias(self.bias)
+        weight, bias = upsampled_weight(self.weight), sub_pixel_bias(self.bias)
         return pixel_shuffle(conv2d(reflection_pad(x, 1), weight, bias), 2)

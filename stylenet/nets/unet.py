@@ -7,7 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, doubled, fitted
+from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, fitted
+from stylenet.ops.upsample import upsample
 from stylenet.system.errors import UserError
 
 CHANNELS = (64, 128, 256, 512, 512)
@@ -65,4 +66,4 @@ def _conv_relu(channels: int, width: int) -> nn.Sequential:
 
 def _joined(x: Tensor, beside: Tensor) -> Tensor:
     """Double the size, drop the row and column by which an odd `beside` is smaller, join it."""
-    return torch.cat([fitted(doubled(x), beside), beside], 1)
+    return torch.cat([fitted(upsample(x), beside), beside], 1)

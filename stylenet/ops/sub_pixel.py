@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad, pixel_shuffle, pixel_unshuffle
 
-PHASES = 2
+FACTOR = 2
 """Output pixels along each axis that one convolution gives at once, if nothing else is said."""
 
 BILINEAR = (0.25, 0.75, 0.75, 0.25)
 """What a value contributes to those around it when its line is resized to twice its length."""
 
 
-def phase_weight(weight: Tensor, phases: int = PHASES) -> Tensor:
-    """The kernels of a stride-1 convolution, once for each of p x p neighbours, p `phases`.
+def sub_pixel_weight(weight: Tensor, factor: int = FACTOR) -> Tensor:
+    """The kernels of a stride-1 convolution, once for each of p x p neighbours, p `factor`.
 
     Args:
         weight: (C, D, k, k).
@@ -22,18 +22,18 @@ def phase_weight(weight: Tensor, phases: int = PHASES) -> Tensor:
     Returns:
         (p²C, D, k + p - 1, k + p - 1): the plain kernels, shifted by none to p - 1 to each side.
     """
-    last = phases - 1
-    shifts = [(x, last - x, y, last - y) for y in range(phases) for x in range(phases)]
+    last = factor - 1
+    shifts = [(x, last - x, y, last - y) for y in range(factor) for x in range(factor)]
     return torch.stack([pad(weight, shift) for shift in shifts], 1).flatten(0, 1)
 
 
-def phase_bias(bias: Tensor, phases: int = PHASES) -> Tensor:
-    """(C,) → (p²C,), in the order of `phase_weight`."""
-    return bias.repeat_interleave(phases**2)
+def sub_pixel_bias(bias: Tensor, factor: int = FACTOR) -> Tensor:
+    """(C,) → (p²C,), in the order of `sub_pixel_weight`."""
+    return bias.repeat_interleave(factor**2)
 
 
-def phase_conv(x: Tensor, weight: Tensor, bias: Tensor | None, phases: int = PHASES) -> Tensor:
-    """Convolve with stride p what `phase_weight` made, and put the neighbours in their places.
+def sub_pixel_conv(x: Tensor, weight: Tensor, bias: Tensor | None, factor: int = FACTOR) -> Tensor:
+    """Convolve with stride p what `sub_pixel_weight` made, and put the neighbours in their places.
 
     Args:
         x: (B, D, H, W), margins included, and at the lower and right end p - 1 more of any value,
@@ -45,11 +45,11 @@ def phase_conv(x: Tensor, weight: Tensor, bias: Tensor | None, phases: int = PHA
         (B, C, H - k - p + 2, W - k - p + 2), what the stride-1 convolution gives.
     """
     height, width = (x.shape[axis] - weight.shape[axis] + 1 for axis in (-2, -1))
-    pixels = pixel_shuffle(conv2d(x, weight, bias, phases), phases)
+    pixels = pixel_shuffle(conv2d(x, weight, bias, factor), factor)
     return pixels.narrow(-2, 0, height).narrow(-1, 0, width)
 
 
-def doubling_weight(weight: Tensor) -> Tensor:
+def upsampled_weight(weight: Tensor) -> Tensor:
     """The kernels of a convolution of features resized bilinearly to twice their size.
 
     Both steps are linear: together they are four convolutions of the features as they are, one for
@@ -59,10 +59,10 @@ def doubling_weight(weight: Tensor) -> Tensor:
         weight: (C, D, 3, 3).
 
     Returns:
-        (4C, D, 3, 3), in the order of `phase_weight`.
+        (4C, D, 3, 3), in the order of `sub_pixel_weight`.
     """
     line = weight.new_tensor(BILINEAR)
     single = weight.flatten(0, 1)[:, None]  # (C D, 1, 3, 3)
     smoothed = conv2d(single, torch.outer(line, line)[None, None], padding=3)  # (C D, 1, 6, 6)
-    phases = pixel_unshuffle(smoothed, PHASES).flip(1)  # (C D, 4, 3, 3)
-    return phases.reshape(*weight.shape[:2], *phases.shape[1:]).transpose(1, 2).flatten(0, 1)
+    kernels = pixel_unshuffle(smoothed, FACTOR).flip(1)  # (C D, 4, 3, 3)
+    return kernels.reshape(*weight.shape[:2], *kernels.shape[1:]).transpose(1, 2).flatten(0, 1)

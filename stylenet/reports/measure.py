@@ -17,6 +17,7 @@ from stylenet.data.source import Photo, file_photo
 from stylenet.models.checkpoint import TrainedModel, load_model
 from stylenet.models.criterion import criterion
 from stylenet.models.learnt import learnt_picture, trained_on
+from stylenet.nets.apply import apply_net
 from stylenet.nets.arbitrary import ArbitraryNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.nets.twoway import TwoWay
@@ -28,7 +29,7 @@ from stylenet.reports.equivalent import lbfgs_iteration
 from stylenet.reports.sweep import Axis, Run
 from stylenet.styles.picture import StylePicture
 from stylenet.system.errors import UserError, shown
-from stylenet.tensors import apply_net, resize_shorter_side, to_tensor
+from stylenet.tensors import resize_shorter_side, to_tensor
 
 LONGER_SIDE = 512
 """Pixels at most: a page of dozens of pictures still opens on a phone."""

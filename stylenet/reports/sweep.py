@@ -11,8 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from stylenet.callbacks.curves import read_rows
-from stylenet.models.checkpoint import MODEL_FILE
+from stylenet.runs.curves import read_rows
+from stylenet.runs.folder import MODEL_FILE
 from stylenet.runs.sweeps import ERROR, OVERRIDES
 from stylenet.system.errors import UserError
 from stylenet.system.untrusted import check_plain, label
@@ -49,7 +49,7 @@ class Run:
         """How long the training took, if its losses tell."""
         losses = self.folder / "losses.csv"
         try:
-            rows = read_rows(losses) if losses.is_file() else []
+            rows = read_rows(losses)[0] if losses.is_file() else []
             return float(rows[-1]["seconds"]) if rows and "seconds" in rows[-1] else None
         except (UserError, OSError, ValueError, TypeError, csv.Error):  # it was damaged since
             return None

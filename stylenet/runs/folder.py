@@ -21,8 +21,8 @@ CHECKPOINT = "last.ckpt"
 LOCK = ".lock"
 """In a folder that a training writes into: a file that it holds locked."""
 
-_MODEL = "model.pt"
-_OUTPUTS = (CHECKPOINT, _MODEL, "preview.png", "losses.png", "result.yaml")
+MODEL_FILE = "model.pt"
+_OUTPUTS = (CHECKPOINT, MODEL_FILE, "preview.png", "losses.png", "result.yaml")
 """What a run leaves behind its first step, but for the losses, which are set aside."""
 
 _EARLIER = "earlier"
@@ -59,7 +59,7 @@ def run_folder(parent: str, ckpt: str | None) -> str:
 
 
 def _is_run(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in (CONFIG, CHECKPOINT, _MODEL))
+    return any((folder / name).is_file() for name in (CONFIG, CHECKPOINT, MODEL_FILE))
 
 
 def _start(folder: Path) -> tuple[str, int, str]:

@@ -14,11 +14,11 @@ from hydra.conf import HydraConf
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from stylenet.models.checkpoint import MODEL_FILE
 from stylenet.pictures.images import write_atomically
 from stylenet.runs import folder as run_folder
 from stylenet.runs import resume
 from stylenet.runs.begun import as_begun
+from stylenet.runs.folder import MODEL_FILE
 from stylenet.system.errors import UserError, find_user_error
 
 OVERRIDES = "overrides.yaml"

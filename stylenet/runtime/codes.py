@@ -16,9 +16,6 @@ weights."""
 SIDE = 256
 """Shorter side of a style picture, in pixels: the size of strokes."""
 
-MIN_SIDE = 64
-"""Shorter side below which a picture has no strokes to show."""
-
 
 def fitted(style: Bytes) -> Bytes:
     """A style picture, uint8 (H, W, 3), with a shorter side of `SIDE` pixels."""

@@ -10,10 +10,8 @@ import numpy as np
 from PIL import Image
 
 from stylenet.pictures.images import Bytes, Picture, read_picture, resize, to_picture
+from stylenet.pictures.sides import MIN_SIDE
 from stylenet.system.errors import UserError, reason
-
-MIN_SIDE = 32
-"""The least height and width, in pixels, that every contract promises to take."""
 
 Photo = str | Path | bytes | bytearray | memoryview | IO[bytes] | Image.Image | Bytes | Picture
 """A file, by its path, open for reading or as its bytes; a Pillow image; uint8 RGB (H, W, 3); or a

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from stylenet.pictures.color import to_bytes, to_floats
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.sides import MIN_SIDE
 from stylenet.runtime.damage import damaged
 from stylenet.runtime.model import Model, open_model
-from stylenet.runtime.preprocess import MIN_SIDE
 from stylenet.system.errors import UserError
 from stylenet.system.untrusted import label
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from stylenet.pictures.color import luma, to_bytes, to_floats
 from stylenet.pictures.images import Bytes
-from stylenet.runtime.preprocess import MIN_SIDE
+from stylenet.pictures.sides import MIN_SIDE
 
 
 def with_strokes(net: Callable[[Bytes], Bytes], photo: Bytes, scale: float) -> Bytes:

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylenet.pictures.images import read_picture, write_atomically
+from stylenet.pictures.sides import MIN_LEARNABLE_SIDE
 from stylenet.styles.homage import Recipe, paint
+from stylenet.styles.known import originals
 from stylenet.system.cache_folder import cache_dir
 from stylenet.system.errors import UserError
 from stylenet.system.fetching import UnfetchableError, fetch
-
-MIN_SIDE = 64
-"""Shorter side in pixels below which a picture has no strokes to learn."""
 
 Origin = Literal["file", "cache", "download", "homage"]
 
@@ -42,8 +41,8 @@ class StylePicture:
     """The picture a run learns from.
 
     name: of the style, or a custom file's stem; rgb: uint8 (H, W, 3) sRGB, both sides at least
-    `MIN_SIDE`; sha256: of the file's bytes, of the pixels' for a homage; credit: what it shows;
-    data: the bytes of a file of the user's.
+    `MIN_LEARNABLE_SIDE`; sha256: of the file's bytes, of the pixels' for a homage; credit: what
+    it shows; data: the bytes of a file of the user's.
     """
 
     name: str
@@ -120,7 +119,7 @@ class Style:
         return original
 
     def _given(self, path: Path) -> StylePicture:
-        rgb = read_picture(path, min_side=MIN_SIDE).rgb
+        rgb = read_picture(path, min_side=MIN_LEARNABLE_SIDE).rgb
         data = path.read_bytes()
         own = self.url is None
         if own:
@@ -131,7 +130,7 @@ class Style:
         return StylePicture(name, rgb, "file", _sum(data), str(path), data)
 
     def _original(self, data: bytes, origin: Origin) -> StylePicture:
-        rgb = read_picture(io.BytesIO(data), min_side=MIN_SIDE).rgb
+        rgb = read_picture(io.BytesIO(data), min_side=MIN_LEARNABLE_SIDE).rgb
         return StylePicture(self.name, rgb, origin, _sum(data), f"{self._work()}, public domain")
 
     def _painted(self, why: str, mend: str) -> StylePicture:
@@ -161,8 +160,6 @@ class Style:
 
 def _shipped(url: str, sha256: str) -> str | None:
     """The shipped style that has this original."""
-    from stylenet.styles.known import originals  # which knows `Style`
-
     return originals().get((url, sha256.lower()))
 
 

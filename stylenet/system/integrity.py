@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
-import warnings
 import zipfile
-from typing import Any
 
 _DIGITS = 64
 
@@ -60,34 +58,6 @@ def check_zip(data: bytes) -> None:
     except DamagedError:
         raise
     except Exception as error:  # of damaged headers zipfile makes errors of many kinds
-        raise DamagedError(str(error)) from None
-
-
-def dump(content: Any) -> bytes:
-    """`content` as `torch.save` writes it, with its sum."""
-    import torch
-
-    file = io.BytesIO()
-    torch.save(content, file)
-    return seal_zip(file.getvalue())
-
-
-def parse(data: bytes) -> Any:
-    """What `dump`, or `torch.save` alone, made bytes of: plain containers and tensors on the CPU.
-
-    Nothing is executed, and nothing else is built.
-
-    Raises:
-        DamagedError: a sum differs, or it is another file.
-    """
-    import torch
-
-    check_zip(data)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of tensors that no file of ours holds
-            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # on other files the unpickler raises errors of many kinds
         raise DamagedError(str(error)) from None
 
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from stylenet.nets.apply import apply_net
 from stylenet.styles.picture import StylePicture
 from stylenet.system.errors import UserError
-from stylenet.tensors import apply_net
 
 
 class Task(LightningModule, ABC):

@@ -19,12 +19,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.nets.apply import apply_net
 from stylenet.nets.multistyle import MultiStyleNet, style_name
-from stylenet.styles.known import find_style
+from stylenet.styles.chosen import find_style
 from stylenet.styles.picture import StylePicture
 from stylenet.system.errors import UserError
 from stylenet.tasks.perceptual import PerceptualTask
-from stylenet.tensors import apply_net
 from stylenet.vgg import VGG
 
 MEND = "net.styles=[PATH,NAME]"

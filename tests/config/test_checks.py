@@ -13,7 +13,6 @@ from stylenet.config.compose import check, composed, reference, resolve
 from stylenet.config.ranges import RANGES, WORKERS, Range, allowed
 from stylenet.config.shipped import initialised
 from stylenet.system.errors import UserError
-from stylenet.train import KEYS
 
 
 @pytest.fixture(scope="module")
@@ -158,11 +157,11 @@ def test_options_of_a_data_choice_are_those_of_the_module():
         (["data=folder", "data.path=2024"], "'data.path=\"2024\"'"),
     ):
         with pytest.raises(UserError, match=said):
-            composed(overrides, KEYS)
+            composed(overrides)
 
 
 def test_a_second_collection_goes_in_beside():
-    cfg = composed(["task=cyclegan", "net=unet", "+data/paintings=wikiart"], KEYS)
+    cfg = composed(["task=cyclegan", "net=unet", "+data/paintings=wikiart"])
     assert cfg.data.paintings._target_.endswith("wikiart_paintings")
 
 
@@ -185,7 +184,7 @@ def test_a_mistake_in_an_experiment_of_the_users_is_named(text: str, tmp_path: P
     (tmp_path / "experiment" / "mine.yaml").write_text(f"# @package _global_\n{text}\n")
     overrides = [f"hydra.searchpath=[file://{tmp_path}]", "experiment=mine"]
     with pytest.raises(UserError) as error:
-        composed(overrides, KEYS)
+        composed(overrides)
     assert EXPERIMENTS[text] in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -267,9 +266,9 @@ def test_every_shipped_choice_passes():
         ["data=wikiart", "logger=wandb"],
         ["net=sanet", "task=arbitrary", "logger=tensorboard"],
     ):
-        composed(["trainer=cpu", *overrides], KEYS)
+        composed(["trainer=cpu", *overrides])
 
 
 def test_resolving_names_what_is_missing():
     with pytest.raises(UserError, match="did you mean trainer"):
-        resolve(OmegaConf.create({"trainr": 1}), KEYS)
+        resolve(OmegaConf.create({"trainr": 1}))

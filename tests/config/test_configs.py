@@ -10,7 +10,6 @@ from stylenet.config import compose as configs
 from stylenet.config import hardware
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.system.errors import UserError
-from stylenet.train import KEYS
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -29,7 +28,7 @@ EVERY = [(group, choice) for group in GROUPS for choice in choices(group)]
 @pytest.mark.parametrize(("group", "choice"), EVERY, ids="=".join)
 def test_every_choice_composes_and_resolves(group: str, choice: str):
     device = "trainer.accelerator=cpu"
-    config = configs.resolve(composed(f"{group}={choice}", device), KEYS)
+    config = configs.resolve(composed(f"{group}={choice}", device))
     assert config["seed"] == 0
 
 
@@ -62,7 +61,7 @@ def test_the_layer_sets_of_the_papers():
 
 def test_wikiart_is_a_second_collection():
     overrides = ["task=cyclegan", "+data/paintings=wikiart", "data.paintings.artist=claude-monet"]
-    config = configs.resolve(composed(*overrides, "trainer.accelerator=cpu"), KEYS)
+    config = configs.resolve(composed(*overrides, "trainer.accelerator=cpu"))
     assert config["style"]["name"] == "cyclegan"
     assert config["data"]["paintings"] == config["task"]["paintings"]
     paintings = instantiate(composed(*overrides).data).paintings
@@ -85,7 +84,7 @@ def test_a_misspelled_top_level_key_of_an_experiment_fails():
     OmegaConf.set_struct(cfg, False)
     cfg.trainr = {"max_steps": 3}
     with pytest.raises(UserError, match="trainr"):
-        configs.resolve(cfg, KEYS)
+        configs.resolve(cfg)
 
 
 def test_hardware_chooses_and_names_a_missing_gpu():

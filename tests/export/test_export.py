@@ -17,12 +17,12 @@ from stylenet.export.__main__ import main
 from stylenet.export.conformance import violations
 from stylenet.export.onnx import OPSET, to_onnx
 from stylenet.models.checkpoint import TrainedModel, load_model, save_model
+from stylenet.nets.apply import apply_net
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.slim import SlimNet
 from stylenet.nets.unet import UNet
 from stylenet.runtime import Session
 from stylenet.system.errors import UserError
-from stylenet.tensors import apply_net
 
 NET = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.1, "blocks": 2}
 CONFIG = {

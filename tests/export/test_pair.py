@@ -12,16 +12,15 @@ from PIL import Image
 
 from stylenet.export.__main__ import main as export
 from stylenet.models.checkpoint import load_model, save_model
-from stylenet.models.opening import styled
 from stylenet.nets.adain import AdaIN
-from stylenet.nets.arbitrary import ArbitraryNet
+from stylenet.nets.apply import apply_net
+from stylenet.nets.arbitrary import ArbitraryNet, styled
 from stylenet.nets.sanet import SANet
 from stylenet.runtime.model import open_model
 from stylenet.runtime.pair import Pair
 from stylenet.stylize import main as stylize
 from stylenet.system import integrity
 from stylenet.system.errors import UserError
-from stylenet.tensors import apply_net
 
 KINDS = {"adain": AdaIN, "sanet": SANet}
 

@@ -25,10 +25,10 @@ from stylenet.export.mixed import FIRST, Proof, mixed
 from stylenet.export.onnx import to_onnx
 from stylenet.export.photos import photos
 from stylenet.models.checkpoint import TrainedModel, load_model, save_model
+from stylenet.nets.apply import apply_net
 from stylenet.nets.johnson import TransformerNet
 from stylenet.runtime import Session
 from stylenet.system.errors import UserError
-from stylenet.tensors import apply_net
 
 WIDTH, BLOCKS = 0.25, 2
 

@@ -14,6 +14,7 @@ from torch import nn
 from stylenet.export.__main__ import main as export
 from stylenet.export.drift import loss_drift
 from stylenet.models.checkpoint import in_mixture, load_model, save_model
+from stylenet.nets.apply import apply_net
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.runtime.mixture import MixtureSession, weights_of
@@ -21,7 +22,6 @@ from stylenet.runtime.model import open_model
 from stylenet.runtime.session import Session
 from stylenet.stylize import main as stylize
 from stylenet.system.errors import UserError
-from stylenet.tensors import apply_net
 
 SUMS = ["a" * 64, "b" * 64]
 

@@ -10,12 +10,12 @@ import torch
 
 from stylenet.export.__main__ import main
 from stylenet.models.checkpoint import load_model, save_model
+from stylenet.nets.apply import clip_net
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.video import RecurrentNet, WindowNet
 from stylenet.runtime.model import open_model
 from stylenet.runtime.session import Session
 from stylenet.runtime.stylizer import clip_at_work
-from stylenet.tensors import clip_net
 
 KINDS: dict[str, type[TransformerNet]] = {"recurrent": RecurrentNet, "window": WindowNet}
 INPUTS = {

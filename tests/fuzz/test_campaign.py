@@ -23,8 +23,8 @@ from stylenet.config.compose import FOLDER
 from stylenet.evaluate import main as evaluate
 from stylenet.export.__main__ import main as export
 from stylenet.models.checkpoint import load_model, save_model
+from stylenet.nets.apply import apply_net
 from stylenet.stylize import main as stylize
-from stylenet.tensors import apply_net
 
 pytestmark = pytest.mark.slow
 

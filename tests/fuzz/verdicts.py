@@ -15,10 +15,10 @@ from PIL import Image
 
 from stylenet.callbacks.resume import AtomicCheckpointIO
 from stylenet.models.checkpoint import load_model
+from stylenet.nets.apply import apply_net
 from stylenet.pictures.images import read_picture
 from stylenet.runtime import Session
 from stylenet.system.errors import UserError
-from stylenet.tensors import apply_net
 
 Verdict = str | None
 Judge = Callable[[bytes], Verdict]

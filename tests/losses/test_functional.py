@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from stylenet.losses.functional import energy, gram_matrix, in_range, squared_error, total_variation
+from stylenet.losses.functional import energy, in_range, squared_error, total_variation
+from stylenet.ops.gram import gram_matrix
 
 
 def checkerboard(size: int) -> torch.Tensor:

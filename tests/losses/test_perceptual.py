@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from stylenet.losses.functional import gram_matrix
 from stylenet.losses.perceptual import PerceptualLoss
+from stylenet.ops.gram import gram_matrix
 from stylenet.system.errors import UserError
 
 

@@ -49,7 +49,7 @@ def test_nets_losses_and_vgg_are_built_with_what_is_in_them():
         "stylenet.data.folder.FolderPhotos",
         "stylenet.tasks.cyclegan.CycleGAN",
         "stylenet.callbacks.previews.Previews",
-        "stylenet.evaluation.yardstick.Curves",
+        "stylenet.pixels.yardstick.Curves",
         "stylenet.nets.blocks.torch.load",
         "stylenet.nets.blocks.Conv",
         "stylenet.nets.multistyle.Path",

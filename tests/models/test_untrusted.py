@@ -20,6 +20,7 @@ from torch import nn
 from stylenet.evaluate import main as evaluate
 from stylenet.evaluation.subjects import open_subject
 from stylenet.export.contract import add_metadata, metadata
+from stylenet.models import sealed
 from stylenet.models.checkpoint import load_model, save_model
 from stylenet.models.criterion import criterion
 from stylenet.models.learnt import keep_copies, learnt_picture
@@ -31,10 +32,9 @@ from stylenet.runtime import Session
 from stylenet.runtime.model import open_model
 from stylenet.runtime.pair import Pair
 from stylenet.runtime.tiles import TiledSession
-from stylenet.styles.known import shipped_style
+from stylenet.styles.chosen import shipped_style
 from stylenet.styles.picture import Style
 from stylenet.stylize import main as stylize
-from stylenet.system import integrity
 from stylenet.system.errors import UserError
 from stylenet.system.untrusted import check_plain, label, safe_name
 
@@ -91,7 +91,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def unsummed(data: bytes) -> bytes:
     """As earlier versions wrote it."""
     file = io.BytesIO()
-    torch.save(integrity.parse(data), file)
+    torch.save(sealed.parse(data), file)
     return file.getvalue()
 
 
@@ -160,7 +160,7 @@ def test_weights_that_are_none_are_one_line(
     kind: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     content = {"config": {"net": SLIM}, "weights": odd_weights(kind)}
-    (tmp_path / "model.pt").write_bytes(integrity.dump(content))
+    (tmp_path / "model.pt").write_bytes(sealed.dump(content))
     out = str(tmp_path / "out")
     assert said in refused(tmp_path / "model.pt", capsys, "-o", out)
     assert not Path(out).exists()
@@ -170,7 +170,7 @@ def test_weights_that_are_none_are_one_line(
 def test_a_small_file_of_a_huge_net_takes_no_memory(size: dict, tmp_path: Path):
     content = {"config": {"net": SLIM | size}, "weights": odd_weights("")}
     content["weights"] = SlimNet(channels=2, blocks=0).state_dict()
-    (tmp_path / "model.pt").write_bytes(integrity.dump(content))
+    (tmp_path / "model.pt").write_bytes(sealed.dump(content))
     with pytest.raises(UserError, match=r"describes a net of|do not fit"):
         load_model(tmp_path)
 
@@ -185,7 +185,7 @@ EVIL = {
 TARGETS = [
     "stylenet.styles.Style",
     "stylenet.data.folder.FolderPhotos",
-    "stylenet.evaluation.yardstick.Curves",
+    "stylenet.pixels.yardstick.Curves",
     "stylenet.tasks.cyclegan.CycleGAN",
 ]
 

@@ -7,13 +7,14 @@ from torch.nn.functional import conv2d
 
 from stylenet.nets.adain import AdaIN
 from stylenet.nets.arbitrary import ArbitraryNet, Styled
-from stylenet.nets.johnson import TransformerNet, binomial
+from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.nets.sanet import SANet
 from stylenet.nets.slim import SlimNet
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.unet import UNet
 from stylenet.nets.video import RecurrentNet, WindowNet
+from stylenet.ops.upsample import binomial
 from stylenet.system.errors import UserError
 
 NETS = {

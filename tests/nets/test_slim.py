@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, interpolate
 
-from stylenet.nets.slim import DoublingConv, SlimNet
+from stylenet.nets.slim import SlimNet, UpsampledConv
 from stylenet.system.errors import UserError
 
 
 @pytest.mark.parametrize("size", [(4, 4), (5, 8), (9, 3)], ids=str)
 def test_doubling_is_resizing_and_a_convolution(size: tuple[int, int]):
-    head = DoublingConv(5, 3).double()
+    head = UpsampledConv(5, 3).double()
     x = torch.randn(2, 5, *size, dtype=torch.double)
     resized = interpolate(x, scale_factor=2.0, mode="bilinear")
     expected = conv2d(resized, head.weight, head.bias)  # without a margin of a pixel
@@ -21,7 +21,7 @@ def test_doubling_is_resizing_and_a_convolution(size: tuple[int, int]):
 
 def test_even_features_give_an_even_picture():
     """Pixels that were free of each other would be four colours."""
-    head = DoublingConv(4, 3).double()
+    head = UpsampledConv(4, 3).double()
     picture = head(torch.full((1, 4, 6, 7), 0.7, dtype=torch.double))
     assert (picture - picture[:, :, :1, :1]).abs().max() < 1e-12
 

@@ -14,9 +14,9 @@ from elsewhere import held_elsewhere
 from PIL import Image
 from training import a_full_disk, interrupt_at, rows, train
 
+from stylenet.models import sealed
 from stylenet.models.checkpoint import load_model, save_model
 from stylenet.runs.folder import CHECKPOINT
-from stylenet.system import integrity
 from stylenet.system.errors import UserError
 
 SMALL = [
@@ -348,7 +348,7 @@ def test_a_checkpoint_with_a_part_missing_is_refused(
     file = place.folder / "stopped" / CHECKPOINT
     state = torch.load(file, weights_only=True)
     harm(state)
-    file.write_bytes(integrity.dump(state))
+    file.write_bytes(sealed.dump(state))
     before = file.read_bytes()
     assert place.train("stopped", "ckpt=last") == 2
     assert named in error(capsys)

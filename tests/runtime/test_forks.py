@@ -14,8 +14,8 @@ from PIL import Image
 
 from stylenet.export.onnx import to_onnx
 from stylenet.models.checkpoint import load_model, save_model
-from stylenet.models.opening import Wanted, open_to_stylize
 from stylenet.nets.johnson import TransformerNet
+from stylenet.opening import Wanted, open_to_stylize
 from stylenet.runtime import Session, Stylizer, TiledSession
 from stylenet.runtime.regions import Mask
 from stylenet.runtime.stylizer import RegionalStylizer, clip_at_work
@@ -105,7 +105,7 @@ def test_a_net_of_torch_works_behind_a_fork(folder: Path):
         stylizer(folder, "torch"),
         folder,
         "from pathlib import Path; import torch; torch.set_num_threads(2)\n"
-        "from stylenet.models.opening import Wanted, open_to_stylize\n"
+        "from stylenet.opening import Wanted, open_to_stylize\n"
         f"open_to_stylize(Path({str(folder)!r}), Wanted(), print)\n",
     )
 

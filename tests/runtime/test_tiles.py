@@ -14,6 +14,7 @@ from stylenet.export.__main__ import main as export
 from stylenet.export.onnx import to_onnx
 from stylenet.export.tiles import Tiled
 from stylenet.models.checkpoint import TrainedModel, load_model, save_model
+from stylenet.nets.apply import apply_net
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.slim import SlimNet
 from stylenet.pictures.images import read_picture
@@ -22,7 +23,6 @@ from stylenet.runtime.model import _cut
 from stylenet.runtime.tiles import merged
 from stylenet.stylize import main
 from stylenet.system.errors import UserError
-from stylenet.tensors import apply_net
 
 NET = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.1, "blocks": 1}
 

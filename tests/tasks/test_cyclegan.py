@@ -18,6 +18,7 @@ from stylenet.export.__main__ import main as export
 from stylenet.export.conformance import violations
 from stylenet.losses.adversarial import CycleLoss
 from stylenet.models.checkpoint import load_model, one_way
+from stylenet.nets.apply import apply_net
 from stylenet.nets.patchgan import PatchGAN
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.unet import UNet
@@ -25,7 +26,6 @@ from stylenet.optim.schedule import constant_linear
 from stylenet.runs.folder import CHECKPOINT
 from stylenet.runtime import Session, TiledSession
 from stylenet.tasks.cyclegan import CycleGAN
-from stylenet.tensors import apply_net
 
 SMALL = [
     *("task=cyclegan", "net=unet", "trainer=cpu", "net.width=0.05", "task.critic.width=0.05"),

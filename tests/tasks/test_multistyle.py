@@ -17,7 +17,6 @@ from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.stylize import main as stylize
 from stylenet.tasks.multistyle import MultiStyleTask
-from stylenet.train import KEYS
 
 SMALL = [
     *("task=multistyle", "trainer=cpu", "net.net.width=0.125", "net.net.blocks=1"),
@@ -152,7 +151,7 @@ def test_a_net_of_several_styles_is_not_trained_on_one(
 def test_photos_of_a_batch_are_judged_by_their_own_styles(tmp_path: Path):
     red, blue = map(str, pictures(tmp_path))
     names = f"net.styles=[{red},{blue}]"
-    task = instantiate(composed([*SMALL, names], KEYS).task)
+    task = instantiate(composed([*SMALL, names]).task)
     task.read_style()
     photo = torch.rand(2, 3, 64, 64)
     with torch.no_grad():

@@ -7,20 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stylenet.pictures.images import Bytes, read_picture
+from stylenet.pictures.sides import MIN_LEARNABLE_SIDE
 from stylenet.runtime.clips import ClipNet, per_frame
-from stylenet.runtime.codes import MIN_SIDE, fitted, mixed
 from stylenet.runtime.mixture import MixtureSession, weights_of
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.pair import Pair
 from stylenet.runtime.stylizer import Net, at_work, clip_at_work
 from stylenet.runtime.tiles import SIDE, Report
 from stylenet.system.errors import UserError
-
-if TYPE_CHECKING:  # torch is for trained models; exported ones do without, and start sooner
-    from stylenet.nets.arbitrary import ArbitraryNet, Styled
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ class Mix:
         Raises:
             UserError: one cannot be read, or is smaller than 64x64.
         """
-        return [read_picture(path, min_side=MIN_SIDE).rgb for path, _ in self.styles]
+        return [read_picture(path, min_side=MIN_LEARNABLE_SIDE).rgb for path, _ in self.styles]
 
     def of_several(self) -> Sequence[tuple[Path, float]]:
         """The styles, for a model that has learnt several.
@@ -136,13 +132,13 @@ def _at_work(model: Model, wanted: Wanted, report: Report) -> Opened:
 
 
 def _run(path: Path, wanted: Wanted, report: Report) -> Opened:
-    import torch
+    import torch  # exported models do without it, and start sooner
 
     from stylenet.models.checkpoint import in_mixture, load_model, one_way
-    from stylenet.nets.arbitrary import ArbitraryNet
+    from stylenet.nets.apply import apply_net, clip_net
+    from stylenet.nets.arbitrary import ArbitraryNet, styled
     from stylenet.nets.multistyle import MultiStyleNet
     from stylenet.system.threads import share_cpus
-    from stylenet.tensors import apply_net, clip_net
 
     share_cpus()
     trained = one_way(load_model(path), wanted.direction)
@@ -178,17 +174,3 @@ def _survive_forks() -> None:
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
-
-
-def styled(
-    net: ArbitraryNet, styles: Sequence[Bytes], shares: Sequence[float], alpha: float = 1.0
-) -> Styled:
-    """A net for any style with a mixture of style pictures, uint8 (H, W, 3) each, of any size."""
-    import torch
-
-    from stylenet.nets.arbitrary import Styled
-    from stylenet.tensors import to_tensor
-
-    with torch.inference_mode():
-        codes = [net.code(to_tensor(fitted(style))).numpy() for style in styles]
-    return Styled(net, torch.from_numpy(mixed(codes, shares)), alpha)

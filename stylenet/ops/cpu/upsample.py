@@ -1,4 +1,4 @@
-"""Bilinear resizing to twice the size, and its gradient, channels last (`doubling.c`)."""
+"""Bilinear resizing to twice the size, and its gradient, channels last (`upsample.c`)."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ CHANNELS = 16
 
 
 def suits(x: Tensor) -> bool:
-    """Whether `double` can resize `x` (B, C, H, W)."""
+    """Whether `upsample` can resize `x` (B, C, H, W)."""
     return x.shape[1] % CHANNELS == 0 and usable(x)
 
 
-def double(x: Tensor) -> Tensor:
+def upsample(x: Tensor) -> Tensor:
     """(B, C, H, W) that `suits` → (B, C, 2 H, 2 W); what is flat stays flat to the bit."""
-    out: Tensor = _Double.apply(x)
+    out: Tensor = _Upsample.apply(x)
     return out
 
 
-class _Double(torch.autograd.Function):
+class _Upsample(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
         batch, channels, height, width = x.shape
         out = _empty((batch, channels, 2 * height, 2 * width), x.dtype)
-        kernels().stylenet_double(
+        kernels().stylenet_upsample(
             address(x), address(out), batch, height, width, channels, x.dtype == torch.bfloat16,
             torch.get_num_threads(),
         )  # fmt: skip
@@ -44,7 +44,7 @@ class _Double(torch.autograd.Function):
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         batch, channels, height, width = gradient.shape
         out = _empty((batch, channels, height // 2, width // 2), gradient.dtype)
-        kernels().stylenet_double_gradient(
+        kernels().stylenet_upsample_gradient(
             address(gradient), address(out), batch, height // 2, width // 2, channels,
             gradient.dtype == torch.bfloat16, torch.get_num_threads(),
         )  # fmt: skip

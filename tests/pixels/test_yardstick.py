@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stylenet.evaluation.judge import Judge
-from stylenet.evaluation.yardstick import Curves, equalled
+from stylenet.pixels.yardstick import Curves, equalled
 from stylenet.system.errors import UserError
 
 

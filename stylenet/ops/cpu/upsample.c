@@ -9,7 +9,7 @@ ALWAYS_INLINE int within(int at, int size) { return at < 0 ? 0 : at < size ? at 
 /* What lies a quarter of the way from `a` to `b`: of equal ones, they themselves. */
 ALWAYS_INLINE vec quarter(vec a, vec b) { return a + 0.25f * (b - a); }
 
-ALWAYS_INLINE void double_as(const void *x, void *y, int count, int height, int width, int channels,
+ALWAYS_INLINE void upsample_as(const void *x, void *y, int count, int height, int width, int channels,
                              int threads, int bf16) {
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 4)
   for (int row = 0; row < count * 2 * height; row++) {
@@ -29,12 +29,12 @@ ALWAYS_INLINE void double_as(const void *x, void *y, int count, int height, int 
 }
 
 /* y (count, 2 height, 2 width, channels) = x (count, height, width, channels), resized. */
-void stylenet_double(const void *x, void *y, int count, int height, int width, int channels,
+void stylenet_upsample(const void *x, void *y, int count, int height, int width, int channels,
                      int bf16, int threads) {
   if (bf16) /* twice, so that each is compiled without the other's branches */
-    double_as(x, y, count, height, width, channels, threads, 1);
+    upsample_as(x, y, count, height, width, channels, threads, 1);
   else
-    double_as(x, y, count, height, width, channels, threads, 0);
+    upsample_as(x, y, count, height, width, channels, threads, 0);
 }
 
 ALWAYS_INLINE void gradient_as(const void *dy, void *dx, int count, int height, int width,
@@ -62,7 +62,7 @@ ALWAYS_INLINE void gradient_as(const void *dy, void *dx, int count, int height, 
 }
 
 /* dx (count, height, width, channels) = the gradient to x of dy (count, 2 height, 2 width, channels). */
-void stylenet_double_gradient(const void *dy, void *dx, int count, int height, int width,
+void stylenet_upsample_gradient(const void *dy, void *dx, int count, int height, int width,
                               int channels, int bf16, int threads) {
   if (bf16)
     gradient_as(dy, dx, count, height, width, channels, threads, 1);

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from stylenet.ops.cpu.doubling import double, suits
+from stylenet.ops.cpu.upsample import suits, upsample
 
 
 @pytest.mark.usefixtures("_kernels")
@@ -21,7 +21,7 @@ def test_it_is_torchs_and_so_is_its_gradient(
 ):
     x = torch.randn(shape).to(dtype).requires_grad_()
     assert suits(x)
-    out = double(x)
+    out = upsample(x)
     gradient = torch.randn(out.shape).to(dtype)
     out.backward(gradient)
     exact = x.detach().double().requires_grad_()
@@ -35,7 +35,7 @@ def test_it_is_torchs_and_so_is_its_gradient(
 @pytest.mark.usefixtures("_kernels")
 def test_what_is_flat_stays_flat_to_the_bit():
     x = torch.rand(1, 64, 1, 1).expand(1, 64, 31, 39).contiguous()
-    assert torch.equal(double(x), x.repeat(1, 1, 2, 2))
+    assert torch.equal(upsample(x), x.repeat(1, 1, 2, 2))
 
 
 def test_it_leaves_other_channel_counts_to_torch():

@@ -1,0 +1,35 @@
+"""The loss curves that a run has left, read back with the doubt that files deserve."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+
+def read_rows(path: Path) -> tuple[list[dict[str, str]], bool]:
+    """The rows of a ``losses.csv`` that can be read, and whether the file holds more than these.
+
+    A last line cut short by a crash is left out.
+    """
+    try:
+        whole, _, _ = path.read_bytes().decode(errors="replace").rpartition("\n")
+        reader = csv.DictReader(whole.splitlines())
+        found, header = list(reader), list(reader.fieldnames or [])
+    except (OSError, csv.Error):
+        return [], True
+    if "step" not in header or len(set(header)) < len(header):
+        return [], bool(header)
+    rows: list[dict[str, str]] = []
+    for row in found:
+        if _is_row(row) and int(row["step"]) > (int(rows[-1]["step"]) if rows else 0):
+            rows.append(row)
+    return rows, len(rows) < len(found)
+
+
+def _is_row(row: dict[str, str]) -> bool:
+    """Whether the row has a number in every column, and a step."""
+    try:
+        numbers = [float(value) for value in row.values()]
+    except (TypeError, ValueError):  # too many or too few values, or other ones
+        return False
+    return len(numbers) > 1 and row["step"].isdecimal()

@@ -1,1 +1,0 @@
-"""The settings of a training: how they are composed, written, spelled and checked."""
