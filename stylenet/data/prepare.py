@@ -1,0 +1,6 @@
+"""The former name of ``python -m stylenet.prepare``, which scripts may still call."""
+
+import runpy
+
+if __name__ == "__main__":
+    runpy.run_module("stylenet.prepare", run_name="__main__")
