@@ -12,8 +12,8 @@ from ipykernel.kernelspec import write_kernel_spec
 from nbclient import NotebookClient
 from PIL import Image
 
-from stylenet.callbacks.curves import read_rows
 from stylenet.models.checkpoint import load_model
+from stylenet.runs.curves import read_rows
 from stylenet.runs.folder import MODEL_FILE
 
 FOLDER = Path(__file__).parents[1] / "notebooks"

@@ -13,9 +13,9 @@ import yaml
 from PIL import Image
 from training import interrupt_at, rows, train
 
-from stylenet.callbacks.curves import read_rows
 from stylenet.config.compose import FOLDER
 from stylenet.models.checkpoint import load_model
+from stylenet.runs.curves import read_rows
 from stylenet.runs.folder import CHECKPOINT
 
 SMALL = [

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from stylenet.callbacks.terms import loss_terms
 from stylenet.pictures.images import write_atomically
-from stylenet.runs.curves import read_rows
+from stylenet.runs.curves import sound_rows
 from stylenet.runs.folder import set_aside
 from stylenet.system.errors import cannot_write
 
@@ -48,7 +48,7 @@ class LossCurves(Callback):
         self.start = time.perf_counter()
         if not trainer.is_global_zero or not self.csv.exists():
             return
-        rows, damaged = read_rows(self.csv)
+        rows, damaged = sound_rows(self.csv)
         if damaged or (rows and not trainer.global_step):
             self._set_aside("damaged" if damaged else "of an earlier start")
         self.before = [row for row in rows if int(row["step"]) <= trainer.global_step]
@@ -89,7 +89,7 @@ class LossCurves(Callback):
         self._flush(trainer)
         if not (trainer.is_global_zero and self.csv.exists()):
             return
-        rows, damaged = read_rows(self.csv)
+        rows, damaged = sound_rows(self.csv)
         if damaged:
             _log.warning("%s is damaged; %s shows what can be read", self.csv, self.plot)
         if rows:

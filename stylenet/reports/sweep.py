@@ -49,7 +49,7 @@ class Run:
         """How long the training took, if its losses tell."""
         losses = self.folder / "losses.csv"
         try:
-            rows = read_rows(losses)[0] if losses.is_file() else []
+            rows = read_rows(losses) if losses.is_file() else []
             return float(rows[-1]["seconds"]) if rows and "seconds" in rows[-1] else None
         except (UserError, OSError, ValueError, TypeError, csv.Error):  # it was damaged since
             return None

@@ -6,11 +6,13 @@ import csv
 from pathlib import Path
 
 
-def read_rows(path: Path) -> tuple[list[dict[str, str]], bool]:
-    """The rows of a ``losses.csv`` that can be read, and whether the file holds more than these.
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a ``losses.csv`` that can be read; a last line cut short by a crash is none."""
+    return sound_rows(path)[0]
 
-    A last line cut short by a crash is left out.
-    """
+
+def sound_rows(path: Path) -> tuple[list[dict[str, str]], bool]:
+    """`read_rows`, and whether the file holds more than these."""
     try:
         whole, _, _ = path.read_bytes().decode(errors="replace").rpartition("\n")
         reader = csv.DictReader(whole.splitlines())

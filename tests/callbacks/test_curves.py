@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 from training import a_full_disk
 
-from stylenet.callbacks.curves import LossCurves, plot_curves, read_rows
+from stylenet.callbacks.curves import LossCurves, plot_curves
+from stylenet.runs.curves import read_rows
 from stylenet.system.errors import UserError
 
 ROWS = "step,total,seconds\n1,2.5,0.25\n2,2.25,0.75\n"

@@ -19,9 +19,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from wandb.proto.wandb_internal_pb2 import Record
 
-from stylenet.callbacks.curves import NO_TERMS, read_rows
+from stylenet.callbacks.curves import NO_TERMS
 from stylenet.callbacks.loggers import Wandb
 from stylenet.config import compose as configs
+from stylenet.runs.curves import read_rows
 from stylenet.system.errors import UserError
 from stylenet.train import train
 

@@ -27,7 +27,7 @@ from stylenet.data.samples import SamplePhotos
 from stylenet.pictures.images import read_picture
 from stylenet.prepare import data_module, main
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "benchmark_data.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "benchmark_data.py"
 
 BUILD = """
 import sys
