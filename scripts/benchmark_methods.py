@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from benchmark_styles import sheet
 
-from stylenet.callbacks.curves import read_rows
 from stylenet.evaluation import cost
 from stylenet.evaluation.benchmark import mean
 from stylenet.evaluation.inputs import picture_file
@@ -30,6 +29,7 @@ from stylenet.evaluation.subjects import Subject, open_subject
 from stylenet.pictures.folders import find_pictures
 from stylenet.pictures.images import Bytes, Picture, resize, write_picture
 from stylenet.pixels.optimisation import optimize
+from stylenet.runs.curves import read_rows
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.tensors import to_bytes, to_tensor
 
