@@ -1,1 +1,1 @@
-"""Optimising the pixels of one picture, and what is measured by it."""
+"""Pixel optimisation of one picture, and measurements that use it."""

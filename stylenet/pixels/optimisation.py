@@ -1,4 +1,4 @@
-"""Pixel optimisation (Gatys et al. 2016): no net learns, the picture itself does."""
+"""Pixel optimisation (Gatys et al. 2016): the picture itself is optimised, and no net is."""
 
 from __future__ import annotations
 
@@ -16,27 +16,30 @@ from stylenet.vgg import VGG
 OPTIMIZERS = ("lbfgs", "adam")
 
 ADAM_RATE = 0.05
-"""Of the pixel range, a step. Total loss of a photo of 256x256 after 60 iterations for The Starry
-Night at 0.01, 0.02, 0.05: 0.96, 0.84, 0.77 from the photo, 1.43, 1.12, 0.89 from noise."""
+"""Adam's learning rate, a share of the pixel range. Total loss of a photo of 256x256 after 60
+iterations for The Starry Night at rates of 0.01, 0.02 and 0.05: 0.96, 0.84 and 0.77 from the photo,
+1.43, 1.12 and 0.89 from noise."""
 
 _LARGE = 1e6
-"""What the loss is scaled to begin with: L-BFGS is blind to scale, but that torch's leaves out what
-it learns of the curvature where that is below 1e-10, and then hardly moves."""
+"""The loss is scaled to this value at the start. L-BFGS itself does not depend on the scale. But
+torch's L-BFGS drops curvature updates below 1e-10, and then it hardly moves."""
 
 _FIRST = 1 / 255
-"""Mean change of a pixel in L-BFGS's first step. Torch's, which sums to 1 over all of them, feels
-hardly any curvature; the second step then took a photo of a flower to 35 times the range."""
+"""Mean change of a pixel in the first step of L-BFGS. Torch's own first step sums to 1 over all
+pixels. So short a step measures hardly any curvature: the second step then took a photo of a flower
+to 35 times the pixel range."""
 
 _RUNAWAY = 1.0
-"""How far, in the mean, pixels may lie beyond [0, 1], where no gradient leads back: 0.005 as a
-rule."""
+"""Mean distance of pixels from [0, 1] at which a step counts as run away. No gradient leads back from
+so far. A usual step ends at 0.005."""
 
 _SLOWEST = 1 / 64
-"""Of the step; where even that runs away, no shorter one will help."""
+"""The shortest step, as a share of the full one. Where this step runs away, shorter ones do, too."""
 
 _HISTORY_BYTES = 2**29
 _HISTORY = (10, 100)
-"""L-BFGS keeps two pictures an iteration of the past: torch's hundred, fewer of large pictures."""
+"""Fewest and most past iterations that L-BFGS keeps, two pictures for each. Torch keeps 100; large
+pictures get fewer, within `_HISTORY_BYTES`."""
 
 
 class PixelLoss:
@@ -44,7 +47,7 @@ class PixelLoss:
 
     Args:
         vgg: with the layers of `loss`.
-        loss: its style set.
+        loss: its style targets are set.
         photo: (1, 3, H, W) in [0, 1].
     """
 
@@ -63,7 +66,7 @@ class PixelLoss:
 
 @dataclass(frozen=True)
 class Iteration:
-    """What an iteration begins with.
+    """The state before an iteration.
 
     number: from 0. image: (1, 3, H, W), clamped to [0, 1]. terms: its loss terms and ``total``.
     """
@@ -78,9 +81,9 @@ def optimize(
 ) -> Iterator[Iteration]:
     """Change the pixels of `start` (1, 3, H, W) so that `loss` falls.
 
-    L-BFGS runs as the literature runs it, without line search, one evaluation an iteration, but for
-    its first step. Where a step runs away, it is taken back, what was learnt is forgotten, and
-    steps are half as long from then.
+    L-BFGS runs without line search, with one evaluation an iteration, as in the literature. Only its
+    first step is longer. Where a step runs away, the step is undone, L-BFGS starts anew, and all
+    later steps are half as long.
 
     Yields:
         The state before each iteration, and after the last: ``iterations + 1`` of them.

@@ -14,27 +14,30 @@ from stylenet.pixels.optimisation import Iteration, PixelLoss, optimize
 from stylenet.vgg import VGG
 
 COARSEST = 512
-"""Longest side, in pixels, up to which one size will do: Gatys et al. 2017 (section 6) start at
-about 500, as larger pictures are beyond VGG's receptive field."""
+"""Longest side, in pixels, that needs no coarser size. Gatys et al. 2017 (section 6) start at about
+500 pixels, because larger pictures exceed the receptive field of VGG."""
 
 FINER = 0.4
-"""Share of the iterations for each doubling after the first size: their 200 of 500."""
+"""Share of the iterations at each size after the coarsest. Gatys et al. 2017 take 200 of 500."""
 
 _FEWEST = 32
 
 
 @dataclass(frozen=True)
 class Level:
-    """One size of the pyramid. scale: of the full size. iterations: at this size."""
+    """One size of the pyramid.
+
+    scale: this size as a share of the full size. iterations: at this size.
+    """
 
     scale: float
     iterations: int
 
 
 def levels(size: tuple[int, int], iterations: int) -> list[Level]:
-    """The sizes to go through for a picture of `size` (height, width), coarse to fine.
+    """The pyramid's levels for a picture of `size` (height, width), coarse to fine.
 
-    The coarsest gets `iterations`, each finer one `FINER` of them.
+    The coarsest level gets `iterations`. Each finer level gets `FINER` of them.
     """
     halvings = 0
     while max(size) / 2**halvings > COARSEST and min(size) / 2 ** (halvings + 1) >= _FEWEST:
@@ -45,10 +48,11 @@ def levels(size: tuple[int, int], iterations: int) -> list[Level]:
 
 @dataclass(frozen=True)
 class Painting:
-    """What to optimise: images (1, 3, H, W) in [0, 1].
+    """What is optimised: images (1, 3, H, W) in [0, 1].
 
-    photo: the content. start: what to begin with, as large as the photo. styles: pictures, at the
-    scale in which their strokes are wanted at full size. shares: a weight for each.
+    photo: the content. start: the first state of the result, as large as the photo. styles: style
+    pictures, at the scale that their strokes shall have at full size. shares: a weight for each
+    style picture.
     """
 
     photo: Tensor
@@ -64,10 +68,10 @@ def paint(
     iterations: int,
     optimizer: str = "lbfgs",
 ) -> Iterator[Iteration]:
-    """Optimise at every level; the next begins with the picture of the one before, enlarged.
+    """Optimise at every level. Each level starts from the enlarged result of the level before.
 
     Yields:
-        As `optimize` does, numbered throughout; the image has the level's size.
+        As `optimize` does, with numbers that go on over all levels. The image has the level's size.
     """
     size = (painting.photo.shape[-2], painting.photo.shape[-1])
     image, begun = painting.start, 0
@@ -92,7 +96,7 @@ def _set_styles(painting: Painting, vgg: VGG, loss: PerceptualLoss, scale: float
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Scale (1, 3, H, W) to `size` (height, width), antialiased; the same size is left alone."""
+    """Scale (1, 3, H, W) to `size` (height, width), antialiased. An image of that size stays as it is."""
     if tuple(image.shape[-2:]) == size:
         return image
     scaled = interpolate(image, size, mode="bicubic", antialias=True, align_corners=False)

@@ -1,8 +1,8 @@
-"""One strength for every style: the weight that takes away the same share of the style error.
+"""The strength of the loss: a style weight that removes the same share of every style's error.
 
-Energies do not tell it: equal raw weights, weights relative to the style's energy and weights
-relative to the photo's own error all reduce some styles' error by half as much again as others'.
-What a weight does is therefore measured, by pixel optimisation of small photos.
+No formula gives this weight. Equal raw weights, weights relative to the style's energy and weights
+relative to the photo's own error all reduce the error of some styles 1.5 times as much as others'.
+So the effect of a weight is measured, by pixel optimisation of small photos.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ SIDE = 96
 """Shorter side of the photos and style pictures that are measured, in pixels."""
 
 ITERATIONS = 20
-"""Of Adam; by then the loss of so small a photo is near its end."""
+"""Iterations of Adam. After so many the loss of so small a photo hardly falls any more."""
 
 _TRIALS = 7
 _NEAR = 0.01
-"""How near the share that is reached is to be to the strength."""
+"""The search ends when the share differs from the strength by less."""
 _LEAP = 2.0
-"""Of the weight's logarithm, until the strength lies between two trials."""
+"""Step of the weight's logarithm until two trials enclose the strength."""
 _FAR = 5.0
-"""At most so far, in the weight's logarithm, from where it begins: content no longer counts."""
+"""Largest change of the weight's logarithm from its start. Beyond it content no longer counts."""
 
 
 def calibrate(
@@ -43,10 +43,10 @@ def calibrate(
     styles: Sequence[Bytes],
     shares: Sequence[float],
 ) -> None:
-    """Set the style weight of `loss` so that its strength is the share of style error taken away.
+    """Set the style weight of `loss` so that its strength is the share of style error removed.
 
-    The share rises with the weight, steeply, up to where content no longer counts: false position
-    on the weight's logarithm. Leaves the styles' targets at the measured size.
+    The share rises with the weight until content no longer counts. The search is by false position
+    on the weight's logarithm. Afterwards the style targets of `loss` are those of `SIDE` pixels.
 
     Args:
         photos, styles: uint8 (H, W, 3). shares: a weight for each style.
@@ -79,7 +79,7 @@ def _search(vgg: VGG, loss: PerceptualLoss, photos: Sequence[Tensor], wanted: fl
 
 
 def _next(trials: dict[float, float], wanted: float) -> float:
-    """Where to look next: between the nearest trials below and above `wanted`, or further on."""
+    """The next trial: between the nearest trials below and above `wanted`, or beyond all trials."""
     below = max((place for place, share in trials.items() if share < wanted), default=None)
     above = min((place for place, share in trials.items() if share >= wanted), default=None)
     if below is None or above is None or below > above:
@@ -89,14 +89,14 @@ def _next(trials: dict[float, float], wanted: float) -> float:
 
 
 def reduction(vgg: VGG, loss: PerceptualLoss, photo: Tensor) -> float:
-    """The share of the style error of `photo` (1, 3, H, W) that pixel optimisation takes away."""
+    """The share of the style error of `photo` (1, 3, H, W) that pixel optimisation removes."""
     pixels = PixelLoss(vgg, loss, photo)
     first, *_, last = optimize(pixels, photo, ITERATIONS, "adam")
     return 1 - last.terms["style"] / first.terms["style"]
 
 
 def _even_weight(vgg: VGG, loss: PerceptualLoss, photos: Sequence[Tensor]) -> float:
-    """The logarithm of a weight to begin with: style weighs what a blank's content would."""
+    """The logarithm of the first weight: the style term equals the content term of a grey picture."""
     with torch.no_grad():
         errors = [PixelLoss(vgg, loss, photo)(photo)["style"].item() for photo in photos]
         blanks = [

@@ -11,14 +11,14 @@ from stylenet.pictures.images import write_atomically
 from stylenet.system.errors import UserError
 
 ITERATIONS = 100
-"""Length of the curves; a result better than all of one equals its length, 101."""
+"""Iterations of a curve, which has 101 losses. A result better than all of them equals 101."""
 
 
 class Curves:
-    """Losses by iteration, which take minutes to find, kept in a JSON file.
+    """Losses by iteration, kept in a JSON file because a curve takes minutes to compute.
 
     Raises:
-        UserError: the file is no such file, or cannot be written.
+        UserError: the file holds something else, or cannot be written.
     """
 
     def __init__(self, file: Path) -> None:
@@ -31,7 +31,7 @@ class Curves:
                 raise UserError(f"{file} holds no L-BFGS curves; delete it") from None
 
     def get(self, described: str, find: Callable[[], list[float]]) -> list[float]:
-        """The curve of what `described` says, word for word; `find` is called where it is new."""
+        """The curve under the key `described`; `find` computes a new one."""
         key = hashlib.sha256(described.encode()).hexdigest()
         if key not in self._known:
             self._known[key] = find()
@@ -41,7 +41,7 @@ class Curves:
 
 
 def equalled(curve: list[float], loss: float) -> float:
-    """The (fractional) iteration at which `curve` first falls to `loss`; its length if never."""
+    """The iteration, a fraction, at which `curve` first falls to `loss`; its length if it never does."""
     for i in range(1, len(curve)):
         if curve[i] <= loss:
             if curve[i - 1] <= loss:
