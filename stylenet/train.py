@@ -48,7 +48,7 @@ LEFT = (MODEL_FILE, "preview.png", "losses.csv", "losses.png", CONFIG)
 """What a finished run leaves for its user, unless its callback is off."""
 
 WRITTEN = (*LEFT, run_folder.CHECKPOINT, sweeps.RESULT)
-"""Names of the files of a run."""
+"""Names of all files that a run may leave."""
 
 
 def train(cfg: DictConfig) -> bool:
@@ -110,13 +110,13 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
 
 
 def _paths(config: dict[str, Any]) -> list[Path]:
-    """Whatever may be a path among what a training reads."""
+    """All values that may be paths of files that a training reads."""
     read = {key: config[key] for key in ("style", "data", "net", "init")}
     return [Path(value) for _, value in leaves(read) if isinstance(value, str) and value]
 
 
 def _objects(named: DictConfig) -> list[Any]:
-    """What `named` describes, but for what is off: null."""
+    """The objects that `named` describes. A null is off and gives no object."""
     return [made for made in instantiate(named).values() if made is not None]
 
 
@@ -142,7 +142,7 @@ def _checkpoint(ckpt: str | None, run: Path) -> Path | None:
 
 
 def _terms_at_end(trainer: Trainer, task: Task, data: PhotoDataModule) -> dict[str, float]:
-    """The loss terms on unseen photos; say where training ended, if early.
+    """The loss terms on unseen photos. A message says where training ended early.
 
     Raises:
         UserError: no step was taken, or weights or terms are no numbers, so there is no model.
@@ -161,7 +161,7 @@ def _terms_at_end(trainer: Trainer, task: Task, data: PhotoDataModule) -> dict[s
 
 
 def _style_option(cfg: DictConfig) -> str:
-    """How a model that has to be told its style is told."""
+    """The option of `stylize` for a model that needs to be told its style."""
     if "styles" in cfg.data:
         return " --style PICTURE"
     return " --style NAME" if "styles" in cfg.net else ""
@@ -185,7 +185,7 @@ def _say_what_next(run: str, finished: bool, style: str) -> None:
 
 
 def _resume(run: str, overrides: Sequence[str]) -> str:
-    """The command, to be pasted into a shell, that goes on with the run in the folder `run`."""
+    """The shell command that resumes the run in the folder `run`."""
     kept = [each for each in overrides if each.split("=")[0].lstrip("+") not in ("run", "ckpt")]
     return shlex.join(
         ["python", "-m", "stylenet.train", *kept, assignment("run", run), "ckpt=last"]
@@ -193,7 +193,7 @@ def _resume(run: str, overrides: Sequence[str]) -> str:
 
 
 def _job(cfg: DictConfig) -> float | None:
-    """What Hydra runs: one training, or one of a multirun."""
+    """One training, alone or as a job of a multirun: Hydra calls this."""
     is_named = not OmegaConf.is_interpolation(cfg, "run") or _overrides_folder()
     runtime: Any = OmegaConf.to_container(HydraConfig.get().runtime)  # unresolved
     run = Path(runtime["output_dir"])
@@ -221,7 +221,7 @@ def _overrides_folder() -> bool:
 
 @contextmanager
 def _own_folder(cfg: DictConfig, is_named: bool) -> Iterator[None]:
-    """Keep other trainings out of the run's folder; where stylenet named it, by another name."""
+    """Claim the run's folder. A folder that stylenet named gets another name where it is taken."""
     run, hydra = Path(cfg.run), HydraConfig.get()
     with _claimed(run, cfg.ckpt, unique=not is_named and cfg.ckpt != "last") as folder:
         if folder != run:
@@ -232,7 +232,7 @@ def _own_folder(cfg: DictConfig, is_named: bool) -> Iterator[None]:
 
 
 def _claimed(run: Path, ckpt: str | None, *, unique: bool = False) -> AbstractContextManager[Path]:
-    """The folder of a run, claimed, by the first of several processes that train together."""
+    """The claimed folder of a run. Of several processes in one training, the first claims it."""
     if rank_zero_only.rank:  # type: ignore[attr-defined]
         return nullcontext(run)
     own = ckpt is not None and Path(str(ckpt)).parent.resolve() == run.resolve()
@@ -245,7 +245,7 @@ def _checked_train(cfg: DictConfig) -> bool:
 
 
 def _check(cfg: DictConfig) -> None:
-    """Hold the config to what the shipped one has, before anything is made of it."""
+    """Compare the config with the shipped one before anything is built."""
     job = HydraConfig.get()
     overrides: Any = OmegaConf.to_container(job.overrides.task)  # unresolved
     with configs.composing(overrides):
@@ -254,7 +254,7 @@ def _check(cfg: DictConfig) -> None:
 
 
 def _begin(cfg: DictConfig) -> bool:
-    """Train with a config that is checked; a run that is resumed goes on as it was begun."""
+    """Train with a checked config. A resumed run keeps the values that it was begun with."""
     if cfg.ckpt is not None:
         cfg = as_begun(cfg, Path(cfg.run) if cfg.ckpt == "last" else Path(cfg.ckpt).parent)
     pin(cfg.data)
@@ -264,8 +264,8 @@ def _begin(cfg: DictConfig) -> bool:
 
 
 def main() -> None:
-    """The command line: user errors end it in one line and exit code 2."""
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # or Hydra prints them its own way
+    """Run the command line. A user error ends it with one line and exit code 2."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # otherwise Hydra prints errors its own way
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     with exit_on_user_error(), configs.composing(sys.argv[1:], _job):

@@ -30,11 +30,11 @@ pixels. So short a step measures hardly any curvature: the second step then took
 to 35 times the pixel range."""
 
 _RUNAWAY = 1.0
-"""Mean distance of pixels from [0, 1] at which a step counts as run away. No gradient leads back from
-so far. A usual step ends at 0.005."""
+"""A step has run away where pixels lie farther from [0, 1] in the mean. No gradient leads back from
+there. A usual step ends at 0.005."""
 
 _SLOWEST = 1 / 64
-"""The shortest step, as a share of the full one. Where this step runs away, shorter ones do, too."""
+"""The shortest step, as a share of the full one. Where it runs away, shorter steps do, too."""
 
 _HISTORY_BYTES = 2**29
 _HISTORY = (10, 100)
@@ -81,9 +81,9 @@ def optimize(
 ) -> Iterator[Iteration]:
     """Change the pixels of `start` (1, 3, H, W) so that `loss` falls.
 
-    L-BFGS runs without line search, with one evaluation an iteration, as in the literature. Only its
-    first step is longer. Where a step runs away, the step is undone, L-BFGS starts anew, and all
-    later steps are half as long.
+    L-BFGS runs without line search, with one evaluation an iteration, as in the literature. Only
+    its first step is longer. Where a step runs away, the step is undone, L-BFGS starts anew, and
+    all later steps are half as long.
 
     Yields:
         The state before each iteration, and after the last: ``iterations + 1`` of them.

@@ -96,7 +96,7 @@ def _set_styles(painting: Painting, vgg: VGG, loss: PerceptualLoss, scale: float
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Scale (1, 3, H, W) to `size` (height, width), antialiased. An image of that size stays as it is."""
+    """Scale (1, 3, H, W) to `size` (height, width), antialiased, unless it has that size."""
     if tuple(image.shape[-2:]) == size:
         return image
     scaled = interpolate(image, size, mode="bicubic", antialias=True, align_corners=False)

@@ -96,7 +96,7 @@ def reduction(vgg: VGG, loss: PerceptualLoss, photo: Tensor) -> float:
 
 
 def _even_weight(vgg: VGG, loss: PerceptualLoss, photos: Sequence[Tensor]) -> float:
-    """The logarithm of the first weight: the style term equals the content term of a grey picture."""
+    """The logarithm of the first weight: style counts as much as content of a grey picture."""
     with torch.no_grad():
         errors = [PixelLoss(vgg, loss, photo)(photo)["style"].item() for photo in photos]
         blanks = [

@@ -41,7 +41,7 @@ class Curves:
 
 
 def equalled(curve: list[float], loss: float) -> float:
-    """The iteration, a fraction, at which `curve` first falls to `loss`; its length if it never does."""
+    """The fractional iteration at which `curve` first falls to `loss`; its length if never."""
     for i in range(1, len(curve)):
         if curve[i] <= loss:
             if curve[i - 1] <= loss:
