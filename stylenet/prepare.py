@@ -1,7 +1,7 @@
 """Decode training photographs ahead of time: ``python -m stylenet.prepare data=folder …``.
 
-Takes the overrides of `stylenet.train` and fills the cache which that training will open: it is
-the same command with another name. Killed at any time, it goes on where it was.
+The command takes the overrides of `stylenet.train` and fills the cache that this training will open.
+Killed at any time, the same command continues where it was.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from stylenet.system.errors import UserError, cannot_write, exit_on_user_error
 
 
 def data_module(overrides: Sequence[str]) -> PhotoDataModule:
-    """The data module that `python -m stylenet.train` makes of the same `overrides`.
+    """The data module that a training with the same `overrides` builds.
 
     Raises:
         UserError: an override that names nothing or has a wrong value.
@@ -40,10 +40,10 @@ def data_module(overrides: Sequence[str]) -> PhotoDataModule:
 
 
 def prepare(data: PhotoDataModule) -> None:
-    """Bring the caches of `data` to their end, leave duplicates out and print what is in them.
+    """Fill the caches of `data`, mark duplicates and print what the caches hold.
 
-    Beside each cache lie CSV files of the bad pictures, the duplicates and the classes, those of
-    them that there are.
+    Beside each cache lie CSV files of the bad pictures, the duplicates and the classes. There is no
+    file for what was not found.
 
     Raises:
         UserError: the source is streamed, or as `open_cache`.
@@ -77,7 +77,7 @@ def _prepare(source: PhotoSource, side: int) -> None:
 
 
 def _without_duplicates(cache: Path) -> Index:
-    """The index of `cache`, which leaves its duplicates out from now on."""
+    """The index of `cache`, in which duplicates are marked. Training skips these pictures."""
     try:
         with locked(index_file(cache)) as file:
             index = read_index(index_file(cache))
