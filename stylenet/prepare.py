@@ -1,7 +1,7 @@
 """Decode training photographs ahead of time: ``python -m stylenet.prepare data=folder …``.
 
-The command takes the overrides of `stylenet.train` and fills the cache that this training will open.
-Killed at any time, the same command continues where it was.
+The command takes the overrides of `stylenet.train` and fills the cache that this training will
+open. Killed at any time, the same command continues where it was.
 """
 
 from __future__ import annotations
