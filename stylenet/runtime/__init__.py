@@ -1,4 +1,4 @@
-"""Exported models at work: numpy, Pillow and onnxruntime, never torch."""
+"""Running exported models with numpy, Pillow and onnxruntime, never torch."""
 
 from stylenet.runtime.mixture import MixtureSession
 from stylenet.runtime.postprocess import Postprocess

@@ -1,4 +1,4 @@
-"""Nets on clips: they see a frame alone, with the frames around it, or with the result before."""
+"""Nets for clips: a net sees a frame alone, a window of frames, or a frame and its last result."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ClipNet:
-    """A net at work on clips.
+    """A net that stylises the frames of a clip.
 
-    run: the 2·around + 1 frames about the one to stylise, and the result for the frame before,
-        None for the first; all uint8 (H, W, 3).
-    around: frames that it sees before, and behind; those beyond the ends are the ends again.
-    recurrent: whether it uses the result before.
+    run: takes 2·around + 1 frames, centred on the frame to stylise, and the result for the frame
+        before (None for the first frame). All are uint8 (H, W, 3), the new result, too.
+    around: number of frames that the net sees on each side of the frame to stylise. The first and
+        last frame of the clip are repeated beyond its ends.
+    recurrent: whether the net uses the result for the frame before.
     """
 
     run: Callable[[Sequence[Bytes], Bytes | None], Bytes]
@@ -43,7 +44,7 @@ class ClipNet:
 
 
 def per_frame(net: Callable[[Bytes], Bytes]) -> ClipNet:
-    """A net that takes each frame for a photo."""
+    """Apply a net for photos to each frame by itself."""
     return ClipNet(partial(_alone, net))
 
 
@@ -53,10 +54,10 @@ def _alone(net: Callable[[Bytes], Bytes], window: Sequence[Bytes], previous: Byt
 
 @dataclass
 class ClipStylizer:
-    """What happens to each frame of one clip, in order.
+    """Stylises the frames of one clip, in order.
 
-    size: longer side of the results in pixels; None keeps the clip's. postprocess: filters, colours
-    and strength. previous: the net's last result, before these; None at the start.
+    size: longer side of the results in pixels; None keeps the size of the clip. postprocess: steps
+    after the net. previous: the net's last result, before these steps; None at the start.
     """
 
     net: ClipNet
@@ -66,34 +67,34 @@ class ClipStylizer:
 
     @property
     def around(self) -> int:
-        """Frames that it sees before the one to stylise, and behind."""
+        """Number of frames that the net sees on each side of the frame to stylise."""
         return self.net.around
 
     @property
     def state(self) -> Bytes | None:
-        """What it must know of the frames before; None if nothing."""
+        """The last result of a recurrent net, to resume from; None for any other net."""
         return self.previous if self.net.recurrent else None
 
     def go_on(self, frame: int, state: Bytes | None) -> None:
-        """Begin with this frame, its number, from the state behind the one before."""
+        """Resume at frame number `frame`, with the `state` after the frame before it."""
         self.previous = state
 
     def fitted(self, rgb: Bytes) -> Bytes:
-        """A frame as the net takes it, uint8 (H, W, 3).
+        """A frame scaled to `size`, uint8 (H, W, 3).
 
         Raises:
-            UserError: it is, or becomes, too small.
+            UserError: a side is, or becomes, below 32 pixels.
         """
         return prepare(rgb, self.size).rgb
 
     def __call__(self, window: Sequence[Bytes]) -> Bytes:
-        """The next frame's result.
+        """Stylise the next frame.
 
         Args:
-            window: fitted frames, those about it, uint8 (H, W, 3) each.
+            window: fitted frames, centred on the next one, uint8 (H, W, 3) each.
 
         Raises:
-            UserError: it needs too much memory.
+            UserError: the frame needs too much memory.
         """
         with out_of_memory_names("a frame", "give a smaller --size"):
             self.previous = self.net.run(window, self.previous)
@@ -101,11 +102,11 @@ class ClipStylizer:
 
 
 class RegionalClipStylizer:
-    """Several clip stylizers, each within its mask; outside all masks the frames stay.
+    """Several clip stylizers, each within its mask. Outside all masks the frames stay as they are.
 
     Args:
-        stylizers: of one size. masks: for each, its pictures, a frame at a time. feather: pixels
-            over which edges fade.
+        stylizers: all with the same `size`. masks: one mask per frame, for each stylizer.
+        feather: pixels over which the edges of masks fade.
     """
 
     def __init__(
@@ -119,13 +120,13 @@ class RegionalClipStylizer:
 
     @property
     def state(self) -> Bytes | None:
-        """Those of all stylizers that have one, below each other; None if none has."""
+        """The states of all recurrent stylizers, stacked vertically; None if there is no state."""
         states = [stylizer.state for stylizer in self.stylizers]
         known = [state for state in states if state is not None]
         return np.concatenate(known) if known else None
 
     def go_on(self, frame: int, state: Bytes | None) -> None:
-        """As of a `ClipStylizer`."""
+        """Resume as `ClipStylizer.go_on` does, and skip the masks of earlier frames."""
         recurrent = [stylizer for stylizer in self.stylizers if stylizer.net.recurrent]
         parts = [None] * len(recurrent) if state is None else np.split(state, len(recurrent))
         for stylizer, part in zip(recurrent, parts, strict=True):
@@ -134,7 +135,7 @@ class RegionalClipStylizer:
             deque(islice(masks, frame), maxlen=0)
 
     def __call__(self, window: Sequence[Bytes]) -> Bytes:
-        """The next frame's result, as of a `ClipStylizer`."""
+        """Stylise the next frame, as `ClipStylizer` does."""
         before = window[self.around]
         layers = []
         for stylizer, masks in self.regions:
@@ -148,7 +149,7 @@ AnyClipStylizer = ClipStylizer | RegionalClipStylizer
 
 
 def windows(frames: Iterable[T], around: int) -> Iterator[Sequence[T]]:
-    """For every frame, the 2·around + 1 about it."""
+    """For every frame, the 2·around + 1 frames centred on it. Both ends are repeated."""
     seen: deque[T] = deque(maxlen=2 * around + 1)
     for frame in frames:
         if not seen:

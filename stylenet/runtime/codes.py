@@ -1,4 +1,4 @@
-"""Codes of style pictures for models that take any style: what they are made of, how they mix."""
+"""Style codes, for models that take any style: preparing a style picture, and mixing codes."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from numpy.typing import NDArray
 from stylenet.pictures.images import Bytes, Picture, resize
 
 Code = NDArray[np.float32]
-"""Statistics, (1, n); or (1, m, 1 + T), a column of statistics and T places, their last row
-weights."""
+"""The code of a style. Either statistics of features, (1, n); or (1, m, 1 + T), a column of
+statistics and then T places, whose last row holds logarithms of weights."""
 
 SIDE = 256
-"""Shorter side of a style picture, in pixels: the size of strokes."""
+"""Shorter side of a style picture in pixels. It sets the size of strokes."""
 
 
 def fitted(style: Bytes) -> Bytes:
-    """A style picture, uint8 (H, W, 3), with a shorter side of `SIDE` pixels."""
+    """A style picture, uint8 (H, W, 3), scaled to a shorter side of `SIDE` pixels."""
     height, width = style.shape[:2]
     longer = round(SIDE * max(height, width) / min(height, width))
     return resize(Picture(style), longer).rgb
 
 
 def mixed(codes: Sequence[Code], shares: Sequence[float]) -> Code:
-    """One code of several styles.
+    """Mix the codes of several styles into one code.
 
-    Statistics mix as means (Huang & Belongie 2017, equation 15). Places are put side by side, with
-    weights that make a style's count by its share, however many they are.
+    Statistics are averaged (Huang & Belongie 2017, equation 15). The places of all styles are put
+    side by side. Their weights let each style count by its share, however many places it has.
 
     Args:
-        codes: of one model. shares: above 0, of any sum.
+        codes: all of one model. shares: above 0; they are divided by their sum.
     """
     whole = sum(shares)
     if len(codes) == 1:

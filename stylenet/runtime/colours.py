@@ -1,7 +1,7 @@
-"""What the numbers of a clip's pictures stand for: YCbCr ↔ RGB, as its tags say.
+"""Conversion between YCbCr and RGB, by the colour tags of a clip.
 
-The numbers of tags are those of ITU-T H.273, which FFmpeg uses, too. libswscale converts; it goes
-by the tags of each frame, so that these are set right first.
+Tags are numbered as in ITU-T H.273 and in FFmpeg. libswscale converts. It follows the tags of each
+frame, so missing tags are set first.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from stylenet.runtime.hdr import tone_map
 
 _BT709, _BT470BG, _SMPTE170M, _SMPTE240M, _BT2020 = 1, 5, 6, 7, 9
 _UNSAID = frozenset({0, 2, 3})
-"""RGB, unspecified and reserved: no matrix from YCbCr."""
+"""Tags that say nothing: unspecified (2), reserved (3), and 0, which is RGB as a matrix."""
 
 _TO_SWSCALE = {_BT709: 1, 4: 4, _BT470BG: 5, _SMPTE170M: 5, _SMPTE240M: 7, _BT2020: 9}
-"""Matrix → libswscale's number for it."""
+"""Matrix in H.273 → number of the same matrix in libswscale."""
 
 _LIMITED = 1
 
 HDR = {16: "PQ", 18: "HLG"}
-"""Transfer → the name of what is brighter than a usual screen."""
+"""Tags of HDR transfer functions → their names. HDR is brighter than a usual screen."""
 
 
 @dataclass(frozen=True)
 class Colours:
-    """Tags of a clip: the matrix between RGB and YCbCr, the primaries and the transfer function."""
+    """Tags of a clip: the matrix between RGB and YCbCr, the primaries, the transfer function."""
 
     matrix: int
     primaries: int
@@ -38,12 +38,12 @@ class Colours:
 
     @property
     def written(self) -> Colours:
-        """Those of its results: the same, so that they look alike; HDR becomes BT.709."""
+        """The tags of the result: the same ones. HDR and unknown matrices become BT.709."""
         return REC709 if self.transfer in HDR or self.unknown else self
 
     @property
     def unknown(self) -> bool:
-        """Whether the matrix cannot be converted; it is taken for BT.709."""
+        """Whether libswscale lacks the matrix. The clip is then read as BT.709."""
         return self.matrix not in _TO_SWSCALE
 
 
@@ -51,8 +51,10 @@ REC709 = Colours(_BT709, 1, 1)
 
 
 def colours_of(frame: Any) -> Colours:
-    """The tags of a decoded frame; what is not said is BT.709 in HD and BT.601 below, as players
-    assume."""
+    """The tags of a decoded frame.
+
+    Missing tags are guessed as players guess them: BT.709 in HD, BT.601 below.
+    """
     matrix, primaries = frame.colorspace, frame.color_primaries
     transfer = frame.color_trc
     if frame.format.is_rgb:
@@ -69,7 +71,7 @@ def colours_of(frame: Any) -> Colours:
 
 
 def lost_colours(frame: Any) -> list[str]:
-    """What a result cannot hold of a clip with such frames, in words."""
+    """Colour features of a frame that a stylised clip cannot hold, in words."""
     colours, found = colours_of(frame), []
     if colours.transfer in HDR:
         found.append(f"HDR ({HDR[colours.transfer]}, tone-mapped)")
@@ -81,7 +83,7 @@ def lost_colours(frame: Any) -> list[str]:
 
 
 def to_rgb(frame: Any) -> Bytes:
-    """A decoded frame of any pixel format, uint8 (H, W, 3); what is transparent is on black."""
+    """Convert a decoded frame of any pixel format to uint8 (H, W, 3), blended over black."""
     colours = colours_of(frame)
     if not frame.format.is_rgb:
         frame.colorspace = _BT709 if colours.unknown else colours.matrix
@@ -97,14 +99,14 @@ def to_rgb(frame: Any) -> Bytes:
 
 
 def to_frame(rgb: Bytes, pixel_format: str, width: int, colours: Colours) -> Any:
-    """A frame to encode, of uint8 (H, W, 3): of that format and width, in limited range."""
+    """Convert uint8 (H, W, 3) to a frame to encode, in limited range, scaled to `width`."""
     frame = open_av().VideoFrame.from_ndarray(rgb, format="rgb24")
     tags = {"dst_colorspace": _TO_SWSCALE[colours.matrix], "dst_color_range": _LIMITED}
     return _converted(frame, pixel_format, width=width, **tags)
 
 
 def tag(context: Any, colours: Colours) -> None:
-    """Have an encoder say what its numbers stand for."""
+    """Write the tags `colours` into what an encoder makes."""
     context.colorspace, context.color_primaries = colours.matrix, colours.primaries
     context.color_trc, context.color_range = colours.transfer, _LIMITED
 
@@ -114,7 +116,7 @@ def _has_alpha(frame: Any) -> bool:
 
 
 def _converted(frame: Any, pixel_format: str, **more: int) -> Any:
-    """By libswscale, exact to half a grey level: its default is wrong by up to three."""
+    """Convert by libswscale, exact to half a grey level. Its default errs by up to three levels."""
     scaling = open_av().video.reformatter
     exact = scaling.Interpolation
     flags = exact.BILINEAR | exact.ACCURATE_RND | exact.FULL_CHR_H_INT

@@ -1,4 +1,4 @@
-"""Exported models that are damaged, or were never sound: told in one line, wherever it shows."""
+"""Damaged exported models: wherever the damage shows, one line tells of it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from stylenet.system.untrusted import check_plain
 
 
 class DamagedModelError(UserError):
-    """A model that no picture can be stylised with."""
+    """An exported model that cannot stylise any picture."""
 
 
 def damaged(name: str) -> DamagedModelError:
-    """That the model `name` cannot be used, and what to do."""
+    """The error for a model `name` that cannot be used, with what to do."""
     return DamagedModelError(f"{name} is no ONNX model, or is damaged; export it again")
 
 
 def read(model: Path | bytes, name: str) -> bytes:
-    """The bytes of a file; bytes as they are.
+    """The bytes of a model's file. A model given as bytes is returned as it is.
 
     Raises:
-        UserError: it cannot be opened.
+        UserError: the file does not exist, or cannot be opened.
     """
     if isinstance(model, bytes):
         return model
@@ -41,10 +41,12 @@ def read(model: Path | bytes, name: str) -> bytes:
 
 
 def check_content(name: str, content: bytes) -> None:
-    """Hold a file against its sum; one of an earlier version, which has none, must hold numbers.
+    """Check the content of a model's file against its checksum.
+
+    Files of earlier versions have no checksum. Their weights are checked for NaN instead.
 
     Raises:
-        UserError: it was changed, refers to other files, or its weights are no numbers.
+        UserError: the content was changed, refers to other files, or has NaN among its weights.
     """
     try:
         if integrity.check_onnx(content):
@@ -53,13 +55,13 @@ def check_content(name: str, content: bytes) -> None:
         raise damaged(name) from None
     try:
         import onnx
-    except ImportError:  # the runtime does without
+    except ImportError:  # the runtime works without onnx
         return
     try:
         weights = onnx.load_from_string(content).graph.initializer
         outside = any(each.data_location for each in weights)
         values = [] if outside else [onnx.numpy_helper.to_array(each) for each in weights]
-    except Exception:  # protobuf and onnx have classes of their own for every kind of damage
+    except Exception:  # each kind of damage has its own class in protobuf and onnx
         raise damaged(name) from None
     kinds = (np.float16, np.float32, np.float64)
     if outside or any(each.dtype in kinds and np.isnan(each).any() for each in values):
@@ -67,14 +69,14 @@ def check_content(name: str, content: bytes) -> None:
 
 
 def metadata_of(session: Any, name: str) -> dict[str, str]:
-    """All that a file says of itself.
+    """All metadata of an open model.
 
     Raises:
-        UserError: it is no text.
+        UserError: the metadata is not text.
     """
     try:
         return dict(session.get_modelmeta().custom_metadata_map)
-    except Exception:  # onnxruntime decodes texts here, and has classes of its own besides
+    except Exception:  # UnicodeDecodeError, or a class of onnxruntime
         raise damaged(name) from None
 
 
@@ -85,26 +87,26 @@ def run(
     given: Mapping[str, Any],
     options: Any = None,
 ) -> list[Any]:
-    """What onnxruntime makes of inputs.
+    """Run a model, the file `name`, and return its outputs.
 
     Raises:
-        UserError: the graph, of the file `name`, cannot do it.
+        UserError: the graph fails on these inputs.
     """
     try:
         return list(session.run(outputs, given, options))
-    except UserError:  # of a session that was to be opened anew
+    except UserError:  # raised where the session cannot be opened anew
         raise
-    except Exception as error:  # onnxruntime has a class of its own for every kind of damage
+    except Exception as error:  # each kind of damage has its own class in onnxruntime
         if ran_out(error):
             raise
         raise damaged(name) from None
 
 
 def parsed(name: str, text: str) -> Any:
-    """What JSON in the metadata says.
+    """Parse JSON from the metadata of the model `name`.
 
     Raises:
-        UserError: it is none.
+        UserError: the text is not JSON, or holds too much.
     """
     try:
         content = json.loads(text)

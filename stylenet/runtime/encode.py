@@ -1,4 +1,4 @@
-"""Writing clips: what each suffix holds, and an encoder whose times are exact."""
+"""Writing clips: the container of each suffix, and an encoder with exact times of frames."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from stylenet.system.errors import UserError
 
 @dataclass(frozen=True)
 class Codec:
-    """An encoder of FFmpeg's, by name, and its options."""
+    """An encoder of FFmpeg: its name and its options."""
 
     name: str
     options: dict[str, str]
 
 
 _H264 = Codec("libx264", {"crf": "17", "bf": "0", "x264-params": "force-cfr=1"})
-"""Visually lossless; no reordered frames, so that parts join by copying packets. Without
-``force-cfr`` the unit of times is what it announces for its rate: 1000 a second of a .mkv."""
+"""Visually lossless. Frames are not reordered (``bf``), so parts join by copying packets. Without
+``force-cfr`` x264 announces its time unit as the frame rate: 1000 frames a second for a .mkv."""
 
 _VP9 = Codec(
     "libvpx-vp9",
     {"crf": "18", "b": "0", "lag-in-frames": "0", "deadline": "good", "cpu-used": "4"},
 )
-"""Of .webm, which holds no H.264."""
+"""The codec of .webm, which cannot hold H.264."""
 
 
 @dataclass(frozen=True)
 class Container:
-    """What a suffix names.
+    """A file format for clips.
 
-    name: FFmpeg's. codec: what encodes pictures for it. square: whether pixels must be. sound: what
-    encodes sound that it cannot hold; without it, such sound is refused.
+    name: its name in FFmpeg. codec: encodes the pictures. square: whether pixels must be square.
+    sound: encodes sound that the format cannot hold as it is. Without it, such sound is refused.
     """
 
     name: str
@@ -59,17 +59,17 @@ CONTAINERS = {
 
 
 def check_target(target: Path, clip: Path | None = None) -> None:
-    """Hold a clip to write against what can be written.
+    """Check that a clip can be written to `target`.
 
     Args:
-        clip: what is read, which is not to be replaced.
+        clip: the clip that is read; it must not be overwritten.
 
     Raises:
-        UserError: another suffix, a folder, or the clip itself.
+        UserError: the suffix is unknown, or `target` is a folder or the clip itself.
     """
     if target.suffix.lower() not in CONTAINERS:
         known = " ".join(CONTAINERS)
-        raise UserError(f"{target} is no clip stylenet can write; use one of {known}")
+        raise UserError(f"{target} is no clip that stylenet can write; use one of {known}")
     if target.is_dir():
         raise UserError(f"{target} is a folder; give the name of a file in it")
     if clip and target.exists() and clip.exists() and target.samefile(clip):
@@ -77,7 +77,7 @@ def check_target(target: Path, clip: Path | None = None) -> None:
 
 
 def container_of(target: Path) -> Container:
-    """What the suffix of a checked target names."""
+    """The container that the suffix of a checked target names."""
     return CONTAINERS[target.suffix.lower()]
 
 
@@ -85,11 +85,14 @@ def container_of(target: Path) -> Container:
 def encoder(
     path: Path, like: Bytes, look: Look, target: Path | None = None
 ) -> Iterator[Callable[[int, Bytes], None]]:
-    """Write a clip: what it gives takes a time, in the look's unit, and uint8 (H, W, 3).
+    """Encode a clip into `path`, frame by frame.
 
     Args:
-        like: a frame of its size. look: its rate, unit, aspect and colours. target: the clip of
-            which it becomes a part; None if it is one of its own.
+        like: a frame of the size of the clip. look: its rate, unit, aspect and colours.
+        target: the clip that the file becomes a part of; None if the file is the clip itself.
+
+    Yields:
+        A function of the time of a frame, in the unit of `look`, and its uint8 (H, W, 3).
 
     Raises:
         UserError: the file cannot be written.
@@ -99,7 +102,7 @@ def encoder(
     codec, aspect = container.codec, Fraction(1) if container.square else look.aspect
     height, width = like.shape[0], round(like.shape[1] * look.aspect / aspect)
     even = height % 2 == 0 and width % 2 == 0
-    pixel_format = "yuv420p" if even else "yuv444p"  # half the colours need even sides
+    pixel_format = "yuv420p" if even else "yuv444p"  # chroma at half the size needs even sides
     with created(path, target) as out:
         with failing(target):
             stream = out.add_stream(codec.name, rate=look.rate, options=codec.options)
@@ -121,13 +124,13 @@ def encoder(
 
 @contextmanager
 def created(path: Path, target: Path) -> Iterator[Any]:
-    """PyAV's container for a file to write; it is finished at the end, unless that comes early.
+    """A PyAV container to write a file with. The end of the block finishes the file.
 
     Args:
-        target: the clip that is named where it fails.
+        target: the clip that messages name.
 
     Raises:
-        UserError: the file cannot be made, or finished.
+        UserError: the file cannot be created or finished.
     """
     with failing(target):
         out = open_av().open(local(path), "w", format=container_of(path).name, **TEXTS)
@@ -137,7 +140,7 @@ def created(path: Path, target: Path) -> Iterator[Any]:
         try:
             out.close()
         except open_av().error.FFmpegError:
-            pass  # what went wrong before is told
+            pass  # the first error is the one to report
         raise
     with failing(target):
         out.close()
@@ -145,10 +148,10 @@ def created(path: Path, target: Path) -> Iterator[Any]:
 
 @contextmanager
 def failing(target: Path) -> Iterator[None]:
-    """Tell in a line that FFmpeg cannot write a clip.
+    """Turn FFmpeg's errors in writing a clip into one line.
 
     Raises:
-        UserError: it fails.
+        UserError: FFmpeg fails.
     """
     try:
         yield

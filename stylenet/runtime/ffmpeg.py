@@ -1,4 +1,4 @@
-"""FFmpeg, by way of PyAV: a clip is one local file, and what fails ends in one line."""
+"""FFmpeg, through PyAV. A clip is one local file, and every error becomes one line."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _READ = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,nut,mxf,ivf,h264,hevc,m4v,mjpeg,gif,"
     "yuv4mpegpipe"
 )
-"""Of FFmpeg's formats, those that are one file. Playlists are not: they open files and addresses
-that they name."""
+"""Formats of FFmpeg that are one file. Playlists are left out, because FFmpeg would open the files
+and addresses in them."""
 
 _CLOSED = {"format_whitelist": _READ, "protocol_whitelist": "file"}
 
 TEXTS = {"metadata_errors": "surrogateescape"}
-"""Tags that are no UTF-8 keep their bytes, read and written."""
+"""Tags that are not UTF-8 keep their bytes, when read and when written."""
 
 
 def open_av() -> Any:
-    """PyAV's module.
+    """The module of PyAV.
 
     Raises:
-        UserError: it is not installed.
+        UserError: PyAV is not installed.
     """
     try:
         import av
@@ -36,10 +36,10 @@ def open_av() -> Any:
 
 
 def opened(clip: Path) -> Any:
-    """PyAV's container of a clip; no other file is opened, whatever it says.
+    """Open a clip with PyAV. No other file is opened, whatever the clip refers to.
 
     Raises:
-        UserError: PyAV is missing, or it is no clip.
+        UserError: PyAV is missing, or the file is no clip.
     """
     av = open_av()
     try:
@@ -52,10 +52,10 @@ def opened(clip: Path) -> Any:
 
 @contextmanager
 def undamaged(clip: Path) -> Iterator[None]:
-    """Tell in a line what FFmpeg cannot read.
+    """Turn FFmpeg's errors in reading a clip into one line.
 
     Raises:
-        UserError: it fails.
+        UserError: FFmpeg fails.
     """
     try:
         yield
@@ -65,15 +65,15 @@ def undamaged(clip: Path) -> Iterator[None]:
 
 
 def local(path: Path) -> str:
-    """The name that FFmpeg takes for this file: it takes ``take:1.mp4`` for a protocol."""
+    """The absolute path, because FFmpeg takes a name such as ``take:1.mp4`` for a protocol."""
     return str(path.absolute())
 
 
 def nothing_in(clip: Path) -> UserError:
-    """That a clip shows nothing, and what to do."""
+    """The error for a clip without a frame that can be decoded, with what to do."""
     return UserError(f"{clip} has no frame that can be decoded; convert it to H.264 first")
 
 
 def words(error: Any) -> str:
-    """FFmpeg's own for an error."""
+    """FFmpeg's own words for an error."""
     return getattr(error, "strerror", None) or str(error)

@@ -1,7 +1,7 @@
-"""onnxruntime's sessions in programs that fork, or that pickle what they hand to other processes.
+"""onnxruntime sessions in programs that fork, or that pickle objects for other processes.
 
-A session's threads stay behind in the process that opened it. Behind a fork a run would wait for
-them for ever, and so would the session's end.
+The threads of a session exist only in the process that opened it. In a forked child a run would
+wait for them for ever, and so would the destruction of the session.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from stylenet.runtime.damage import metadata_of
 from stylenet.system.errors import UserError
 
 _TELEMETRY = "onnxruntime" in sys.modules
-"""Whether it may have begun before the package could turn it off, see `stylenet.__init__`."""
+"""Whether onnxruntime was imported before `stylenet.__init__` could turn its telemetry off."""
 
 
 class OnnxSession:
-    """onnxruntime's session, opened anew in every process that it gets to, at its first use there.
+    """An onnxruntime session that each process opens anew, at its first use there.
 
     Args:
-        name: for messages. opener: opens onnxruntime's own; it can be pickled.
+        name: for messages. opener: opens the session of onnxruntime; it can be pickled.
 
     Raises:
-        UserError: as of `opener`. At a first use elsewhere, also: the model has changed, or was
-            forked while on a GPU.
+        UserError: as `opener`. At the first use in another process, also: the model has changed,
+            or the process was forked while the model was on a GPU.
     """
 
     def __init__(self, name: str, opener: Callable[[], Any]) -> None:
@@ -40,24 +40,24 @@ class OnnxSession:
         self._begin(session)
 
     def run(self, *arguments: Any) -> list[Any]:
-        """As onnxruntime's."""
+        """As `onnxruntime.InferenceSession.run`."""
         results: list[Any] = self._here().run(*arguments)
         return results
 
     def get_inputs(self) -> list[Any]:
-        """As onnxruntime's."""
+        """As `onnxruntime.InferenceSession.get_inputs`."""
         return list(self._here().get_inputs())
 
     def get_outputs(self) -> list[Any]:
-        """As onnxruntime's."""
+        """As `onnxruntime.InferenceSession.get_outputs`."""
         return list(self._here().get_outputs())
 
     def get_modelmeta(self) -> Any:
-        """As onnxruntime's."""
+        """As `onnxruntime.InferenceSession.get_modelmeta`."""
         return self._here().get_modelmeta()
 
     def get_providers(self) -> list[str]:
-        """As onnxruntime's."""
+        """As `onnxruntime.InferenceSession.get_providers`."""
         return list(self._here().get_providers())
 
     def __getstate__(self) -> tuple[str, Callable[[], Any], dict[str, str]]:
@@ -74,7 +74,7 @@ class OnnxSession:
         _SESSIONS.add(self)
 
     def _here(self) -> Any:
-        """onnxruntime's session in this process."""
+        """The onnxruntime session of this process."""
         with self._lock:
             if self._session is None:
                 self._session = self._opened_anew()
@@ -84,7 +84,7 @@ class OnnxSession:
         if self._forked and self._on_gpu:
             raise UserError(
                 f"{self._name} was opened on a GPU before fork(), which CUDA does not survive; "
-                "open it in each process, or start them by spawn"
+                "open it in each process, or start processes by spawn"
             )
         session = self._opener()
         if metadata_of(session, self._name) != self.metadata:
@@ -92,10 +92,11 @@ class OnnxSession:
         return session
 
     def _leave_behind(self) -> None:
-        """In a forked child: keep the parent's session, untouched, until the process is gone.
+        """In a forked child, keep the parent's session untouched until the process is gone.
 
-        Its end would join threads that are not here, so that it is never to come: neither with the
-        last reference nor when Python ends. The lock may be held by a thread that is not here.
+        Destroying the session would join threads that the child lacks. So the session gets a
+        reference that is never released, not even when Python ends. The lock is replaced, because
+        a thread that the child lacks may hold it.
         """
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
         self._session, self._forked = None, True
@@ -113,12 +114,12 @@ def _behind_a_fork() -> None:
 
 
 def _end_without_others() -> None:
-    """End this process, when Python has ended, before onnxruntime joins its telemetry's thread.
+    """End this process after Python has ended, before onnxruntime joins its telemetry thread.
 
-    What was registered before the fork is left out; it is the parent's to do.
+    Exit handlers that were registered before the fork do not run here. The parent runs them.
     """
     libc = ctypes.CDLL(None)
-    if hasattr(libc, "on_exit"):  # glibc; its handlers are told the exit code, as `_exit` is
+    if hasattr(libc, "on_exit"):  # of glibc: its handlers get the exit code, which `_exit` takes
         libc.on_exit(libc._exit, None)
 
 

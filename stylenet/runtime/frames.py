@@ -19,22 +19,22 @@ from stylenet.runtime.ffmpeg import nothing_in, open_av, opened, undamaged
 from stylenet.system.errors import UserError
 
 SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".m4v", ".avi", ".webm"})
-"""Of the clips that are read."""
+"""Suffixes of the clips that can be read."""
 
 Frame = tuple[int, Bytes]
-"""Presentation time in the stream's own unit, and uint8 (H, W, 3)."""
+"""Presentation time in the stream's time unit, and uint8 (H, W, 3)."""
 
 
 _ROUNDED = Fraction(1, 10)
-"""Seconds by which the lengths that files tell are off."""
+"""Seconds by which the durations in files may be off."""
 
 
 @dataclass(frozen=True)
 class Look:
     """How a player shows the pictures of a clip.
 
-    rate: frames per second, on average. unit: of their times, in seconds. aspect: a pixel's width
-    over its height. colours: what its numbers stand for.
+    rate: mean number of frames per second. unit: unit of the times of frames, in seconds.
+    aspect: width of a pixel over its height. colours: colour tags.
     """
 
     rate: Fraction
@@ -44,20 +44,20 @@ class Look:
 
 
 class Reader:
-    """A clip that is open.
+    """An open clip.
 
     Args:
-        nothing: to be raised where no frame comes; by default, advice for a file.
+        nothing: the error for a clip without frames; by default it gives advice for a file.
 
     Attributes:
-        look: that of its pictures, once they are upright.
-        frames: an iterator over all; their times rise, all are of the size of the first.
-        end: the time at which the last frame that was read ends.
+        look: how the pictures are shown, once they are upright.
+        frames: an iterator over all frames. Times rise, and all frames have the size of the first.
+        end: the time at which the last frame read so far ends.
         total: the number of frames, 0 if it is unknown.
-        source: PyAV's container.
+        source: the container of PyAV.
 
     Raises:
-        UserError: it has no picture, or is damaged, which may show at any frame.
+        UserError: the clip has no pictures, or is damaged. Damage may show at any frame.
     """
 
     def __init__(self, clip: Path, source: Any, nothing: UserError | None = None) -> None:
@@ -82,25 +82,26 @@ class Reader:
         self.frames = self._timed(chain([first], decoded))
 
     def lost(self) -> list[str]:
-        """What no result can hold of the frames read, all of them, in words."""
+        """What no result can hold of the pictures, in words. All frames must be read before."""
         found = list(self._lost)
-        shown = max(self.end, self.end - (self._start or 0))  # some files count from 0
+        shown = max(self.end, self.end - (self._start or 0))  # some durations count from time 0
         missing = self._announced - shown * self.look.unit
         if missing > 2 * self._step * self.look.unit + _ROUNDED:
             found.append(f"the last {float(missing):.1f} s, which are not in the file")
         return found
 
     def _seconds(self) -> Fraction:
-        """Seconds of pictures that the file says it has, 0 if it does not."""
+        """Duration of the pictures in seconds, as the file states it; 0 if it states none."""
         if self._stream.duration is not None:
             return Fraction(self._stream.duration * self.look.unit)
         alone = len(self.source.streams) == 1
         return Fraction(self.source.duration or 0, 1_000_000) if alone else Fraction(0)
 
     def _timed(self, decoded: Iterator[Any]) -> Iterator[Frame]:
-        """Each frame at its time.
+        """Each frame with its time.
 
-        AVI knows when to decode a frame, not when to show it: where these differ, frames count.
+        AVI stores the time to decode a frame, not the time to show it. The two differ with
+        B-frames; then the number of the frame is its time.
         """
         counted = self.source.format.name == "avi" and self._stream.codec_context.has_b_frames
         shape, last = None, None
@@ -127,7 +128,7 @@ def read_clip(clip: Path) -> Iterator[Reader]:
     """Open a clip to read its frames.
 
     Raises:
-        UserError: no clip, no picture in it, or a damaged one.
+        UserError: the file is no clip, has no pictures, or is damaged.
     """
     with closing(opened(clip)) as source:
         yield Reader(clip, source)
@@ -137,7 +138,7 @@ def clip_frames(clip: Path) -> Iterator[Bytes]:
     """The frames of a clip as a player shows them, uint8 (H, W, 3).
 
     Raises:
-        UserError: no clip, no picture in it, or a damaged one.
+        UserError: the file is no clip, has no pictures, or is damaged.
     """
     with read_clip(clip) as reader:
         for _, rgb in reader.frames:
@@ -145,10 +146,10 @@ def clip_frames(clip: Path) -> Iterator[Bytes]:
 
 
 def pictures(clip: Path, source: Any) -> Any:
-    """The stream of its pictures; a cover is none.
+    """The video stream of a clip. A cover picture does not count as one.
 
     Raises:
-        UserError: it has none.
+        UserError: the clip has no video stream.
     """
     cover = open_av().stream.Disposition.attached_pic
     films = [stream for stream in source.streams.video if not stream.disposition & cover]
@@ -161,7 +162,7 @@ def pictures(clip: Path, source: Any) -> Any:
 
 
 def upright(frame: Any) -> Bytes:
-    """A decoded frame, turned and mirrored as its display matrix says: uint8 (H, W, 3)."""
+    """Turn and mirror a decoded frame as its display matrix says: uint8 (H, W, 3)."""
     rgb = to_rgb(frame)
     (across, down_to_across), (across_to_down, down) = _matrix(frame)
     if turned(frame):
@@ -171,15 +172,15 @@ def upright(frame: Any) -> Bytes:
 
 
 def turned(frame: Any) -> bool:
-    """Whether the frame lies on its side."""
+    """Whether the display matrix turns the frame by 90 or 270 degrees."""
     (across, down_to_across), (across_to_down, down) = _matrix(frame)
     return abs(across) + abs(down) < abs(down_to_across) + abs(across_to_down)
 
 
 def _matrix(frame: Any) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Stored places → shown ones, x then y: of FFmpeg's nine numbers, those that turn and mirror.
+    """The rows of the display matrix that turns and mirrors: stored (x, y) → shown (x', y').
 
-    FFmpeg multiplies rows from the left: x' = a·x + c·y, y' = b·x + d·y.
+    FFmpeg multiplies row vectors from the left: x' = a·x + c·y, y' = b·x + d·y.
     """
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
@@ -189,7 +190,7 @@ def _matrix(frame: Any) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def framed(rgb: Bytes, shape: tuple[int, ...]) -> Bytes:
-    """A frame of another size, as large as it fits into `shape`, on black."""
+    """Scale a frame of another size until it fits into `shape`, on black."""
     height, width = shape[:2]
     scale = min(height / rgb.shape[0], width / rgb.shape[1])
     size = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))

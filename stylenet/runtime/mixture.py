@@ -1,4 +1,4 @@
-"""An exported model of several styles at work in a mixture of them."""
+"""Running an exported model of several styles with a mixture of its styles."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from stylenet.system.untrusted import label
 
 
 class MixtureSession(Session):
-    """A model of several styles with its mixture fixed: uint8 RGB in and out, as any `Session`.
+    """A model of several styles with a fixed mixture: uint8 RGB in and out, as any `Session`.
 
     Args:
-        model: that takes weights of styles; as `open_model` takes it, or what it returned.
-        mixture: names of styles, and the share of each, of any sum.
+        model: a model with the input ``style_weights``, opened or as `open_model` takes it.
+        mixture: names of styles, and the share of each. Shares are divided by their sum.
         device, threads: as in `open_model`.
 
     Raises:
-        UserError: as of `open_model` or `weights_of`.
+        UserError: as `open_model` or `weights_of`.
     """
 
     def __init__(
@@ -44,13 +44,14 @@ class MixtureSession(Session):
 def weights_of(
     styles: Sequence[str], mixture: Sequence[tuple[str | Path, float]]
 ) -> NDArray[np.float32]:
-    """Names, or files called so, and shares of any sum → weights that sum to 1, (1, styles).
+    """The style weights of a mixture, (1, styles), which sum to 1.
 
     Args:
-        styles: all that the model has learnt.
+        styles: the names of all styles of the model.
+        mixture: a style's name, or a file of that name, and its share, for each style to mix.
 
     Raises:
-        UserError: none is named, or one that the model has not learnt, or a share of 0.
+        UserError: no style is named, the model has not learnt a style, or a share is not above 0.
     """
     learnt = f"the model has learnt {label(', '.join(styles))}"
     if not mixture:

@@ -1,4 +1,4 @@
-"""Opening an exported model with onnxruntime, held to its contract."""
+"""Opening an exported model with onnxruntime, and checking it against its contract."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONTRACT = 1
 """The newest version of the contract that this runtime understands."""
 
 CONTRACT_KEY = "stylenet.contract"
-"""Its version's place in a model's metadata."""
+"""Key of the contract's version in a model's metadata."""
 
 _INPUTS = {
     "bytes": ["image"],
@@ -27,12 +27,13 @@ _INPUTS = {
     "recurrent": ["image", "previous"],
     "window": ["frames"],
 }
-"""What models of each kind take, beside what they may be told of the style."""
+"""Inputs of each kind of model, besides inputs for the style."""
 
 _TOLD = {"code", "strength", "style_weights"}
+"""Inputs for the style."""
 
 _MOST = 10_000
-"""Of a number in the metadata, such as pixels of a halo."""
+"""The largest number allowed in the metadata, such as pixels of a halo."""
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -41,9 +42,9 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 class Model:
     """An open model.
 
-    session: onnxruntime's. name: for messages. io: ``bytes``, ``float`` or ``tiles``; ``recurrent``
-    or ``window`` of nets for clips. device: ``cpu`` or ``cuda``. metadata: all that the file says
-    of itself. part: a session for one of its outputs alone.
+    session: of onnxruntime. name: for messages. io: the kind of model, ``bytes``, ``float`` or
+    ``tiles`` for photos, ``recurrent`` or ``window`` for clips. device: ``cpu`` or ``cuda``.
+    metadata: all metadata of the file. part: opens a session for one output alone.
     """
 
     session: Any
@@ -55,17 +56,17 @@ class Model:
 
     @property
     def inputs(self) -> list[str]:
-        """The names of all that it takes."""
+        """The names of all inputs."""
         return [each.name for each in self.session.get_inputs()]
 
     @property
     def takes_style(self) -> bool:
-        """Whether it takes the code of any style, beside the photo."""
+        """Whether one input is a style code, so that the model takes any style."""
         return "code" in self.inputs
 
     @property
     def styles(self) -> list[str]:
-        """The names of the styles that it takes weights of, beside the photo; else none."""
+        """The names of the styles that ``style_weights`` mixes; empty without this input."""
         if "style_weights" not in self.inputs:
             return []
         styles = parsed(self.name, self.metadata.get("stylenet.styles", ""))
@@ -77,9 +78,9 @@ class Model:
 
     @property
     def config(self) -> dict[str, Any]:
-        """That of the training, as the file tells it; empty where it tells none.
+        """The training's config from the metadata, or an empty one.
 
-        No path, address or class is to be taken from it.
+        The file may be anyone's: take no path, address or class from it.
         """
         config = parsed(self.name, self.metadata.get("stylenet.config", "{}"))
         if not isinstance(config, dict):
@@ -87,10 +88,10 @@ class Model:
         return config
 
     def number(self, key: str, default: int | None = None) -> int:
-        """A number of the metadata.
+        """A number from the metadata.
 
         Raises:
-            UserError: it is none.
+            UserError: the entry is not a whole number, or is too large.
         """
         text = self.metadata.get(key, str(default))
         if not (text.isdecimal() and len(text) < 9 and int(text) <= _MOST):
@@ -100,10 +101,10 @@ class Model:
     def run(
         self, outputs: Sequence[str] | None, given: Mapping[str, Any], options: Any = None
     ) -> list[Any]:
-        """What onnxruntime makes of inputs.
+        """Run the model and return its outputs.
 
         Raises:
-            UserError: the graph cannot do it.
+            UserError: the graph fails on these inputs.
         """
         return run(self.session, self.name, outputs, given, options)
 
@@ -114,12 +115,12 @@ def open_model(
     """Open an ``.onnx`` file that `stylenet.export` wrote, or its bytes.
 
     Args:
-        device: ``cpu``, ``cuda``, or ``auto``, a GPU if onnxruntime has one.
-        threads: for one picture; by default one for each core.
+        device: ``cpu``, ``cuda``, or ``auto``, which takes a GPU if onnxruntime has one.
+        threads: number of threads for one picture; by default one for each core.
 
     Raises:
-        UserError: no such file, no stylenet model, one that is damaged, a newer contract, or no
-            such device.
+        UserError: the file is missing, damaged, no stylenet model or of a newer contract, or
+            onnxruntime lacks the device.
     """
     name = "the model" if isinstance(model, bytes) else str(model)
     lasting = _lasting(model)
@@ -137,10 +138,10 @@ def open_model(
 
 
 def open_onnx(model: Path, threads: int | None = None) -> OnnxSession:
-    """A session on the CPU for any ``.onnx`` file, ours or not.
+    """Open any ``.onnx`` file on the CPU, whether or not stylenet wrote it.
 
     Raises:
-        UserError: no such file, no ONNX model, or no onnxruntime.
+        UserError: the file is missing or no ONNX model, or onnxruntime is missing.
     """
     if not model.is_file():
         raise UserError(f"{model} does not exist; give an exported .onnx file")
@@ -150,7 +151,7 @@ def open_onnx(model: Path, threads: int | None = None) -> OnnxSession:
 
 
 def _lasting(model: str | Path | bytes) -> Path | bytes:
-    """The file by a path that other processes find, too, whatever folder they are in."""
+    """The absolute path, which holds in processes of any working folder; bytes as they are."""
     return model if isinstance(model, bytes) else Path(model).absolute()
 
 
@@ -161,7 +162,7 @@ def _part(
 
 
 def _checked_session(model: Path | bytes, name: str, device: str, threads: int | None) -> Any:
-    _providers(device)  # a device that is missing is told before the file is read
+    _providers(device)  # a missing device is reported before the file is read
     content = read(model, name)
     check_content(name, content)
     return _session(content, name, device, threads)
@@ -170,7 +171,7 @@ def _checked_session(model: Path | bytes, name: str, device: str, threads: int |
 def _cut_session(
     model: Path | bytes, name: str, device: str, threads: int | None, output: str
 ) -> Any:
-    # without plans: one for each size of tile would keep as much memory again
+    # no memory plans: the plan for each size of tile would keep as much memory again
     content = _cut(read(model, name), output, name)
     return _session(content, name, device, threads, plans=False)
 
@@ -182,22 +183,22 @@ def _session(
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what would end the process; errors come as exceptions
-    # 0 is onnxruntime's own choice, which minds neither affinity nor quota
+    options.log_severity_level = 4  # fatal messages only; errors come as exceptions
+    # 0 lets onnxruntime choose, but it knows neither CPU affinity nor quota
     limited = usable_cpus() < (os.cpu_count() or 1)
     options.intra_op_num_threads = threads or (usable_cpus() if limited else 0)
     options.enable_mem_pattern = plans
     try:
         return onnxruntime.InferenceSession(model, options, providers)
-    except Exception:  # onnxruntime has a class of its own for every kind of damage
+    except Exception:  # each kind of damage has its own class in onnxruntime
         raise damaged(name) from None
 
 
 def _check_facts(model: Model) -> None:
-    """Hold the metadata against what each kind of model must tell.
+    """Check that inputs and metadata are complete for the kind of model.
 
     Raises:
-        UserError: something is missing, or of another kind.
+        UserError: something is missing or malformed.
     """
     required = _INPUTS.get(model.io)
     if required is None or set(model.inputs) - _TOLD != set(required):
@@ -212,9 +213,9 @@ def _check_facts(model: Model) -> None:
 
 
 def _cut(model: bytes, output: str, name: str = "the model") -> bytes:
-    """The graph as far as `output` needs it; the whole one without the package that can cut it.
+    """The part of the graph that `output` needs, or the whole graph where onnx is missing.
 
-    onnxruntime itself runs every node, whichever output it is asked for.
+    onnxruntime itself runs every node, whichever output is requested.
     """
     try:
         import onnx
@@ -225,7 +226,7 @@ def _cut(model: bytes, output: str, name: str = "the model") -> bytes:
         whole = onnx.load_from_string(model)
         inputs = [value.name for value in whole.graph.input]
         content: bytes = Extractor(whole).extract_model(inputs, [output]).SerializeToString()
-    except Exception:  # protobuf and onnx have classes of their own for every kind of damage
+    except Exception:  # each kind of damage has its own class in protobuf and onnx
         raise damaged(name) from None
     return content
 

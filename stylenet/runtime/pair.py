@@ -1,4 +1,4 @@
-"""An exported pair at work: one graph reads style pictures, the other stylises photos."""
+"""Running an exported pair: one graph encodes style pictures, the other stylises photos."""
 
 from __future__ import annotations
 
@@ -17,25 +17,28 @@ from stylenet.runtime.session import Session
 from stylenet.system.errors import UserError
 
 STYLE_SUFFIX = ".style.onnx"
-"""Of the graph that reads style pictures, in the place of the other's ``.onnx``."""
+"""Suffix of the graph that encodes style pictures; it replaces ``.onnx`` of the other graph."""
 
 _WEIGHTS = "stylenet.weights_sha256"
 
 
 class StyledSession(Session):
-    """The pair's second graph with a style fixed: uint8 RGB in and out, as any `Session`.
+    """The stylising graph of a pair with a fixed style: uint8 RGB in and out, as any `Session`.
 
     Args:
-        model: that takes a code. code: (1, …). strength: from 0, the photo, to 1.
+        model: a model with the input ``code``. code: (1, …), of the style. strength: from 0, the
+            photo, to 1, fully stylised.
 
     Raises:
-        UserError: the model takes no strength, and it is not 1.
+        UserError: `strength` is not 1, and the model has no input for it.
     """
 
     def __init__(self, model: Model, code: Code, strength: float = 1.0) -> None:
         super().__init__(model)
         if strength != 1 and "strength" not in model.inputs:
-            raise UserError(f"{model.name} has no --alpha; use --strength, or the run itself")
+            raise UserError(
+                f"{model.name} has no --alpha; use --strength, or give the training run"
+            )
         self.code = code
         self.strength = strength
 
@@ -50,11 +53,11 @@ class Pair:
     """An exported pair.
 
     Args:
-        model: the graph that stylises. encoder: the one that reads styles; by default the file
-            beside it.
+        model: the graph that stylises. encoder: the graph that encodes style pictures; by default
+            the file beside `model`.
 
     Raises:
-        UserError: there is no such file, or it is another model's.
+        UserError: the file of the encoder is missing, or belongs to another model.
     """
 
     def __init__(self, model: Model, encoder: Model | None = None) -> None:
@@ -62,11 +65,11 @@ class Pair:
         self.encoder = encoder or _beside(model)
         if self.encoder.metadata.get(_WEIGHTS) != model.metadata.get(_WEIGHTS):
             raise UserError(
-                f"{self.encoder.name} is not of {model.name}; export both anew, or copy both"
+                f"{self.encoder.name} does not belong to {model.name}; export or copy both anew"
             )
 
     def code(self, style: Bytes) -> Code:
-        """The code of a style picture, uint8 (H, W, 3), at its own size."""
+        """Encode a style picture, uint8 (H, W, 3), at its own size."""
         code: Code = self.encoder.run(None, {"image": style[None]})[0]
         if code.shape[:1] != (1,) or code.ndim not in (2, 3) or not np.isfinite(code).all():
             raise damaged(self.encoder.name)
@@ -75,7 +78,10 @@ class Pair:
     def styled(
         self, styles: Sequence[Bytes], shares: Sequence[float], strength: float = 1.0
     ) -> StyledSession:
-        """The model at work in a mixture of styles, uint8 (H, W, 3) each, of any size.
+        """The stylising graph with a mixture of styles.
+
+        Args:
+            styles: pictures, uint8 (H, W, 3) each, of any size. shares: one per style, of any sum.
 
         Raises:
             UserError: as `StyledSession`.

@@ -1,4 +1,4 @@
-"""The finished parts of a clip: one job alone has them, and goes on behind them."""
+"""The finished parts of a clip. One job alone owns them, and resumes after the last of them."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from stylenet.pictures.images import write_atomically
 from stylenet.system.errors import UserError, cannot_write
 
 _FORM = 2
-"""Of the parts: another one's do not join with these."""
+"""Version of the format of parts. Parts of another version cannot be joined with these."""
 
 _LOCK = "lock"
 
 
 class Parts:
-    """Those in a folder, each a clip whose name tells its number and when it starts."""
+    """The parts in a folder. Each is a clip whose name holds its number and its start time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @property
     def done(self) -> list[Path]:
-        """The finished ones, in order."""
+        """The finished parts, in order."""
         found = sorted(self.folder.glob("[0-9]*.mp4"))
         return [path for number, path in enumerate(found) if path.name[:7] == f"{number:06d}_"]
 
     @property
     def unfinished(self) -> Path:
-        """Where the next one grows."""
+        """The file of the part that is being written."""
         return self.folder / "unfinished.mp4"
 
     def state(self, number: int) -> Path:
-        """Where the last results of recurrent nets are kept, behind a part."""
+        """The file of the last results of recurrent nets, after part `number`."""
         return self.folder / f"{number:06d}.png"
 
     def finish(self, number: int, start: int) -> None:
-        """The next one is whole."""
+        """Rename the unfinished part, now complete, to part `number` with time `start`."""
         with self.unfinished.open("rb") as file:
             os.fsync(file.fileno())
         self.unfinished.rename(self.folder / f"{number:06d}_{start}.mp4")
 
     def start(self, part: Path) -> int:
-        """When a part starts."""
+        """The time at which a part starts."""
         return int(part.stem.split("_")[1])
 
     def begin(self, job: dict[str, Any]) -> None:
-        """Keep what this very job has finished; throw away the parts of another."""
+        """Keep the parts that this very job has finished; delete the parts of another job."""
         note, text = self.folder / "job.json", json.dumps({**job, "form": _FORM}, sort_keys=True)
         if not note.is_file() or note.read_bytes() != text.encode():
             for path in self.folder.iterdir():
@@ -63,10 +63,10 @@ class Parts:
 
 @contextmanager
 def parts_of(target: Path, clip: Path, job: dict[str, Any]) -> Iterator[Parts]:
-    """The parts of a clip to write; those that this very job has finished are there.
+    """The parts of a clip to write, among them those that this very job has finished.
 
     Args:
-        job: what makes one job the same as another, besides the clip that it reads.
+        job: the settings. A job with the same settings and the same clip is the same job.
 
     Raises:
         UserError: another job writes the clip, or the parts cannot be written.
@@ -81,11 +81,12 @@ def parts_of(target: Path, clip: Path, job: dict[str, Any]) -> Iterator[Parts]:
 
 @contextmanager
 def claimed(target: Path) -> Iterator[Path]:
-    """A folder beside a clip to write, for this job alone; it stays where it is cut short and has
-    finished parts.
+    """A folder beside `target`, for this job alone.
+
+    The folder is deleted at the end. After an error it stays if it has finished parts.
 
     Raises:
-        UserError: another job has it, or it cannot be made.
+        UserError: another job has the folder, or it cannot be created.
     """
     folder = target.with_name(f".{target.name}.parts")
     with _locked(folder, target):
@@ -99,7 +100,7 @@ def claimed(target: Path) -> Iterator[Path]:
 
 
 def _locked(folder: Path, target: Path) -> IO[bytes]:
-    """A file that this process alone has open; the lock ends with it, however that ends."""
+    """Lock `folder` by a file. The lock ends with this process, however the process ends."""
     path = folder / _LOCK
     while True:
         try:
@@ -108,7 +109,7 @@ def _locked(folder: Path, target: Path) -> IO[bytes]:
             raise cannot_write(target, error) from None
         try:
             file = path.open("ab")
-        except FileNotFoundError:  # another job ended just now and took the folder along
+        except FileNotFoundError:  # another job has just deleted the folder
             continue
         except OSError as error:
             raise cannot_write(target, error) from None

@@ -1,4 +1,4 @@
-"""After the net: filters on the stylised picture, the photo's colours, the strength.
+"""After the net: filters on the stylised picture, the photo's colours, blending with the photo.
 
 Floats are float32 (H, W, 3) sRGB in [0, 1] throughout.
 """
@@ -15,7 +15,7 @@ from stylenet.pictures.color import Floats, luma, to_bytes, to_floats
 from stylenet.pictures.images import Bytes
 
 _CLIPPED = 0.5
-"""Per cent of the pixels that the stretch lets go to black, and to white: specks decide nothing."""
+"""Per cent of pixels that the stretch clips at either end, so that specks do not set the range."""
 
 _BLUR = 1.0
 """Standard deviation of the unsharp mask's blur in pixels: the scale of a stroke's edge."""
@@ -26,13 +26,13 @@ _REACH = 2.0
 
 @dataclass(frozen=True)
 class Postprocess:
-    """What is done to every result, in this order.
+    """The steps after the net, in this order.
 
-    bilateral: strength of edge-keeping smoothing, as the difference in colour, of [0, 1], that
-        counts as an edge; 0 leaves it out.
-    stretch: spread light and dark over the whole range.
-    sharpen: amount of the unsharp mask; 0 leaves it out.
-    preserve_color: keep the colours of the photo; only light and dark are stylised.
+    bilateral: edge-keeping smoothing. The number is the difference in colour, in [0, 1], that
+        counts as an edge; 0 leaves the step out.
+    stretch: whether to spread luma over the whole range.
+    sharpen: amount of the unsharp mask; 0 leaves the step out.
+    preserve_color: whether to keep the chroma of the photo, so that only luma is stylised.
     strength: from 0, the photo, to 1, fully stylised.
     """
 
@@ -43,7 +43,7 @@ class Postprocess:
     strength: float = 1.0
 
     def __call__(self, photo: Bytes, stylized: Bytes) -> Bytes:
-        """Both uint8 (H, W, 3); bytes that no option touches stay as they are."""
+        """Apply the steps. Both pictures are uint8 (H, W, 3); without options the bytes stay."""
         if self == Postprocess():
             return stylized
         result = to_floats(stylized)
@@ -59,7 +59,7 @@ class Postprocess:
 
 
 def stretch(rgb: Floats) -> Floats:
-    """Dynamic-range stretch: the darkest luma becomes 0, the lightest 1, all channels alike."""
+    """Dynamic-range stretch, alike in all channels: the darkest luma becomes 0, the lightest 1."""
     dark, light = np.percentile(luma(rgb), (_CLIPPED, 100 - _CLIPPED))
     if light - dark < 1 / 255:
         return rgb
@@ -68,7 +68,7 @@ def stretch(rgb: Floats) -> Floats:
 
 
 def unsharp_mask(rgb: Floats, amount: float) -> Floats:
-    """`rgb` plus `amount` times what a Gaussian blur takes from it."""
+    """Add `amount` times the detail that a Gaussian blur removes."""
     reach = math.ceil(3 * _BLUR)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / _BLUR) ** 2)
     weights = (weights / weights.sum()).astype(np.float32)
@@ -78,7 +78,7 @@ def unsharp_mask(rgb: Floats, amount: float) -> Floats:
 
 
 def _along(rgb: Floats, weights: NDArray[np.float32], axis: int) -> Floats:
-    """Convolve with symmetric `weights` along an axis; the edge pixels go on beyond the edge."""
+    """Convolve with symmetric `weights` along an axis; edge pixels are repeated beyond the edge."""
     reach = len(weights) // 2
     margins = [(reach, reach) if side == axis else (0, 0) for side in range(3)]
     padded = np.pad(rgb, margins, mode="edge")
@@ -89,10 +89,10 @@ def _along(rgb: Floats, weights: NDArray[np.float32], axis: int) -> Floats:
 
 
 def bilateral(rgb: Floats, edge: float) -> Floats:
-    """Average each pixel with near ones of like colour (Tomasi & Manduchi 1998, section 2).
+    """Average each pixel with near pixels of like colour (Tomasi & Manduchi 1998, section 2).
 
     Args:
-        edge: standard deviation of the weights over the distance of two colours, each of [0, 1].
+        edge: standard deviation of the weights over the distance of two colours in [0, 1]³.
     """
     reach = math.ceil(2 * _REACH)
     height, width = rgb.shape[:2]
@@ -110,12 +110,12 @@ def bilateral(rgb: Floats, edge: float) -> Floats:
 
 
 def preserve_color(photo: Floats, stylized: Floats) -> Floats:
-    """The luma of `stylized` with the chroma of `photo`.
+    """Combine the luma of `stylized` with the chroma of `photo`.
 
     Luminance-only transfer (Gatys et al. 2016, "Preserving Color in Neural Artistic Style
-    Transfer"). In YIQ, as in YCbCr, each of R, G and B is Y plus a mix of the two chroma channels,
-    so that to replace Y is to add one difference to all three. Colours that leave [0, 1] are
-    clipped, and only these lose chroma.
+    Transfer"). In YIQ, as in YCbCr, each of R, G and B is Y plus a mix of the two chroma channels.
+    So replacing Y adds the same difference to R, G and B. Colours that leave [0, 1] are clipped,
+    and only these colours lose chroma.
     """
     shift = luma(stylized) - luma(photo)  # (H, W)
     mixed: Floats = np.clip(photo + shift[..., None], 0, 1)
@@ -123,6 +123,6 @@ def preserve_color(photo: Floats, stylized: Floats) -> Floats:
 
 
 def blend(photo: Floats, stylized: Floats, strength: float) -> Floats:
-    """From `photo`, at strength 0, to `stylized`, at strength 1."""
+    """Mix linearly: `photo` at strength 0, `stylized` at strength 1."""
     mixed: Floats = np.float32(1 - strength) * photo + np.float32(strength) * stylized
     return mixed

@@ -1,4 +1,4 @@
-"""Before the net: a file, a Pillow image or an array becomes sRGB bytes of the size wanted."""
+"""Before the net: a file, a Pillow image or an array becomes sRGB bytes of the requested size."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from stylenet.pictures.sides import MIN_SIDE
 from stylenet.system.errors import UserError, reason
 
 Photo = str | Path | bytes | bytearray | memoryview | IO[bytes] | Image.Image | Bytes | Picture
-"""A file, by its path, open for reading or as its bytes; a Pillow image; uint8 RGB (H, W, 3); or a
-picture that is decoded already."""
+"""A photo: the path of a file, its bytes or the open file; a Pillow image; uint8 RGB (H, W, 3); or
+a picture that is decoded already."""
 
 
 def prepare(photo: Photo, size: int | None) -> Picture:
-    """Decode `photo`, safely and upright, and fit it into `size` x `size` pixels (None: as it is).
+    """Decode `photo`, safely and upright, and scale its longer side to `size` pixels.
+
+    Args:
+        size: None keeps the size of the photo.
 
     Raises:
-        UserError: it cannot be read, is no picture, or a side is, or becomes, below 32 pixels.
+        UserError: the photo cannot be read or is no picture, or a side is, or becomes, below 32
+            pixels.
     """
     picture = _picture(photo)
     if size is not None and size != max(picture.size):
@@ -37,7 +41,7 @@ def prepare(photo: Photo, size: int | None) -> Picture:
 
 
 def name_of(photo: Photo) -> str:
-    """How to speak of it."""
+    """The name of the photo in messages."""
     if isinstance(photo, str | Path):
         return str(photo)
     name = getattr(photo, "name", None) or getattr(photo, "filename", None)
@@ -62,18 +66,18 @@ def _picture(photo: Photo) -> Picture:
 
 def _checked(rgb: Bytes) -> Bytes:
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
-        raise UserError(f"the photo is uint8 RGB (H, W, 3), not {rgb.dtype} {rgb.shape}")
+        raise UserError(f"the photo must be uint8 RGB (H, W, 3), not {rgb.dtype} {rgb.shape}")
     return rgb
 
 
 def _read(file: IO[bytes]) -> IO[bytes]:
-    """All of an open file, which need not be one that can be wound back."""
+    """Read an open file from its start, if it can seek, and keep its name."""
     name = name_of(file)
     try:
         if hasattr(file, "seekable") and file.seekable():
             file.seek(0)
         content: Any = file.read()
-    except (OSError, ValueError) as error:  # of a file that is closed, or not open for reading
+    except (OSError, ValueError) as error:  # the file is closed, or not open for reading
         told = reason(error) if isinstance(error, OSError) else error
         raise UserError(f"cannot read {name} ({told}); open it for reading") from None
     if not isinstance(content, bytes):
@@ -83,5 +87,5 @@ def _read(file: IO[bytes]) -> IO[bytes]:
 
 def _named(content: bytes | bytearray | memoryview, name: str) -> IO[bytes]:
     file = io.BytesIO(content)
-    file.name = name  # what messages call it
+    file.name = name  # the name in messages
     return file

@@ -1,4 +1,4 @@
-"""Regions: a mask says where a picture is stylised, and by which of several nets."""
+"""Regions: masks say where a picture is stylised, and by which of several nets."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ Grey = NDArray[np.uint8]
 """(H, W), from 0 to 255."""
 
 FEATHER = 8.0
-"""Pixels over which a region fades by default: about a stroke's width."""
+"""Default number of pixels over which a region's edge fades: about the width of a stroke."""
 
 
 @dataclass(frozen=True)
 class Mask:
-    """Where one style goes.
+    """The region of one style.
 
-    path: a grey picture, of any size, as it is stretched over the photo; or a folder of them,
-        each with the name of its photo, whatever the suffix; or, for a clip, a clip of them.
-    keep: white is what stays the photo, not what is stylised.
+    path: a grey picture of any size, which is stretched over the photo; or a folder of such
+        pictures, each named as its photo, with any suffix; or, for a clip, a clip of masks.
+    keep: whether white marks the region that stays the photo, not the region that is stylised.
     """
 
     path: Path
     keep: bool = False
 
     def of(self, photo: Photo) -> Grey:
-        """The mask for `photo`, white where it is stylised.
+        """The mask for `photo`; white is stylised.
 
         Raises:
-            UserError: there is none, or it is no picture.
+            UserError: the photo has no mask, or the mask is no picture.
         """
         return self.grey(read_picture(self._file(photo)))
 
     def frames(self) -> Iterator[Grey]:
-        """The mask for each frame of a clip; the last one of a mask's clip stays.
+        """A mask for each frame of a clip, without end: the last mask is repeated.
 
         Raises:
-            UserError: it is neither a picture nor a clip.
+            UserError: the mask is neither a picture nor a clip.
         """
         if self.path.is_dir():
             raise UserError(f"{self.path} is a folder; give one mask, a picture or a clip")
@@ -65,7 +65,7 @@ class Mask:
         yield from repeat(grey)
 
     def grey(self, picture: Picture) -> Grey:
-        """Light and opaque is white; turned round for `keep`."""
+        """The mask of a picture: light, opaque pixels are white. `keep` inverts it."""
         white = luma(to_floats(picture.rgb))
         if picture.alpha is not None:
             white = white * to_floats(picture.alpha)
@@ -87,11 +87,11 @@ class Mask:
 def cover(mask: Grey, size: tuple[int, int], feather: float) -> NDArray[np.float32]:
     """How much of each pixel is stylised: (H, W, 1) in [0, 1].
 
-    The mask is stretched over the photo and its edges are blurred by a Gaussian, so that nearly
-    all of a hard edge's fading lies within `feather` pixels on either side.
+    The mask is stretched over the photo, then blurred by a Gaussian. A hard edge fades almost
+    entirely within `feather` pixels on either side.
 
     Args:
-        size: height and width of the photo. feather: in pixels, two standard deviations.
+        size: height and width of the photo. feather: two standard deviations, in pixels.
     """
     height, width = size
     stretched = Image.fromarray(mask).resize((width, height), Image.Resampling.BILINEAR)
@@ -100,13 +100,14 @@ def cover(mask: Grey, size: tuple[int, int], feather: float) -> NDArray[np.float
 
 
 def compose(photo: Bytes, layers: Sequence[tuple[Bytes, NDArray[np.float32]]]) -> Bytes:
-    """The photo under stylised pictures, each with its cover.
+    """Lay stylised pictures over the photo, each with its cover.
 
-    Where covers add up to more than 1 they share the pixel by weight; where they add up to less,
+    Where covers add up to more than 1, they are divided by their sum. Where they add up to less,
     the photo shows through.
 
     Args:
-        photo, and each picture: uint8 (H, W, 3). covers: (H, W, 1) in [0, 1].
+        photo: uint8 (H, W, 3). layers: pictures, uint8 (H, W, 3), and their covers, (H, W, 1) in
+            [0, 1].
     """
     covers = np.sum([cover for _, cover in layers], axis=0)
     crowd = np.maximum(covers, 1)

@@ -1,4 +1,4 @@
-"""An exported model at work on whole pictures."""
+"""Running an exported model on whole pictures."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from stylenet.runtime.model import Model, open_model
 from stylenet.system.errors import UserError
 from stylenet.system.untrusted import label
 
-_ARENA_PIXELS = 2_000_000  # beyond, onnxruntime gives memory back after the run: peaks are rare
+_ARENA_PIXELS = 2_000_000  # larger runs are rare, so onnxruntime frees their memory
 
 
 PICTURES = ("bytes", "float", "recurrent", "window")
-"""Kinds of models that work on whole pictures."""
+"""Kinds of models that take whole pictures."""
 
 
 class Session:
     """An exported model: uint8 RGB in and out, any batch and any size from 32 up.
 
-    A model for clips takes a picture for one that stands still.
+    A model for clips treats a picture as a clip that stands still.
 
     Args:
-        model: as `open_model` takes it, or what it returned.
+        model: opened, or as `open_model` takes it.
         device, threads: as in `open_model`.
 
     Raises:
-        UserError: as `open_model`, a model for tiles, or one that has to be told a style.
+        UserError: as `open_model`; or the model takes tiles, or needs a style.
     """
 
     def __init__(
@@ -51,15 +51,16 @@ class Session:
             raise UserError(f"{self.model.name} has learnt {learnt}; choose with --style NAME")
 
     def __call__(self, rgb: Bytes) -> Bytes:
-        """Stylise one picture, uint8 (H, W, 3) → the same."""
+        """Stylise one picture, uint8 (H, W, 3). The result has the same shape and type."""
         stylized: Bytes = self.batch(rgb[None])[0]
         return stylized
 
     def batch(self, rgb: Bytes) -> Bytes:
-        """Stylise pictures of one size, uint8 (N, H, W, 3) → the same.
+        """Stylise pictures of one size, uint8 (N, H, W, 3). Shape and type stay.
 
         Raises:
-            UserError: another type or shape, or a side below 32 pixels.
+            UserError: the type or shape is another, a side is below 32 pixels, or the model is
+                damaged.
         """
         check_pictures(rgb)
         if self.model.io == "float":
@@ -74,15 +75,16 @@ class Session:
 
     @property
     def around(self) -> int:
-        """Frames before, and behind, the one to stylise that the model sees."""
+        """Number of frames that the model sees on each side of the frame to stylise."""
         return self.model.number("stylenet.around", 0)
 
     def frame(self, frames: Bytes, previous: Bytes) -> Bytes:
-        """Stylise frames of clips, as all models of bytes can.
+        """Stylise a frame of each of N clips. The model must take bytes.
 
         Args:
-            frames: uint8 (N, 2·around + 1, H, W, 3), those about the ones to stylise.
-            previous: the results for the frames before, (N, H, W, 3); for first frames themselves.
+            frames: uint8 (N, 2·around + 1, H, W, 3), centred on the frames to stylise.
+            previous: uint8 (N, H, W, 3), the results for the frames before. For the first frame
+                of a clip, give the frame itself.
 
         Returns:
             uint8 (N, H, W, 3).
@@ -101,7 +103,7 @@ class Session:
         return found
 
     def mixed(self, pictures: Sequence[Bytes]) -> list[Bytes]:
-        """Stylise pictures of many sizes, those of one size together as far as memory is spared.
+        """Stylise pictures of many sizes. Pictures of one size share runs, as far as memory allows.
 
         Raises:
             UserError: as `batch`.
@@ -129,18 +131,18 @@ class Session:
         return stylized
 
     def _style(self, count: int) -> dict[str, NDArray[Any]]:
-        """What a model of any style is told beside `count` pictures."""
+        """The inputs for the style of `count` pictures; none in this class."""
         return {}
 
 
 def check_pictures(rgb: Bytes) -> None:
-    """Hold pictures against the contract.
+    """Check pictures against the contract.
 
     Raises:
-        UserError: not uint8 (N, H, W, 3), or a side below 32 pixels.
+        UserError: they are not uint8 (N, H, W, 3), or a side is below 32 pixels.
     """
     if rgb.dtype != np.uint8 or rgb.ndim != 4 or rgb.shape[3] != 3:
-        raise UserError(f"pictures are uint8 (N, H, W, 3), not {rgb.dtype} {rgb.shape}")
+        raise UserError(f"pictures must be uint8 (N, H, W, 3), not {rgb.dtype} {rgb.shape}")
     if min(rgb.shape[1:3]) < MIN_SIDE:
         height, width = rgb.shape[1:3]
         raise UserError(f"a picture of {width}x{height} is below {MIN_SIDE}x{MIN_SIDE}")

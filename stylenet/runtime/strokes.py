@@ -1,4 +1,4 @@
-"""The size of strokes on a large picture: stylise it smaller or larger, then bring it back."""
+"""Stroke size: stylise a smaller or larger copy of a picture, then scale the result back."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from stylenet.pictures.sides import MIN_SIDE
 def with_strokes(net: Callable[[Bytes], Bytes], photo: Bytes, scale: float) -> Bytes:
     """Stylise `photo` with strokes `scale` times as large as the net's own.
 
-    The net sees the photo at 1 / `scale` of its size. Above 1, the finest levels of the photo's
-    Laplacian pyramid (Burt & Adelson 1983), those that the smaller one cannot hold, are then added
-    in luma: detail comes from the photo, colour and strokes from the net.
+    The net sees the photo at 1 / `scale` of its size. With a `scale` above 1, this copy lacks the
+    finest levels of the photo's Laplacian pyramid (Burt & Adelson 1983). Their luma is added to
+    the result: detail comes from the photo, colour and strokes come from the net.
 
     Args:
-        photo: uint8 (H, W, 3). scale: limited so that the net's picture has sides of 32 or more.
+        photo: uint8 (H, W, 3). scale: limited so that the net sees sides of 32 pixels or more.
     """
     scale = min(scale, min(photo.shape[:2]) / MIN_SIDE)
     if scale == 1:

@@ -1,4 +1,4 @@
-"""Clips: sound, rate and size are kept, and what is done is not done again."""
+"""Stylising clips: sound, rate and size are kept, and an interrupted job resumes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stylenet.runtime.parts import Parts, parts_of
 from stylenet.runtime.tracks import check_sound, join, lost
 
 PART = 48
-"""Frames a part: what a crash can cost."""
+"""Frames of a part. A crash loses no more than one part."""
 
 
 def _warn(text: str) -> None:
@@ -33,20 +33,20 @@ def stylize_clip(
 ) -> int:
     """Stylise every frame of `clip` into `target`; memory does not grow with its length.
 
-    Finished parts lie in a folder beside `target` until the whole is done; the same job goes on
-    behind them, a recurrent net from the very result that it had come to.
+    Finished parts lie in a folder beside `target` until the whole clip is done. The same job
+    resumes after them. A recurrent net resumes from its last result.
 
     Args:
-        job: what makes one job the same as another, besides the clip.
-        report: told the frames done and their number, 0 if that is unknown.
-        warn: told, in a line, what of the clip the result does not hold.
+        job: the settings. A job with the same settings and the same clip is the same job.
+        report: called with the number of frames done and of all frames, 0 if it is unknown.
+        warn: called with one line on what the result lacks of the clip.
 
     Returns:
         The number of frames.
 
     Raises:
-        UserError: no clip, no picture in it, a damaged one, sound that the target cannot hold,
-            another job that writes the target, or a target that cannot be written.
+        UserError: `clip` is no clip, has no pictures or is damaged; or `target` cannot hold its
+            sound, is being written by another job, or cannot be written.
     """
     check_target(target, clip)
     with read_clip(clip) as reader:
@@ -66,7 +66,7 @@ def _finish_parts(
     stylizer: AnyClipStylizer,
     report: Callable[[int, int], None],
 ) -> int:
-    """Stylise what is not done; the number of all frames."""
+    """Stylise the frames that are not done. Returns the number of all frames."""
     done = len(parts.done)
     state, count = parts.state(done - 1), PART * done
     stylizer.go_on(count, read_picture(state).rgb if state.is_file() else None)
@@ -100,7 +100,7 @@ def _write_part(
     stylizer: AnyClipStylizer,
     frames: Iterator[Frame],
 ) -> None:
-    """Encode frames into a part that appears when it is whole."""
+    """Encode frames into a part, which counts as finished once it is complete."""
     first, rgb = next(frames)
     with encoder(parts.unfinished, rgb, look, target) as encode:
         encode(0, rgb)

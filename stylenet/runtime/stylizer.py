@@ -1,4 +1,4 @@
-"""From a photo to its stylised picture: prepare, run, finish."""
+"""From a photo to its stylised picture: prepare, run the net, postprocess."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from stylenet.runtime.tiles import SIDE, Report, TiledSession, silent
 from stylenet.system.memory import out_of_memory_names
 
 Net = Callable[[Bytes], Bytes]
-"""uint8 (H, W, 3) → the same."""
+"""A function that stylises uint8 (H, W, 3). The result has the same shape and type."""
 
 
 class Stylizer:
-    """What happens to each photo.
+    """Stylises photos.
 
-    It may be opened before the program forks, and be pickled where its `Net` can be: a model's file
-    is opened anew in every process that uses it.
+    A stylizer may be created before the program forks, and be pickled if its `Net` can be. Every
+    process that uses it opens the model's file anew.
 
     Args:
         model: an exported ``.onnx`` file, or any `Net`.
-        size: longer side of the results in pixels; None keeps the photo's.
-        postprocess: filters, colours and strength.
-        stroke_scale: how many times as large as the net's own strokes are to be.
+        size: longer side of the results in pixels; None keeps the size of the photo.
+        postprocess: the steps after the net.
+        stroke_scale: size of strokes, as a multiple of the net's own strokes.
 
     Raises:
         UserError: the model cannot be opened.
@@ -52,7 +52,7 @@ class Stylizer:
         self.stroke_scale = stroke_scale
 
     def __call__(self, photo: Photo) -> Picture:
-        """The stylised picture, with the photo's transparency.
+        """Stylise a photo. The result has the transparency of the photo.
 
         Raises:
             UserError: the photo cannot be read, is too small, or needs too much memory.
@@ -64,10 +64,11 @@ class Stylizer:
 
 
 class RegionalStylizer:
-    """Several stylizers, each within its mask; outside all masks the photo stays.
+    """Several stylizers, each within its mask. Outside all masks the photo stays as it is.
 
     Args:
-        stylizers: of one size. masks: one for each. feather: pixels over which edges fade.
+        stylizers: all with the same `size`. masks: one for each stylizer. feather: pixels over
+            which the edges of masks fade.
     """
 
     def __init__(
@@ -78,10 +79,10 @@ class RegionalStylizer:
         self.feather = feather
 
     def __call__(self, photo: Photo) -> Picture:
-        """The picture, with the photo's transparency.
+        """Stylise a photo. The result has the transparency of the photo.
 
         Raises:
-            UserError: as of a `Stylizer`, or there is no mask for the photo.
+            UserError: as `Stylizer`, or the photo has no mask.
         """
         before = prepare(photo, self.size)
         covers = [cover(mask.of(photo), before.size, self.feather) for _, mask in self.regions]
@@ -96,12 +97,12 @@ def at_work(
     report: Report = silent,
     fast: bool = False,
 ) -> Net:
-    """A model on whole pictures, or, if it was exported for them, on tiles of a side of `tile`."""
+    """A net from a model: on whole pictures, or on tiles with sides of `tile` if made for tiles."""
     return TiledSession(model, tile, report, fast) if model.io == "tiles" else Session(model)
 
 
 def clip_at_work(model: Model) -> ClipNet:
-    """A model on clips; one for photos takes every frame for one."""
+    """A net for clips from a model. A model for photos stylises every frame by itself."""
     if model.io not in ("recurrent", "window"):
         return per_frame(at_work(model))
     session = Session(model)

@@ -1,9 +1,11 @@
-"""An exported model at work tile by tile: pictures larger than memory allows, without seams.
+"""Running an exported model tile by tile: pictures larger than memory allows, without seams.
 
-InstanceNorm looks at the whole picture. A sweep over all tiles gives the mean and variance of one
-norm, once those of the norms before it are known; after a sweep for each norm every tile is
-stylised just as it would be within the whole picture. The fast way sweeps squares spread evenly
-over the picture instead of all of it: statistics of a sample, the same ones for every tile.
+Instance norm needs the statistics of the whole picture. A sweep over all tiles measures the mean
+and variance of one norm. The sweep needs the statistics of all norms before, so each norm has its
+own sweep. Then every tile is stylised exactly as it would be within the whole picture.
+
+The fast way sweeps a sample instead of all tiles: squares that are spread evenly over the picture.
+All tiles share the statistics of the sample.
 """
 
 from __future__ import annotations
@@ -23,44 +25,49 @@ from stylenet.runtime.session import check_pictures
 from stylenet.system.errors import UserError
 
 SIDE = 768
-"""Pixels of a tile, without its halo, along an axis."""
+"""Side of a tile in pixels, without its halo."""
 
 SAMPLES = 8
-"""Squares along each axis whose statistics stand for the whole picture's, the fast way."""
+"""Number of squares along each axis in the sample of the fast way."""
 
 SAMPLE_SIDE = 128
-"""Their side in pixels, without the halo. With 8x8 of them, photos of 2048x1536 differed from the
-exact way's by 34 to 42 dB; with 6x6 by 31 to 38, and with a quarter of the side by 32 to 37."""
+"""Side of these squares in pixels, without the halo. With 8x8 squares, results for photos of
+2048x1536 agreed with the exact way to 34 to 42 dB; with 6x6 squares to 31 to 38 dB, and with a
+quarter of the side to 32 to 37 dB."""
 
 Report = Callable[[int, int], object]
 
 
 def silent(done: int, total: int) -> None:
-    """A `Report` that nobody hears; unlike a lambda it can be pickled."""
+    """A `Report` that does nothing. Unlike a lambda it can be pickled."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A tile of a picture: with its halo, on the picture; without it, on itself."""
+    """A tile of a picture.
+
+    outer: its rows and columns of the picture, with the halo. inner: its own rows and columns that
+    remain without the halo.
+    """
 
     outer: tuple[slice, slice]
     inner: tuple[slice, slice]
 
     @property
     def interior(self) -> NDArray[np.int64]:
-        """top, left, bottom, right of the tile without its halo, in pixels of the tile."""
+        """top, left, bottom and right of `inner`, in pixels of the tile."""
         rows, columns = self.inner
         return np.array([rows.start, columns.start, rows.stop, columns.stop], np.int64)
 
     @property
     def pixels(self) -> int:
-        """How many it has, the halo among them."""
+        """The number of pixels, with the halo."""
         rows, columns = self.outer
         return int((rows.stop - rows.start) * (columns.stop - columns.start))
 
     @property
     def place(self) -> tuple[slice, slice]:
-        """The tile without its halo, on the picture."""
+        """The rows and columns of the picture, without the halo."""
         rows, columns = (
             slice(outer.start + inner.start, outer.start + inner.stop)
             for outer, inner in zip(self.outer, self.inner, strict=True)
@@ -72,14 +79,15 @@ class TiledSession:
     """A model exported for tiles: uint8 RGB in and out, any size from 32 up.
 
     Args:
-        model: as `open_model` takes it, or what it returned.
-        side: of a tile in pixels, without its halo; memory grows with its square.
-        fast: take the norms' statistics from a sample of the picture, where that is less work.
-        report: told after each run of a tile how many of a picture's are done, and of how many.
+        model: opened, or as `open_model` takes it.
+        side: side of a tile in pixels, without its halo. Memory grows with its square.
+        report: called after each run of a tile, with the number of runs done and of all runs for
+            the picture.
+        fast: take the statistics of norms from a sample of the picture, where this is less work.
         device, threads: as in `open_model`.
 
     Raises:
-        UserError: as `open_model`, or a model for whole pictures.
+        UserError: as `open_model`, or the model takes whole pictures.
     """
 
     def __init__(
@@ -108,10 +116,11 @@ class TiledSession:
         self._channels = [shape[1] for shape in shapes]
 
     def __call__(self, rgb: Bytes) -> Bytes:
-        """Stylise one picture, uint8 (H, W, 3) → the same.
+        """Stylise one picture, uint8 (H, W, 3). The result has the same shape and type.
 
         Raises:
-            UserError: another type or shape, or a side below 32 pixels.
+            UserError: the type or shape is another, a side is below 32 pixels, or the model is
+                damaged.
         """
         check_pictures(rgb[None])
         parts = list(self.parts(*rgb.shape[:2]))
@@ -151,7 +160,7 @@ class TiledSession:
         statistics: NDArray[np.float32],
         output: str,
     ) -> NDArray[Any]:
-        """`output` on a tile."""
+        """Run the model on a tile and return `output`."""
         tile = np.ascontiguousarray(rgb[part.outer])[None]
         given = {"image": tile, "interior": part.interior, "statistics": statistics}
         found: NDArray[Any] = run(session, self.model.name, [output], given)[0]
@@ -164,7 +173,7 @@ class TiledSession:
                 yield Part((rows[0], columns[0]), (rows[1], columns[1]))
 
     def _swept(self, tiles: list[Part], height: int, width: int) -> list[Part]:
-        """What the statistics are taken from: all tiles, or a sample that is less work."""
+        """The tiles to take statistics from: all tiles, or a sample if this is less work."""
         if not self.fast:
             return tiles
         across = self._spread(width)
@@ -176,29 +185,29 @@ class TiledSession:
         return min(tiles, sample, key=lambda parts: sum(part.pixels for part in parts))
 
     def _along(self, length: int) -> list[tuple[slice, slice]]:
-        """Every tile along an axis."""
+        """The slices of every tile along an axis."""
         starts = range(0, length, self.side)
         return [self._with_halo(start, self.side, length) for start in starts]
 
     def _spread(self, length: int) -> list[tuple[slice, slice]]:
-        """Every sample along an axis: each in the middle of its share."""
+        """The slices of every square of the sample along an axis, each amid an equal share."""
         middles = (np.arange(SAMPLES) + 0.5) * length / SAMPLES
         starts = np.maximum(0, middles - SAMPLE_SIDE / 2).astype(int)
         aligned = starts // self.alignment * self.alignment
         return [self._with_halo(int(start), SAMPLE_SIDE, length) for start in aligned]
 
     def _with_halo(self, start: int, side: int, length: int) -> tuple[slice, slice]:
-        """A stretch of an axis: with its halo on the picture, and without it on itself."""
+        """The slices of a tile along an axis: `Part.outer` and `Part.inner`."""
         stop = min(start + side, length)
         first, last = max(0, start - self.halo), min(length, stop + self.halo)
         return slice(first, last), slice(start - first, stop - first)
 
 
 def merged(found: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Count, mean and variance of each tile, (tiles, 3, C) → mean and variance of all, (2, C).
+    """Merge statistics: (tiles, 3, C), count, mean and variance → (2, C), mean and variance of all.
 
     The variance of the whole is the mean of the variances plus the variance of the means (Chan,
-    Golub & LeVeque 1983, eq. 2.1), which loses no digits where E[x²] - E[x]² would.
+    Golub & LeVeque 1983, eq. 2.1). Unlike E[x²] - E[x]², this loses no digits.
     """
     count, mean, variance = np.moveaxis(found.astype(np.float64), 1, 0)  # (tiles, C) each
     whole = np.average(mean, axis=0, weights=count)

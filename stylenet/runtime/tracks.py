@@ -1,4 +1,4 @@
-"""Joining: the pictures of all parts, and what goes along with them from the clip itself."""
+"""Joining the pictures of all parts with the other tracks of the clip."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from stylenet.runtime.parts import Parts
 from stylenet.system.errors import UserError
 
 Timed = tuple[float, int, Any]
-"""Seconds, the track's number and the packet."""
+"""Seconds, a rank (pictures come first at equal times) and the packet."""
 
 _TECHNICAL = frozenset(
     {"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "bps", "rotate"}
     | {"handler_name", "vendor_id", "number_of_frames", "number_of_bytes", "isft", "software"}
 )
-"""Tags that tell of a file, not of what it shows."""
+"""Tags that describe the file, not what it shows."""
 
 _QUICKTIME = {
     **{"cze": "ces", "fre": "fra", "rum": "ron", "slo": "slk", "deu": "ger", "ell": "gre"},
     **{"nld": "dut", "zho": "chi", "isl": "ice", "sqi": "alb", "cym": "wel", "eus": "baq"},
 }
-"""Languages with two codes in ISO 639-2 → the one of them that FFmpeg can write into .mov."""
+"""Languages with two codes in ISO 639-2: one code → the other, which FFmpeg can write into .mov."""
 
 
 def check_sound(clip: Path, source: Any, target: Path) -> None:
-    """Hold the clip's sound, which is copied as it is if it fits, against what the target can hold.
+    """Check that the target can hold the clip's sound, which is copied unchanged if it fits.
 
     Raises:
-        UserError: a track does not fit.
+        UserError: the target cannot hold a sound track.
     """
     for track in source.streams.audio:
         if not _goes_along(track, target):
@@ -48,13 +48,13 @@ def check_sound(clip: Path, source: Any, target: Path) -> None:
 
 
 def join(clip: Path, parts: Parts, target: Path, look: Look, end: int) -> None:
-    """Copy the packets of all parts, and those of the clip's other tracks, into one file.
+    """Copy the packets of all parts, and of the clip's other tracks, into one file.
 
     Args:
-        end: when the last frame ends, in the look's unit.
+        end: the time at which the last frame ends, in the unit of `look`.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written.
     """
     unfinished = parts.folder / f"whole{target.suffix.lower()}"
     with ExitStack() as stack:
@@ -86,7 +86,7 @@ def join(clip: Path, parts: Parts, target: Path, look: Look, end: int) -> None:
 
 
 def lost(clip: Path, target: Path) -> list[str]:
-    """What of a clip its result does not hold, beside the pictures, in words."""
+    """What the result lacks of the clip, besides pictures, in words."""
     with closing(opened(clip)) as source, closing(opened(target)) as result:
         before, after = _others(clip, source), _others(target, result)
         found = [_name(track) for track in before if not _goes_along(track, target)]
@@ -104,7 +104,7 @@ def lost(clip: Path, target: Path) -> list[str]:
 
 
 def _others(clip: Path, container: Any) -> list[Any]:
-    """All tracks but the pictures; not the text of chapters, nor a time code, which is a tag."""
+    """All tracks but pictures, the text of chapters, and time codes, which are tags."""
     shown = pictures(clip, container).index
     hidden = open_av().stream.Discard.all
     return [
@@ -115,7 +115,7 @@ def _others(clip: Path, container: Any) -> list[Any]:
 
 
 def _goes_along(track: Any, target: Path) -> bool:
-    """Whether the target gets a track: a copy, or what it says encoded anew."""
+    """Whether the target gets a track, as a copy or as sound encoded anew."""
     if track.type == "audio" and container_of(target).sound and track.codec_context:
         return True
     return track.type in ("audio", "subtitle", "attachment") and _fits(track, target)
@@ -128,7 +128,7 @@ def _fits(track: Any, target: Path) -> bool:
         with closing(av.open(io.BytesIO(), "w", format=container_of(target).name)) as trial:
             trial.add_stream_from_template(track)
             trial.start_encoding()
-    except (av.error.FFmpegError, ValueError):  # the latter where PyAV knows by itself
+    except (av.error.FFmpegError, ValueError):  # PyAV itself raises ValueError
         return False
     return True
 
@@ -144,7 +144,7 @@ def _codec(track: Any) -> str:
 
 
 def _added(out: Any, track: Any, target: Path) -> Any:
-    """A track for the packets of another, or for its sound encoded anew."""
+    """Add a track to `out`, for copied packets of `track` or for its sound encoded anew."""
     if _fits(track, target):
         return out.add_stream_from_template(track)
     layout = track.layout.name if track.layout.nb_channels <= 2 else "stereo"
@@ -154,7 +154,7 @@ def _added(out: Any, track: Any, target: Path) -> Any:
 def _label(track: Any, like: Any, target: Path) -> None:
     """Give a track the language, title and marks of another."""
     told = _told(like.metadata)
-    if "name" in told:  # of .mp4: what is read so is written as a title
+    if "name" in told:  # FFmpeg reads the title of a track in .mp4 as ``name``
         told["title"] = told.pop("name")
     if target.suffix.lower() == ".mov" and "language" in told:
         told["language"] = _QUICKTIME.get(told["language"], told["language"])
@@ -185,7 +185,7 @@ def _moved(chapter: dict[str, Any], start: Fraction) -> dict[str, Any]:
 def _packets_of_parts(
     parts: Parts, unit: Fraction, end: int, start: Fraction, track: Any
 ) -> Iterator[Timed]:
-    """Each lasts until the next one."""
+    """The packets of pictures for the new track; each lasts until the next one."""
     shift = round(start / unit)
     for (time, packet), (after, _) in pairwise(chain(_timed(parts, unit), [(end, None)])):
         packet.pts = packet.dts = time - shift
@@ -196,7 +196,7 @@ def _packets_of_parts(
 
 
 def _timed(parts: Parts, unit: Fraction) -> Iterator[tuple[int, Any]]:
-    """Packets of pictures, and when they are shown."""
+    """The packets of pictures, and the time at which each is shown."""
     for path in parts.done:
         with closing(opened(path)) as part:
             for packet in part.demux(video=0):
@@ -219,7 +219,7 @@ def _packets_of_others(
 
 
 def _moved_packets(packet: Any, track: Any, start: Fraction) -> Iterator[Any]:
-    """A packet for its new track; the last one of each track is empty and brings what is left."""
+    """A packet, moved to its new track. The empty last packet of a track flushes its encoder."""
     if track.codec_context.is_encoder:
         for frame in packet.decode():
             frame.pts -= round(start / frame.time_base)

@@ -1,4 +1,4 @@
-"""A webcam, stylised as it films."""
+"""Stylising a webcam live."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def stylize_webcam(
     stylizer: AnyClipStylizer,
     report: Callable[[int], None] = lambda done: None,
 ) -> int:
-    """Film until Ctrl-C; frames that come while the net is at work are dropped by the camera.
+    """Film until Ctrl-C. The camera drops frames that come while the net is busy.
 
     Args:
-        camera: the number of a Linux webcam, or its device.
-        report: told the frames done.
+        camera: the number of a Linux webcam, or the path of its device.
+        report: called with the number of frames done.
 
     Returns:
         The number of frames written.
 
     Raises:
-        UserError: no such camera, one that gives no picture, or a target that cannot be written.
+        UserError: the camera is missing or gives no picture, or the target cannot be written.
     """
     check_target(target)
     device = Path(f"/dev/video{camera}" if camera.isdecimal() else camera)
@@ -49,19 +49,23 @@ def record(
     stylizer: AnyClipStylizer,
     report: Callable[[int], None],
 ) -> int:
-    """Stylise frames into `target` until they end, or Ctrl-C; their number.
+    """Stylise frames into `target` until they end, or until Ctrl-C.
 
-    look: that of the frames.
+    Args:
+        look: how the frames are shown. report: called with the number of frames done.
+
+    Returns:
+        The number of frames written.
 
     Raises:
-        UserError: the frames, or the writing of them, fail; what is written by then is kept.
+        UserError: reading or writing frames fails. The frames written before are kept.
     """
     count = first = 0
     encode: Callable[[int, Bytes], None] | None = None
     with claimed(target) as folder:
         unfinished = folder / f"film{target.suffix.lower()}"
         try:
-            with ExitStack() as stack, suppress(KeyboardInterrupt):  # which is how filming ends
+            with ExitStack() as stack, suppress(KeyboardInterrupt):  # Ctrl-C ends filming
                 for time, rgb in _stylized(frames, stylizer):
                     if encode is None:
                         encode = stack.enter_context(encoder(unfinished, rgb, look))
@@ -85,6 +89,6 @@ def _opened(device: Path) -> Any:
     av = open_av()
     try:
         return av.open(str(device), format="v4l2")
-    except (av.error.FFmpegError, ValueError) as error:  # the latter where FFmpeg has no v4l2
-        mend = "see ls /dev/video* for those here"
+    except (av.error.FFmpegError, ValueError) as error:  # ValueError where FFmpeg has no v4l2
+        mend = "see ls /dev/video* for the webcams here"
         raise UserError(f"cannot open the webcam {device} ({words(error)}); {mend}") from None

@@ -140,7 +140,7 @@ def test_halves_that_do_not_belong_together_are_refused(adain: Path, tmp_path: P
     del other.metadata_props[-1]
     changed = integrity.seal_onnx(other.SerializeToString())
     (tmp_path / "net.style.onnx").write_bytes(changed)
-    with pytest.raises(UserError, match=r"is not of .*; export both anew"):
+    with pytest.raises(UserError, match=r"does not belong to .*; export or copy both anew"):
         Pair(open_model(tmp_path / "net.onnx", device="cpu"))
 
 
