@@ -213,7 +213,7 @@ def test_a_redirect_within_https_is_followed(museum, picture):
 
 def test_plain_http_is_never_fetched(picture, caplog):
     with Museum(png(picture), "http") as plain:
-        assert_homage(named(plain.url, plain.body), caplog, "not one of https")
+        assert_homage(named(plain.url, plain.body), caplog, "not https")
         assert plain.visits == 0
 
 
