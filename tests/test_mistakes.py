@@ -90,7 +90,7 @@ MISTAKES = {
     "data.workers=1.5": "a whole number",
     "task.optimizer.lr=-1": "above 0",
     "callbacks.previews.every=null": "a whole number",
-    "+callbacks.x.every=3": "names no class",
+    "+callbacks.x.every=3": "has no _target_ to name its class",
 }
 
 
