@@ -24,8 +24,8 @@ MATCH = 0.2
 so one learning rate suits both."""
 
 FEWEST = 1e-3
-"""Least share of kept weights that the cautious mask divides by. It bounds how far the mask enlarges
-an update."""
+"""Least share of kept weights that the cautious mask divides by. It limits the growth of the other
+weights' updates."""
 
 
 class Muon(Optimizer):
