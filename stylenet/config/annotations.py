@@ -105,7 +105,7 @@ def _is_one(value: Any, wanted: Any) -> bool:
 
 
 def parts(value: Any, wanted: Any) -> Iterator[tuple[str, Any, Any]]:
-    """The parts of a list or mapping, if `wanted` is one: key, value and wanted type of each."""
+    """Key, value and wanted type of each part, if `value` and `wanted` are lists or mappings."""
     for option in options(wanted):
         origin, inner = typing.get_origin(option) or option, typing.get_args(option)
         if origin in _MAPPINGS and isinstance(value, Mapping) and len(inner) == 2:

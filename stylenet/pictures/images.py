@@ -209,7 +209,7 @@ def has_transparency(source: Path) -> bool:
 
 
 def output_suffix(source: Path) -> str:
-    """The suffix for a result: that of `source`, or ``.png`` if it cannot hold the picture."""
+    """The suffix of `source`, or ``.png`` if its format cannot hold the result."""
     try:
         file_format(source, transparent=has_transparency(source))
     except UserError:

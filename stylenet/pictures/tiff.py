@@ -131,7 +131,7 @@ def _strips(values: NDArray[Any]) -> list[NDArray[Any]]:
 def read_samples(source: Path | IO[bytes], name: object, page: int, most_bytes: int) -> Image.Image:
     """Read a page that Pillow misreads, as ``I;16``, ``LA``, ``RGB``, ``RGBA`` or ``CMYK``.
 
-    Orientation and colour profile are put where Pillow keeps them for other formats.
+    Orientation and colour profile are stored as Pillow stores them for other formats.
 
     Raises:
         UserError: the meaning of the samples is unclear, the compression is rare, or the page

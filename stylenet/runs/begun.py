@@ -13,7 +13,7 @@ _OF_THE_MACHINE = frozenset({"trainer.accelerator", "data.workers"})
 
 
 def as_begun(cfg: DictConfig, run: Path) -> DictConfig:
-    """`cfg` with the values that the run was started with, where the user leaves a value open.
+    """`cfg` with the values that the run was started with, for all values that the user left open.
 
     Two kinds of values are open: values chosen by the hardware, such as sizes, widths and steps,
     and the commit of a dataset on the hub. The accelerator and the number of workers belong to the

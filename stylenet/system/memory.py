@@ -21,7 +21,7 @@ _LARGEST = 1 << 25
 """The highest threshold that glibc takes, in bytes. Larger blocks return to the system at once."""
 
 _NEVER = 2**31 - 1
-"""Bytes of free memory at the heap's end that glibc keeps: so many that it gives none back."""
+"""Bytes of free memory that glibc may keep at the heap's end: more than the heap ever has."""
 
 
 def keep_freed_memory() -> None:

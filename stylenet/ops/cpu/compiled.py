@@ -55,7 +55,7 @@ def library() -> CDLL | None:
     capable = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
     try:
         if not capable or not PROCESSORS.exists():
-            raise NotCompiledError("the compiled kernels are for Linux and processors with AVX2")
+            raise NotCompiledError("the compiled kernels need Linux and a processor with AVX2")
         return load(_kept_or_compiled(compiler.find_compiler()))
     except NotCompiledError as error:
         reason = str(error)
