@@ -15,15 +15,15 @@ from omegaconf.errors import OmegaConfBaseException
 from stylenet.config.complaints import one_line
 from stylenet.system.errors import UserError, find_user_error
 
-_BUILDING = (
+_BUILDING_ERRORS = (
     *(HydraException, OmegaConfBaseException, MisconfigurationException),
     *(TypeError, ValueError),
 )
 
-_OF_A_VALUE = (*_BUILDING, RuntimeError, ImportError, OSError)
+_VALUE_ERRORS = (*_BUILDING_ERRORS, RuntimeError, ImportError, OSError)
 """Errors that a class raises for a value that it rejects. Other errors are faults in the class."""
 
-_NOT_THE_USERS = sys.stdlib_module_names | {
+_LIBRARIES = sys.stdlib_module_names | {
     *("stylenet", "hydra", "omegaconf", "pytorch_lightning", "lightning_fabric"),
     *("lightning_utilities", "torch", "torchvision", "numpy", "PIL", "wandb", "tensorboard"),
 }
@@ -42,12 +42,12 @@ def building() -> Iterator[None]:
     """
     try:
         yield
-    except _BUILDING as error:
+    except _BUILDING_ERRORS as error:
         user_error = find_user_error(error) or find_user_error(error.__context__)
         if user_error:  # raised in stylenet, wrapped by Hydra or OmegaConf
             raise user_error from error
         cause = error.__cause__ or error
-        if not isinstance(cause, _OF_A_VALUE) or not _packages(error) <= _NOT_THE_USERS:
+        if not isinstance(cause, _VALUE_ERRORS) or not _packages(error) <= _LIBRARIES:
             raise
         key = re.search(r"full_key: (\S+)", str(error))
         raise UserError(f"{key[1] if key else 'config'}: {one_line(error)}") from error

@@ -22,23 +22,23 @@ from stylenet.config.ranges import allowed
 from stylenet.config.spelling import did_you_mean, near_words
 from stylenet.system.errors import UserError
 
-_OURS = ("stylenet.", "pytorch_lightning.", "torch.")
+_CHECKED_MODULES = ("stylenet.", "pytorch_lightning.", "torch.")
 """Modules whose classes are checked by their annotations and by `RANGES`. Others are the user's."""
 
-_HYDRAS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
+_HYDRA_KEYS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
 
 CHOICES: Mapping[str, tuple[Any, ...]] = {
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16", 32, 16, None),
 }
 """Allowed values where a type says too little. Training in other precisions is untested."""
 
-_BARE = {"scene": {"size", "iterations", "grey"}, "style": {"name"}}
+_KEYS_WITHOUT_CLASS = {"scene": {"size", "iterations", "grey"}, "style": {"name"}}
 """Keys of the groups that need no class."""
 
-_ON_TOP = {"seed": int, "init": str | None, "ckpt": str | None, "run": Any}
+_TOP_LEVEL_TYPES = {"seed": int, "init": str | None, "ckpt": str | None, "run": Any}
 """Types of the top-level keys, which no class takes."""
 
-_OF_OBJECTS = ("callbacks", "logger")
+_OBJECT_GROUPS = ("callbacks", "logger")
 """Groups of named objects. Null turns an object off."""
 
 
@@ -77,7 +77,7 @@ class _Node:
 
 def _nodes(name: str, values: Mapping[str, Any], ours: bool = True) -> Iterator[_Node]:
     if "_target_" in values:
-        ours = str(values["_target_"]).startswith(_OURS)
+        ours = str(values["_target_"]).startswith(_CHECKED_MODULES)
     yield _Node(name, values, ours)
     for key, value in values.items():
         yield from _nodes_within(f"{name}{key}.", value, ours)
@@ -93,7 +93,7 @@ def _nodes_within(name: str, value: Any, ours: bool) -> Iterator[_Node]:
 
 def _check_groups(config: Mapping[str, Any], shipped: Mapping[str, Any]) -> None:
     """Refuse values of groups that Hydra accepts and no class would refuse."""
-    for group in _OF_OBJECTS:
+    for group in _OBJECT_GROUPS:
         objects = config.get(group)
         if not isinstance(objects, Mapping):
             raise UserError(f"{group}={_shown(objects)} should hold named objects; leave it out")
@@ -101,7 +101,7 @@ def _check_groups(config: Mapping[str, Any], shipped: Mapping[str, Any]) -> None
             if value is not None and not (isinstance(value, Mapping) and "_target_" in value):
                 near = did_you_mean(f"{group}.{n}" for n in near_words(str(key), shipped[group]))
                 raise UserError(f"{group}.{key} has no _target_ to name its class{near}")
-    for group, known in _BARE.items():
+    for group, known in _KEYS_WITHOUT_CLASS.items():
         values = config.get(group)
         if isinstance(values, Mapping) and "_target_" not in values:
             for key in values:
@@ -115,14 +115,14 @@ def _check_groups(config: Mapping[str, Any], shipped: Mapping[str, Any]) -> None
 
 
 def _check_node(node: _Node, shipped: Mapping[str, Any]) -> None:
-    hints: Mapping[str, Any] = {} if node.name else _ON_TOP
+    hints: Mapping[str, Any] = {} if node.name else _TOP_LEVEL_TYPES
     if "_target_" in node.values:
         target = find(str(node.values["_target_"]))
         if target is not None:
             _check_names(node, target)
             hints = types_of(target) if node.ours else {}
     for key, value in node.values.items():
-        if key in _HYDRAS:
+        if key in _HYDRA_KEYS:
             continue
         name = f"{node.name}{key}"
         example = _select(shipped, name)
@@ -140,7 +140,7 @@ def _check_names(node: _Node, target: Callable[..., Any]) -> None:
     if taken is None:
         return
     for key in node.values:
-        if key not in taken and key not in _HYDRAS:
+        if key not in taken and key not in _HYDRA_KEYS:
             _refuse_key(node.name, str(key), target.__name__, taken)
 
 

@@ -34,7 +34,7 @@ __all__ = [
     "sweep_folder",
 ]
 
-_SWEPT_HOW = ("hydra.", "hydra/")
+_LAUNCHING = ("hydra.", "hydra/")
 """Overrides that say how jobs are launched, not what they train."""
 
 
@@ -80,7 +80,7 @@ def sweep_folder(overrides: Sequence[str]) -> str:
     Args:
         overrides: from the command line, as ``KEY=VALUE,VALUE``.
     """
-    what = [override for override in overrides if not override.startswith(_SWEPT_HOW)]
+    what = [override for override in overrides if not override.startswith(_LAUNCHING)]
     swept = [o.split("=")[0].split(".")[-1] for o in what if "," in o or o.startswith("sweep=")]
     digest = hashlib.sha256("\n".join(what).encode()).hexdigest()[:8]
     return f"runs/sweeps/{'-'.join([*swept, digest])}"

@@ -35,7 +35,7 @@ PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 # The other decoders write row by row into the image itself.
 _DECODER_BYTES = {"WEBP": 19, "AVIF": 16, "JPEG2000": 28}
 _MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
-_COEFFICIENT = 2  # bytes of a DCT coefficient; a progressive JPEG keeps one for each sample
+_COEFFICIENT_BYTES = 2  # a progressive JPEG keeps one DCT coefficient for each sample
 
 
 class Room:
@@ -217,7 +217,7 @@ def memory(image: Image.Image) -> int:
     if isinstance(image, JpegImageFile) and image.info.get("progressive"):
         largest = max(across * down for _, across, down, _ in image.layer)
         shares = sum(across * down / largest for _, across, down, _ in image.layer)
-        working += round(_COEFFICIENT * shares)
+        working += round(_COEFFICIENT_BYTES * shares)
     if image.mode.startswith(("I", "F")) and (image.mode != "I;16" or image.format == "TIFF"):
         stored += 6  # a copy of 4 bytes a pixel, and its 16-bit version
     if isinstance(image, TiffImageFile):

@@ -37,12 +37,14 @@ def find_pictures(folder: Path, *, unreadable: bool = False) -> list[Path]:
     left_out = +left_out  # drops the zeros
     if left_out:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(left_out.items()))
-        _tell(f"{folder}: left out {kinds}, which stylenet cannot read; convert to JPEG or PNG")
+        _warn_once(
+            f"{folder}: left out {kinds}, which stylenet cannot read; convert to JPEG or PNG"
+        )
     return sorted(found)
 
 
 @cache
-def _tell(line: str) -> None:
+def _warn_once(line: str) -> None:
     """Log `line` only once, although a folder may be searched several times."""
     _log.warning("%s", line)
 

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 _NAMED = {tag.name: number for number, tag in TiffTags.TAGS_V2.items()}
 _BITS, _FORMAT = _NAMED["BitsPerSample"], _NAMED["SampleFormat"]
-_MEANING, _PLANES = _NAMED["PhotometricInterpretation"], _NAMED["PlanarConfiguration"]
-_ORIENTATION, _KIND, _PROFILE = _NAMED["Orientation"], _NAMED["NewSubfileType"], 34675
+_PHOTOMETRIC, _PLANES = _NAMED["PhotometricInterpretation"], _NAMED["PlanarConfiguration"]
+_ORIENTATION, _SUBFILE_TYPE, _PROFILE = _NAMED["Orientation"], _NAMED["NewSubfileType"], 34675
 
 _REDUCED_OR_MASK = 1 | 4  # NewSubfileType of thumbnails and of masks (TIFF 6, p. 36)
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
 _STORED, _DEFLATED = 1, (8, 32946)
-_NO_MEANING, _MULTIPLIED, _OPACITY = 0, 1, 2  # values of ExtraSamples
+_UNSPECIFIED, _PREMULTIPLIED, _STRAIGHT = 0, 1, 2  # values of ExtraSamples
 _MODES = {  # Pillow's modes, by the number of colours and the kind of extra sample
-    1: {_NO_MEANING: "L", _MULTIPLIED: "La", _OPACITY: "LA"},
-    3: {_NO_MEANING: "RGB", _MULTIPLIED: "RGBa", _OPACITY: "RGBA"},
-    4: {_NO_MEANING: "CMYK"},
+    1: {_UNSPECIFIED: "L", _PREMULTIPLIED: "La", _STRAIGHT: "LA"},
+    3: {_UNSPECIFIED: "RGB", _PREMULTIPLIED: "RGBa", _STRAIGHT: "RGBA"},
+    4: {_UNSPECIFIED: "CMYK"},
 }
 _ROWS = 256
 _HEADROOM = 16  # a picture whose lightest value is below 1/16 of white has fewer bits than it says
@@ -41,7 +41,7 @@ Wide = NDArray[np.uint16]
 def pages(source: Path | IO[bytes]) -> list[int]:
     """The numbers of the pages that are neither thumbnails nor masks."""
     with _file(source) as file:
-        kinds = [int(page.tags.valueof(_KIND, 0)) for page in map(_page, file.pages)]
+        kinds = [int(page.tags.valueof(_SUBFILE_TYPE, 0)) for page in map(_page, file.pages)]
     return [n for n, kind in enumerate(kinds) if not kind & _REDUCED_OR_MASK] or [0]
 
 
@@ -78,7 +78,7 @@ def full_range(image: Image.Image, name: object) -> Image.Image:
     bits, inverted = 16, False
     if isinstance(image, TiffImageFile):
         bits = max(image.tag_v2.get(_BITS, (16,)))
-        inverted = image.tag_v2.get(_MEANING) == _WHITE_IS_ZERO
+        inverted = image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     if image.mode == "I;16" and bits == 16 and not inverted:
         return image
     values = np.asarray(image)
@@ -196,8 +196,8 @@ def _image(wide: Wide, page: tifffile.TiffPage) -> Image.Image:
     if wide.ndim == 2:
         return Image.fromarray(wide)
     colours = {_RGB: 3, _CMYK: 4}.get(int(page.photometric), 1)
-    extra = int(page.extrasamples[0]) if page.extrasamples and colours < 4 else _NO_MEANING
-    mode = _MODES[colours][extra if extra in (_MULTIPLIED, _OPACITY) else _NO_MEANING]
+    extra = int(page.extrasamples[0]) if page.extrasamples and colours < 4 else _UNSPECIFIED
+    mode = _MODES[colours][extra if extra in (_PREMULTIPLIED, _STRAIGHT) else _UNSPECIFIED]
     bands = len(mode)
     eight = np.empty((*wide.shape[:2], bands), np.uint8)
     for rows, target in zip(_strips(wide), _strips(eight), strict=True):

@@ -8,8 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from stylenet.runs.saved_config import leaves, read_config
 
-_CHOSEN_HERE = "${hardware:"
-_OF_THE_MACHINE = frozenset({"trainer.accelerator", "data.workers"})
+_BY_HARDWARE = "${hardware:"
+_KEYS_OF_THE_MACHINE = frozenset({"trainer.accelerator", "data.workers"})
 
 
 def as_begun(cfg: DictConfig, run: Path) -> DictConfig:
@@ -26,10 +26,10 @@ def as_begun(cfg: DictConfig, run: Path) -> DictConfig:
     before = dict(leaves(read_config(run) or {}))
     cfg = cfg.copy()
     for name, value in leaves(OmegaConf.to_container(cfg, resolve=False)):
-        is_open = (isinstance(value, str) and _CHOSEN_HERE in value) or (
+        is_open = (isinstance(value, str) and _BY_HARDWARE in value) or (
             value is None and name.endswith(".revision")
         )
         found = before.get(name)
-        if is_open and name not in _OF_THE_MACHINE and isinstance(found, str | int | float):
+        if is_open and name not in _KEYS_OF_THE_MACHINE and isinstance(found, str | int | float):
             OmegaConf.update(cfg, name, found)
     return cfg

@@ -30,7 +30,7 @@ _EARLIER = "earlier"
 _TIME = "%Y-%m-%d_%H-%M-%S"
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)(?:-(\d+))?")
 
-_ours: set[Path] = set()
+_claimed: set[Path] = set()
 """The folders that this process has claimed."""
 
 _log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def claimed(run: Path, *, goes_on: bool = False, unique: bool = False) -> Iterat
     Raises:
         UserError: another training writes into the folder, or the folder holds a run.
     """
-    if run.resolve() in _ours:
+    if run.resolve() in _claimed:
         yield run
         return
     for folder in _numbered(run) if unique else [run]:
@@ -94,20 +94,20 @@ def claimed(run: Path, *, goes_on: bool = False, unique: bool = False) -> Iterat
             if not alone:
                 taken = f"{run} is being written by another training; choose another run="
             else:
-                taken = "" if goes_on else _held(folder)
+                taken = "" if goes_on else _why_taken(folder)
             if not taken:
                 if goes_on:
-                    _clean(folder)
-                _ours.add(folder.resolve())
+                    _remove_unfinished(folder)
+                _claimed.add(folder.resolve())
                 try:
                     yield folder
                 finally:
-                    _ours.remove(folder.resolve())
+                    _claimed.remove(folder.resolve())
                 return
     raise UserError(taken)
 
 
-def _clean(folder: Path) -> None:
+def _remove_unfinished(folder: Path) -> None:
     """Remove the unfinished files of a run that was killed."""
     for part in folder.glob(".part-*"):
         part.unlink(missing_ok=True)
@@ -119,7 +119,7 @@ def _numbered(run: Path) -> Iterator[Path]:
         yield run.with_name(f"{run.name}-{number:02}")
 
 
-def _held(folder: Path) -> str:
+def _why_taken(folder: Path) -> str:
     """Why no new run may start in `folder`; empty if it may."""
     if (folder / CHECKPOINT).exists():
         return f"{folder} holds a run; add ckpt=last to go on with it, or choose another run="
@@ -163,7 +163,7 @@ def _lock(path: Path) -> IO[bytes] | None:
             file = path.open("ab")
         except FileNotFoundError:  # the last holder has just removed the folder
             continue
-        if not _take(file):
+        if not _try_to_lock(file):
             file.close()
             return None
         with suppress(FileNotFoundError):
@@ -172,7 +172,7 @@ def _lock(path: Path) -> IO[bytes] | None:
         file.close()  # the last holder has just removed the file
 
 
-def _take(file: IO[bytes]) -> bool:
+def _try_to_lock(file: IO[bytes]) -> bool:
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -189,7 +189,7 @@ def set_aside(path: Path) -> Path:
 
 def set_run_aside(folder: Path) -> Path | None:
     """Move the run in `folder` to a new folder inside it; None if `folder` holds no run."""
-    if not _held(folder):
+    if not _why_taken(folder):
         return None
     old = [entry for entry in folder.iterdir() if entry.name != LOCK]
     target = _free(folder / _EARLIER)

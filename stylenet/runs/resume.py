@@ -40,7 +40,7 @@ def contents(config: dict[str, Any]) -> dict[str, str]:
             path = Path(value).expanduser()
             file = model_file(path)
             if file.is_file():
-                found[name] = _sum(file)
+                found[name] = _sha256(file)
             elif path.is_dir():
                 found[name] = _FOLDER
     return found
@@ -51,7 +51,7 @@ def _is_path(name: str) -> bool:
     return parts[-1] in _PATHS and parts[0] not in _FREE_TO_CHANGE
 
 
-def _sum(path: Path) -> str:
+def _sha256(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

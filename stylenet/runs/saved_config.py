@@ -20,7 +20,7 @@ _MOVED = {
 }
 """Former → present starts of names of classes and functions, for configs of earlier versions."""
 
-_MOST = 100_000
+_MOST_VALUES = 100_000
 """The most values in a config. Shipped configs have a few hundred. YAML references can multiply
 values without end."""
 
@@ -29,7 +29,7 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     """The config in `folder`; None if it is missing or damaged."""
     try:
         content = yaml.safe_load((folder / CONFIG).read_text())
-        if not isinstance(content, dict) or next(islice(leaves(content), _MOST, None), None):
+        if not isinstance(content, dict) or next(islice(leaves(content), _MOST_VALUES, None), None):
             return None
     except Exception:  # the parser raises errors of many kinds
         return None
@@ -44,11 +44,12 @@ def _renamed(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        key: _today(inner) if key == "_target_" else _renamed(inner) for key, inner in value.items()
+        key: _present_name(inner) if key == "_target_" else _renamed(inner)
+        for key, inner in value.items()
     }
 
 
-def _today(target: Any) -> Any:
+def _present_name(target: Any) -> Any:
     for before, now in _MOVED.items():
         if isinstance(target, str) and target.startswith(before):
             return now + target.removeprefix(before)

@@ -51,12 +51,12 @@ def take_part(cfg: DictConfig, job: HydraConf, train: Callable[[DictConfig], boo
     run, overrides = Path(cfg.run), OmegaConf.to_container(job.overrides.task)
     assert isinstance(overrides, list)
     name = f"{run}: {' '.join(map(str, overrides))}"
-    if _is(run, cfg, MODEL_FILE):
+    if _has_file_of(run, cfg, MODEL_FILE):
         print(f"{name}: done before", file=sys.stderr)
     else:
         with run_folder.claimed(run, goes_on=True):
             print(name, file=sys.stderr)
-            if cfg.ckpt is None and _is(run, cfg, run_folder.CHECKPOINT):
+            if cfg.ckpt is None and _has_file_of(run, cfg, run_folder.CHECKPOINT):
                 cfg.ckpt = "last"
             elif cfg.ckpt is None and (kept := run_folder.set_run_aside(run)):
                 print(f"{run} held another run, which is kept in {kept}", file=sys.stderr)
@@ -73,7 +73,7 @@ def _train(run: Path, cfg: DictConfig, train: Callable[[DictConfig], bool]) -> N
         finished = train(cfg)
     except Exception as error:
         user_error = find_user_error(error)
-        _write(run / ERROR, f"{user_error or _told(error)}\n")
+        _write(run / ERROR, f"{user_error or _with_traceback(error)}\n")
         if user_error is None:
             raise
         print(f"error: {user_error}", file=sys.stderr)
@@ -84,13 +84,13 @@ def _train(run: Path, cfg: DictConfig, train: Callable[[DictConfig], bool]) -> N
     (run / ERROR).unlink(missing_ok=True)
 
 
-def _told(error: Exception) -> str:
+def _with_traceback(error: Exception) -> str:
     """The error on one line, followed by its traceback."""
     said = " ".join(repr(error).split())
     return f"{said}\n\n{''.join(traceback.format_exception(error))}"
 
 
-def _is(run: Path, cfg: DictConfig, kept: str) -> bool:
+def _has_file_of(run: Path, cfg: DictConfig, kept: str) -> bool:
     """Whether `run` has the file `kept` and was started with the settings of `cfg`."""
     config = OmegaConf.to_container(as_begun(cfg, run), resolve=True)
     assert isinstance(config, dict)

@@ -112,7 +112,7 @@ class Style:
                 f"{self.url} belongs to no shipped style, so it is not fetched; give {mend}"
             )
         cached = cache_dir() / "styles" / f"{shipped}{PurePosixPath(self.url).suffix}"
-        if (data := _bytes_of(cached)) is not None:
+        if (data := _read_cached(cached)) is not None:
             self._check(data, f"{cached} is damaged", "delete it and it is fetched again")
             return self._original(data, "cache")
         try:
@@ -121,7 +121,7 @@ class Style:
             return self._painted(str(error), mend)
         self._check(data, f"{self.url} is altered", f"give the picture with {mend}")
         original = self._original(data, "download")
-        _keep(data, cached)
+        _write_cached(data, cached)
         return original
 
     def _given(self, path: Path) -> StylePicture:
@@ -133,11 +133,11 @@ class Style:
         elif not self._matches(data):
             _log.warning("%s is not the pinned picture of %s; it is used as it is", path, self.name)
         name = path.stem if own else self.name
-        return StylePicture(name, rgb, "file", _sum(data), str(path), data)
+        return StylePicture(name, rgb, "file", _sha256(data), str(path), data)
 
     def _original(self, data: bytes, origin: Origin) -> StylePicture:
         rgb = read_picture(io.BytesIO(data), min_side=MIN_LEARNABLE_SIDE).rgb
-        return StylePicture(self.name, rgb, origin, _sum(data), f"{self._work()}, public domain")
+        return StylePicture(self.name, rgb, origin, _sha256(data), f"{self._work()}, public domain")
 
     def _painted(self, why: str, mend: str) -> StylePicture:
         if self.homage is None:
@@ -151,17 +151,17 @@ class Style:
         )
         rgb = paint(self.homage, _HOMAGE_SIZE, _HOMAGE_SEED)
         credit = f"Homage to {self._work()}, painted by stylenet"
-        return StylePicture(self.name, rgb, "homage", _sum(rgb.tobytes()), credit)
+        return StylePicture(self.name, rgb, "homage", _sha256(rgb.tobytes()), credit)
 
     def _work(self) -> str:
         return ", ".join(str(part) for part in (self.title, self.artist, self.year) if part)
 
     def _matches(self, data: bytes) -> bool:
-        return self.sha256 is None or _sum(data) == self.sha256.lower()
+        return self.sha256 is None or _sha256(data) == self.sha256.lower()
 
     def _check(self, data: bytes, what: str, mend: str) -> None:
         if not self._matches(data):
-            raise UserError(f"{what} (sha256 {_sum(data)}, not {self.sha256}); {mend}")
+            raise UserError(f"{what} (sha256 {_sha256(data)}, not {self.sha256}); {mend}")
 
 
 def _shipped(url: str, sha256: str) -> str | None:
@@ -169,11 +169,11 @@ def _shipped(url: str, sha256: str) -> str | None:
     return originals().get((url, sha256.lower()))
 
 
-def _sum(data: bytes) -> str:
+def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _bytes_of(cached: Path) -> bytes | None:
+def _read_cached(cached: Path) -> bytes | None:
     # An unreadable cache does not stop the run: the picture is fetched again.
     try:
         return cached.read_bytes()
@@ -181,7 +181,7 @@ def _bytes_of(cached: Path) -> bytes | None:
         return None
 
 
-def _keep(data: bytes, cached: Path) -> None:
+def _write_cached(data: bytes, cached: Path) -> None:
     # An unwritable cache does not stop the run: the picture has been fetched.
     try:
         write_atomically(cached, lambda file: file.write(data))

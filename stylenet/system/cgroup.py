@@ -46,16 +46,16 @@ def free_memory(root: Path = ROOT) -> int | None:
         limits = [
             limit
             for name in ("memory.max", "memory.high", "memory.limit_in_bytes")
-            if (limit := _number(folder / name)) is not None
+            if (limit := _read_number(folder / name)) is not None
         ]
-        used = _number(folder / "memory.current")
-        used = _number(folder / "memory.usage_in_bytes") if used is None else used
+        used = _read_number(folder / "memory.current")
+        used = _read_number(folder / "memory.usage_in_bytes") if used is None else used
         if limits and used is not None:
-            free.append(max(0, min(limits) - max(0, used - _files(folder))))
+            free.append(max(0, min(limits) - max(0, used - _cached_files(folder))))
     return min(free, default=None)
 
 
-def _number(file: Path) -> int | None:
+def _read_number(file: Path) -> int | None:
     """The number in a file such as ``memory.max``; None for ``max`` or a missing file."""
     try:
         return int(file.read_text())
@@ -63,7 +63,7 @@ def _number(file: Path) -> int | None:
         return None
 
 
-def _files(folder: Path) -> int:
+def _cached_files(folder: Path) -> int:
     """Bytes of a group that cache the contents of files."""
     try:
         lines = (folder / "memory.stat").read_text().splitlines()
@@ -104,9 +104,9 @@ def _mounts(root: Path, controller: str) -> Iterator[tuple[Path, Path, Path]]:
             else:
                 holds = controller in controllers.split(",") and controller in options
             if holds:
-                yield root / _path(fields[4]).relative_to("/"), _path(fields[3]), Path(at)
+                yield root / _unescaped(fields[4]).relative_to("/"), _unescaped(fields[3]), Path(at)
 
 
-def _path(field: str) -> Path:
+def _unescaped(field: str) -> Path:
     r"""The path in a field of mountinfo, where a space is written ``\040``."""
     return Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field))

@@ -11,13 +11,13 @@ from pathlib import Path
 from stylenet.system import cgroup
 from stylenet.system.errors import UserError
 
-_WORDS = ("allocate memory", "out of memory", "bad allocation", "bad_alloc")
+_MESSAGES = ("allocate memory", "out of memory", "bad allocation", "bad_alloc")
 """Parts of the messages for a failed allocation: PyTorch's on CPU and GPU, onnxruntime's."""
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 """Numbers of the options of glibc's ``mallopt``."""
 
-_LARGEST = 1 << 25
+_LARGEST_THRESHOLD = 1 << 25
 """The highest threshold that glibc takes, in bytes. Larger blocks return to the system at once."""
 
 _NEVER = 2**31 - 1
@@ -33,13 +33,13 @@ def keep_freed_memory() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, _LARGEST)
+        mallopt(_MMAP_THRESHOLD, _LARGEST_THRESHOLD)
         mallopt(_TRIM_THRESHOLD, _NEVER)
 
 
 def ran_out(error: BaseException) -> bool:
     """Whether `error` is a failed allocation, on the CPU or a GPU."""
-    return isinstance(error, MemoryError) or any(word in str(error) for word in _WORDS)
+    return isinstance(error, MemoryError) or any(word in str(error) for word in _MESSAGES)
 
 
 @contextmanager

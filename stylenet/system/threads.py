@@ -38,7 +38,7 @@ _CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 """The number of CPUs that OpenMP, loaded by torch, compares its threads with. The number of usable
 CPUs may change later."""
 
-_MOST = 64
+_MOST_THREADS = 64
 """The most threads that `asleep` may start, because each takes address space."""
 
 _TASKS = Path("/proc/self/task")
@@ -67,7 +67,7 @@ def asleep() -> Iterator[None]:
     """
     start = getattr(ctypes.CDLL(None), "GOMP_parallel", None)
     count = _CPUS - torch.get_num_threads() + 2  # one thread of the count is Python's own
-    if start is None or count > _MOST:
+    if start is None or count > _MOST_THREADS:
         yield
         return
     started, ended = threading.Event(), threading.Event()
@@ -95,7 +95,7 @@ def _watch() -> None:
             threading.Event().wait()
     rest, longest = REST
     while True:
-        if _queueing() < CROWDED:
+        if _queueing_rate() < CROWDED:
             rest = REST[0]
             continue
         with asleep():
@@ -103,14 +103,14 @@ def _watch() -> None:
         rest = min(2 * rest, longest)
 
 
-def _queueing() -> float:
+def _queueing_rate() -> float:
     """Measure for `LOOK` seconds how long threads queue for CPUs, in seconds per second."""
-    before, start = _queued(), time.monotonic()
+    before, start = _queued_seconds(), time.monotonic()
     time.sleep(LOOK)
-    return (_queued() - before) / (time.monotonic() - start)
+    return (_queued_seconds() - before) / (time.monotonic() - start)
 
 
-def _queued() -> float:
+def _queued_seconds() -> float:
     """Seconds that all threads of this process together have waited for a CPU so far."""
     total = 0
     for task in _TASKS.iterdir():
