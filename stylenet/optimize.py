@@ -21,8 +21,7 @@ from stylenet.config.hardware import kind
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.models.checkpoint import load_model
 from stylenet.nets.apply import apply_net
-from stylenet.nets.arbitrary import ArbitraryNet
-from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.nets.traits import traits
 from stylenet.pictures.formats import READABLE, file_format
 from stylenet.pictures.grey import (
     Grey,
@@ -110,11 +109,11 @@ def start_image(init: str, photo: Tensor, seed: int) -> Tensor:
             )
     else:
         net = load_model(path).net
-        if isinstance(net, ArbitraryNet):
+        if traits(net).takes_style:
             raise UserError(
                 f"--init {path} takes any style; give a picture that stylenet.stylize made with it"
             )
-        if isinstance(net, MultiStyleNet):
+        if traits(net).styles:
             raise UserError(
                 f"--init {path} has several styles; give a picture that stylenet.stylize made"
             )

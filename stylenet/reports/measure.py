@@ -18,9 +18,7 @@ from stylenet.models.checkpoint import TrainedModel, load_model
 from stylenet.models.criterion import criterion
 from stylenet.models.learnt import learnt_picture, trained_on
 from stylenet.nets.apply import apply_net
-from stylenet.nets.arbitrary import ArbitraryNet
-from stylenet.nets.multistyle import MultiStyleNet
-from stylenet.nets.twoway import TwoWay
+from stylenet.nets.traits import traits
 from stylenet.pictures.folders import find_pictures
 from stylenet.pictures.formats import READABLE
 from stylenet.pictures.images import Bytes, resize
@@ -148,7 +146,7 @@ class Laboratory:
 def _picture(model: TrainedModel) -> StylePicture:
     """What a run learnt; told of, where it is another picture now."""
     assert model.folder is not None
-    if isinstance(model.net, MultiStyleNet | ArbitraryNet | TwoWay):
+    if not traits(model.net).one_picture:
         raise UserError("it learnt from a collection; a report is for styles of one picture")
     picture = learnt_picture(model.config, model.folder)
     if trained_on(model.config) not in (None, picture.sha256):
