@@ -29,10 +29,11 @@ from torch import Tensor
 from stylenet.models.checkpoint import load_model
 from stylenet.models.criterion import criterion
 from stylenet.pictures.images import read_picture
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import PixelLoss, optimize
 from stylenet.pixels.yardstick import ITERATIONS, Curves, equalled
 from stylenet.system.errors import exit_on_user_error
-from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.tensors import to_tensor
 
 SHOWN = (0, 10, 25, 50, ITERATIONS)
 

@@ -34,6 +34,7 @@ from stylenet.pictures.grey import (
 from stylenet.pictures.images import Bytes, Picture, read_picture, write_picture
 from stylenet.pictures.images import resize as resize_picture
 from stylenet.pictures.outputs import model_file, refuse_overwriting
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import OPTIMIZERS, Iteration, noise
 from stylenet.pixels.pyramid import Painting, levels, paint, resize
 from stylenet.pixels.strength import calibrate
@@ -43,7 +44,7 @@ from stylenet.styles.picture import split_share
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.memory import limit_memory, out_of_memory_names
 from stylenet.system.threads import share_cpus
-from stylenet.tensors import resize_shorter_side, to_bytes, to_tensor
+from stylenet.tensors import to_bytes, to_tensor
 from stylenet.vgg import VGG
 
 ITERATIONS = 100

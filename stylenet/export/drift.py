@@ -12,9 +12,10 @@ import torch
 from stylenet.models.criterion import criterion
 from stylenet.models.learnt import has_picture, learnt_picture
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.system.errors import UserError
 from stylenet.system.untrusted import mapping
-from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.tensors import to_tensor
 
 MOST = 0.03
 """The part by which the total loss may change."""

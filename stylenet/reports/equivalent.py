@@ -11,9 +11,10 @@ from stylenet.models.checkpoint import TrainedModel
 from stylenet.models.criterion import criterion
 from stylenet.nets.apply import apply_net
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import PixelLoss, optimize
 from stylenet.pixels.yardstick import ITERATIONS, equalled
-from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.tensors import to_tensor
 
 SIDE = 256
 """Shorter side, in pixels, of larger photos: an iteration takes a second of one core there."""

@@ -22,12 +22,13 @@ from stylenet.nets.traits import traits
 from stylenet.pictures.folders import find_pictures
 from stylenet.pictures.formats import READABLE
 from stylenet.pictures.images import Bytes, resize
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import PixelLoss
 from stylenet.reports.equivalent import lbfgs_iteration
 from stylenet.reports.sweep import Axis, Run
 from stylenet.styles.picture import StylePicture
 from stylenet.system.errors import UserError, shown
-from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.tensors import to_tensor
 
 LONGER_SIDE = 512
 """Pixels at most: a page of dozens of pictures still opens on a phone."""
