@@ -44,9 +44,9 @@ class Objective:
     def __init__(self, config: dict[str, Any], style: Path) -> None:
         trained = criterion(config)
         self.loss, self.vgg = trained.loss, trained.vgg
-        picture = resize_shorter_side(read_picture(style).rgb, trained.style_size)
-        with torch.no_grad():
-            self.loss.set_style(self.vgg(to_tensor(picture)))
+        rgb = read_picture(style).rgb
+        trained.set_style(rgb)
+        picture = resize_shorter_side(rgb, trained.style_size)
         described = json.dumps([config["loss"], config["task"]["vgg"], picture.shape])
         self.key = described + hashlib.sha256(picture.tobytes()).hexdigest()
 

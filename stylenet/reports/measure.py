@@ -22,7 +22,6 @@ from stylenet.nets.traits import traits
 from stylenet.pictures.folders import find_pictures
 from stylenet.pictures.formats import READABLE
 from stylenet.pictures.images import Bytes, resize
-from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import PixelLoss
 from stylenet.reports.equivalent import lbfgs_iteration
 from stylenet.reports.sweep import Axis, Run
@@ -83,15 +82,14 @@ class Yardstick:
     """
 
     def __init__(self, config: dict[str, Any], device: str) -> None:
-        trained = criterion(config, measured=False)
-        self.loss, self.vgg, self.style_size = trained.loss, trained.vgg, trained.style_size
+        self.criterion = criterion(config, measured=False, device=device)
         self.device = device
-        self.vgg.to(device)
 
     def describe(self) -> str:
         """The layers compared, in words."""
-        content, style = ", ".join(self.loss.content_layers), ", ".join(self.loss.style_layers)
-        unit = "relative to the target's energy" if self.loss.relative else "as mean squares"
+        loss = self.criterion.loss
+        content, style = ", ".join(loss.content_layers), ", ".join(loss.style_layers)
+        unit = "relative to the target's energy" if loss.relative else "as mean squares"
         return f"Content at {content}, style at {style} of VGG, {unit}"
 
     @torch.no_grad()
@@ -99,12 +97,12 @@ class Yardstick:
         self, photos: Sequence[Bytes], stylized: Sequence[Bytes], style: Bytes
     ) -> tuple[float, float]:
         """The mean content and style loss of results, uint8 (H, W, 3) as all pictures here."""
-        target = to_tensor(resize_shorter_side(style, self.style_size)).to(self.device)
-        self.loss.set_style(self.vgg(target))
+        self.criterion.set_style(style)
+        vgg, loss = self.criterion.vgg, self.criterion.loss
         content = strokes = 0.0
         for photo, result in zip(photos, stylized, strict=True):
-            loss = PixelLoss(self.vgg, self.loss, to_tensor(photo).to(self.device))
-            terms = loss(to_tensor(result).to(self.device))
+            pixels = PixelLoss(vgg, loss, to_tensor(photo).to(self.device))
+            terms = pixels(to_tensor(result).to(self.device))
             content += terms["content"].item() / len(photos)
             strokes += terms["style"].item() / len(photos)
         return content, strokes
