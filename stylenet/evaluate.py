@@ -17,13 +17,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from stylenet.evaluation import cost
-from stylenet.evaluation.benchmark import Benchmark, Row, mean
+from stylenet.evaluation.benchmark import Benchmark, mean
 from stylenet.evaluation.camera import CAMERAS, Clip, film
 from stylenet.evaluation.clip_benchmark import VideoBenchmark, strip
 from stylenet.evaluation.footage import footage
 from stylenet.evaluation.gallery import SHOWN, Gallery
 from stylenet.evaluation.inputs import Input, Suite, coco_wikiart, samples
 from stylenet.evaluation.judge import Judge
+from stylenet.evaluation.judging import Row
 from stylenet.evaluation.manifest import LEFT_OUT, manifest
 from stylenet.evaluation.report import to_html, to_json, to_markdown, write
 from stylenet.evaluation.subjects import Subject, open_subject, with_adapters
