@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from stylenet.evaluation import cost
 from stylenet.evaluation.benchmark import Benchmark, mean
@@ -32,6 +30,7 @@ from stylenet.pictures.outputs import model_file, refuse_overwriting
 from stylenet.pixels.yardstick import Curves
 from stylenet.system.cache_folder import cache_dir
 from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.system.terminal import progress_bar
 from stylenet.system.threads import share_cpus
 
 
@@ -103,7 +102,7 @@ def judge_all(
     gallery = Gallery()
     for style in list({style.sha256: style for each in styles for style in each}.values())[:SHOWN]:
         gallery.add_style(style.name, style.fitted())
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("", total=len(suite.photos) * len(subjects))
         for photo in suite.photos:
             seen = benchmark.see(photo)
@@ -134,7 +133,7 @@ def judge_clips(
         UserError: a clip or style cannot be read.
     """
     rows: list[list[Row]] = [[] for _ in subjects]
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("", total=len(clips) * len(subjects))
         for make in clips:
             clip = make()
@@ -215,12 +214,6 @@ def _suite(options: argparse.Namespace) -> Suite:
     if options.content is None or options.styles is None:
         raise UserError("--suite coco-wikiart needs --content FOLDER and --styles FOLDER")
     return coco_wikiart(options.content, options.styles)
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from stylenet.config import compose as configs
@@ -43,6 +42,7 @@ from stylenet.styles.chosen import find_style
 from stylenet.styles.picture import split_share
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.memory import limit_memory, out_of_memory_names
+from stylenet.system.terminal import progress_bar
 from stylenet.system.threads import share_cpus
 from stylenet.tensors import to_bytes, to_tensor
 from stylenet.vgg import VGG
@@ -210,11 +210,10 @@ def read_photo(
 
 def follow(steps: Iterator[Iteration], total: int, result: Result) -> tuple[Iteration, Iteration]:
     """Show progress, write the result now and then and at the end; the first and the last step."""
-    console = Console(stderr=True)
     losses = TextColumn("{task.fields[losses]}")
     columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), losses
     first: Iteration | None = None
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with progress_bar(*columns, kept=True) as progress:
         task = progress.add_task("", total=total, losses="")
         for step in steps:
             first = first or step

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -27,6 +26,7 @@ from stylenet.pictures.resizing import shrink
 from stylenet.system.cpus import usable_cpus
 from stylenet.system.errors import UserError
 from stylenet.system.memory import out_of_memory_names
+from stylenet.system.terminal import progress_bar
 
 _THREADS = usable_cpus()
 _AHEAD = 8 * _THREADS  # pictures; some take far longer than others, and results keep their order
@@ -85,14 +85,6 @@ class _Speed(ProgressColumn):
 
 
 def _progress(hidden: bool) -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Speed(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=hidden or not console.is_terminal,
-    )
+    done = MofNCompleteColumn()
+    columns = TextColumn("{task.description}"), BarColumn(), done, _Speed(), TimeRemainingColumn()
+    return progress_bar(*columns, hidden=hidden)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from stylenet.data.samples import SamplePhotos
 from stylenet.data.source import Photo, file_photo
@@ -27,6 +26,7 @@ from stylenet.reports.equivalent import lbfgs_iteration
 from stylenet.reports.sweep import Axis, Run
 from stylenet.styles.picture import StylePicture
 from stylenet.system.errors import UserError, shown
+from stylenet.system.terminal import progress_bar
 from stylenet.tensors import to_tensor
 
 LONGER_SIDE = 512
@@ -182,10 +182,9 @@ def examine(
     return Findings(title, laboratory.yardstick.describe(), axes, pictures, examined, results)
 
 
-def _progress(runs: Sequence[Run]) -> Iterable[Run]:
-    console = Console(stderr=True)
-    quiet = not console.is_terminal
-    return track(runs, "stylising", console=console, transient=True, disable=quiet)
+def _progress(runs: Sequence[Run]) -> Iterator[Run]:
+    with progress_bar(*Progress.get_default_columns()) as progress:
+        yield from progress.track(runs, description="stylising")
 
 
 def find_photos(paths: Sequence[Path]) -> list[Photo]:
