@@ -14,6 +14,7 @@ from stylenet.models.learnt import has_picture, learnt_picture
 from stylenet.pictures.images import Bytes
 from stylenet.pixels.optimisation import PixelLoss
 from stylenet.system.errors import UserError
+from stylenet.system.untrusted import mapping
 from stylenet.tensors import to_tensor
 
 MOST = 0.03
@@ -36,9 +37,9 @@ def loss_drift(
     Raises:
         UserError: the style picture or the VGG weights cannot be had, or the loss is another one.
     """
-    trained = criterion(config)
-    if not has_picture(config):
+    if "vgg" in mapping(config, "task") and not has_picture(config):
         raise UserError("a mixture of styles has no picture of its own")
+    trained = criterion(config)
     trained.set_style(learnt_picture(config, folder or Path()).rgb)
 
     @torch.no_grad()
