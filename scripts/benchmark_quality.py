@@ -23,13 +23,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from stylenet.models.checkpoint import load_model
 from stylenet.models.criterion import criterion
 from stylenet.pictures.images import read_picture
-from stylenet.pictures.resizing import resize_shorter_side
+from stylenet.pictures.resizing import resize_shorter_side, square
 from stylenet.pixels.optimisation import PixelLoss, optimize
 from stylenet.pixels.yardstick import ITERATIONS, Curves, equalled
 from stylenet.system.errors import exit_on_user_error
@@ -68,8 +67,7 @@ class Objective:
 
 def square_crop(path: Path, size: int) -> Tensor:
     """The middle of a photo as (1, 3, size, size)."""
-    image = Image.fromarray(read_picture(path).rgb)
-    return to_tensor(np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)))
+    return to_tensor(square(read_picture(path).rgb, size))
 
 
 def reference_curve(objective: Objective, photos: dict[str, Tensor], curves: Curves) -> list[float]:

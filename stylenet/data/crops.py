@@ -8,10 +8,11 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL.Image import Resampling
 
 from stylenet.pictures.color import LUMA
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import resized
 
 _ORDER, _CROP = 0, 1  # two independent random streams from one seed
 
@@ -70,8 +71,7 @@ class RandomCrop:
         return round(self.size * shorter / self.longest)
 
     def _resized(self, square: Bytes) -> Bytes:
-        size = (self.size, self.size)
-        return np.asarray(Image.fromarray(square).resize(size, Image.Resampling.HAMMING))
+        return resized(square, (self.size, self.size), Resampling.HAMMING)
 
 
 def _random_square(photo: Bytes, least: int, random: np.random.Generator) -> Bytes:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from PIL.Image import Resampling
 
 T = TypeVar("T", bound=np.generic)
@@ -35,6 +35,11 @@ def resize_longer_side(values: NDArray[T], side: int) -> NDArray[T]:
     height, width = values.shape[:2]
     scale = side / max(height, width)
     return resized(values, (max(1, round(height * scale)), max(1, round(width * scale))))
+
+
+def square(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The middle of `rgb`, uint8 (H, W, 3), scaled to (side, side, 3)."""
+    return np.asarray(ImageOps.fit(Image.fromarray(rgb), (side, side), Resampling.LANCZOS))
 
 
 def shrink(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
