@@ -14,6 +14,7 @@ from skimage.metrics import structural_similarity
 from stylenet.pictures.color import luma, to_floats
 from stylenet.pictures.decoding import decoding_errors, opened, orientation
 from stylenet.pictures.images import Bytes, upright, write_atomically
+from stylenet.pictures.resizing import resize_longer_side
 from stylenet.pictures.tiff import full_range
 from stylenet.system.errors import UserError
 
@@ -42,12 +43,9 @@ def read_grey(path: Path) -> Grey | None:
 
 def resize_grey(grey: Grey, longer_side: int) -> Grey:
     """Scale (H, W), up or down, until its longer side has `longer_side` pixels."""
-    height, width = grey.shape
-    scale = longer_side / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    scaled = Image.fromarray(grey.astype(np.float32)).resize(size, Image.Resampling.LANCZOS)
+    scaled = resize_longer_side(grey.astype(np.float32), longer_side)
     full = np.iinfo(grey.dtype).max
-    return np.clip(np.round(np.asarray(scaled)), 0, full).astype(grey.dtype)
+    return np.clip(np.round(scaled), 0, full).astype(grey.dtype)
 
 
 def apply_change(grey: Grey, before: Bytes, after: Bytes) -> Grey:

@@ -16,6 +16,7 @@ from PIL import Image, ImageCms
 
 from stylenet.pictures.decoding import decoding_errors, opened, orientation, room_for
 from stylenet.pictures.formats import DECODERS, file_format
+from stylenet.pictures.resizing import resize_longer_side
 from stylenet.pictures.tiff import full_range
 from stylenet.pictures.transparency import show_through
 from stylenet.system.errors import UserError, cannot_write
@@ -189,14 +190,8 @@ def _to_8_bit(band: Image.Image) -> Image.Image:
 
 def resize(picture: Picture, longer_side: int) -> Picture:
     """Scale `picture`, up or down, until its longer side has `longer_side` pixels."""
-    height, width = picture.size
-    scale = longer_side / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-
-    def scaled(values: Bytes) -> Bytes:
-        return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.LANCZOS))
-
-    return Picture(scaled(picture.rgb), None if picture.alpha is None else scaled(picture.alpha))
+    alpha = None if picture.alpha is None else resize_longer_side(picture.alpha, longer_side)
+    return Picture(resize_longer_side(picture.rgb, longer_side), alpha)
 
 
 def has_transparency(source: Path) -> bool:

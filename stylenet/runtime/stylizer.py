@@ -90,6 +90,9 @@ class RegionalStylizer:
         return Picture(mixed, before.alpha)
 
 
+AnyStylizer = Stylizer | RegionalStylizer
+
+
 def at_work(
     model: Model,
     tile: int = SIDE,
