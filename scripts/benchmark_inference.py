@@ -32,12 +32,12 @@ from PIL import Image
 from torch import nn
 
 from stylenet.export.onnx import to_onnx
-from stylenet.export.photos import square
 from stylenet.export.precision import Export, proven
 from stylenet.models.checkpoint import TrainedModel, load_model
 from stylenet.nets.apply import apply_net
 from stylenet.ops.cpu import compiled
 from stylenet.pictures.images import Bytes, read_picture
+from stylenet.pictures.resizing import square
 from stylenet.runtime import Session
 from stylenet.system.errors import UserError, exit_on_user_error
 

@@ -23,16 +23,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from stylenet.models.checkpoint import load_model
 from stylenet.models.criterion import criterion
 from stylenet.pictures.images import read_picture
+from stylenet.pictures.resizing import resize_shorter_side, square
 from stylenet.pixels.optimisation import PixelLoss, optimize
 from stylenet.pixels.yardstick import ITERATIONS, Curves, equalled
 from stylenet.system.errors import exit_on_user_error
-from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.tensors import to_tensor
 
 SHOWN = (0, 10, 25, 50, ITERATIONS)
 
@@ -43,9 +43,9 @@ class Objective:
     def __init__(self, config: dict[str, Any], style: Path) -> None:
         trained = criterion(config)
         self.loss, self.vgg = trained.loss, trained.vgg
-        picture = resize_shorter_side(read_picture(style).rgb, trained.style_size)
-        with torch.no_grad():
-            self.loss.set_style(self.vgg(to_tensor(picture)))
+        rgb = read_picture(style).rgb
+        trained.set_style(rgb)
+        picture = resize_shorter_side(rgb, trained.style_size)
         described = json.dumps([config["loss"], config["task"]["vgg"], picture.shape])
         self.key = described + hashlib.sha256(picture.tobytes()).hexdigest()
 
@@ -67,8 +67,7 @@ class Objective:
 
 def square_crop(path: Path, size: int) -> Tensor:
     """The middle of a photo as (1, 3, size, size)."""
-    image = Image.fromarray(read_picture(path).rgb)
-    return to_tensor(np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)))
+    return to_tensor(square(read_picture(path).rgb, size))
 
 
 def reference_curve(objective: Objective, photos: dict[str, Tensor], curves: Curves) -> list[float]:

@@ -28,10 +28,11 @@ from stylenet.losses.functional import energy
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.pictures.folders import find_pictures
 from stylenet.pictures.images import Bytes, read_picture
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import PixelLoss, optimize
 from stylenet.pixels.strength import ITERATIONS, SIDE, calibrate
 from stylenet.system.errors import exit_on_user_error
-from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
 LAYERS = {f"relu{block}_1": 0.25 for block in (1, 2, 3, 4)}

@@ -23,7 +23,8 @@ from stylenet.evaluation.inputs import Input, picture_file
 from stylenet.evaluation.judge import Judge, total
 from stylenet.models.checkpoint import load_model
 from stylenet.nets.apply import apply_net
-from stylenet.nets.arbitrary import ArbitraryNet, styled
+from stylenet.nets.arbitrary import styled
+from stylenet.nets.traits import traits
 from stylenet.pictures.images import Bytes, Picture, write_picture
 from stylenet.system.errors import UserError, exit_on_user_error
 
@@ -62,7 +63,7 @@ def main() -> None:
     styles, judge = inputs(args.styles), Judge()
     for path in args.models:
         net = load_model(path).net
-        if not isinstance(net, ArbitraryNet):
+        if not traits(net).takes_style:
             raise UserError(f"{path} has learnt one style; use scripts/benchmark_quality.py")
         print(f"{path}\n\n| style | photos | results | left | content |\n|---|---|---|---|---|")
         shown = [[np.full_like(photos[0], 255), *photos]]

@@ -25,14 +25,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from benchmark_quality import Objective, square_crop
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from reference import Reference
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from stylenet.config.compose import FOLDER
+from stylenet.config.compose import composed
 from stylenet.config.hardware import kind
 from stylenet.models.checkpoint import start_from
 from stylenet.pictures.images import read_picture
@@ -56,8 +55,7 @@ class Contest:
     def config(self, seed: int) -> DictConfig:
         """Our default training with another stream of crops."""
         data = ["data=folder", f"data.path={self.args.photos}"]
-        with initialize_config_dir(str(FOLDER), version_base="1.3"):
-            return compose("train", overrides=["trainer=cpu", f"seed={seed}", *data])
+        return composed(["trainer=cpu", f"seed={seed}", *data])
 
     @staticmethod
     def plain(cfg: DictConfig) -> dict[str, object]:

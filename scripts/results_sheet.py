@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from stylenet.data.samples import SamplePhotos
 from stylenet.models.checkpoint import TrainedModel, in_mixture, load_model
 from stylenet.models.learnt import learnt_picture
-from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.nets.traits import traits
 from stylenet.pictures.images import Picture, write_picture
 from stylenet.runtime.mixture import weights_of
 from stylenet.system.errors import exit_on_user_error
@@ -52,9 +52,9 @@ def row(style: Bytes | None, pictures: list[Bytes]) -> Image.Image:
 
 def by_style(model: TrainedModel) -> list[TrainedModel]:
     """A model of several styles in each, or one of one style as it is."""
-    if not isinstance(model.net, MultiStyleNet):
+    styles = traits(model.net).styles
+    if not styles:
         return [model]
-    styles = model.net.styles
     return [in_mixture(model, weights_of(styles, [(style, 1.0)])) for style in styles]
 
 

@@ -21,13 +21,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from torch import Tensor
 
-from stylenet.config.compose import FOLDER
+from stylenet.config.compose import composed
 from stylenet.config.hardware import kind
 from stylenet.models.checkpoint import save_model, start_from
 from stylenet.pictures.images import read_picture
@@ -98,9 +97,7 @@ def main() -> None:
             *("data=folder", f"data.path={args.photos}", f"data.size={args.size}"),
             *("trainer=cpu", f"trainer.max_steps={args.steps}"),
         ]
-        with initialize_config_dir(str(FOLDER), version_base="1.3"):
-            cfg = compose("train", overrides)
-        train(cfg, args.out, ", ".join(path.stem for path in args.styles))
+        train(composed(overrides), args.out, ", ".join(path.stem for path in args.styles))
 
 
 if __name__ == "__main__":

@@ -13,17 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from stylenet.evaluation import cost
-from stylenet.evaluation.benchmark import Benchmark, Row, mean
+from stylenet.evaluation.benchmark import Benchmark, mean
 from stylenet.evaluation.camera import CAMERAS, Clip, film
 from stylenet.evaluation.clip_benchmark import VideoBenchmark, strip
 from stylenet.evaluation.footage import footage
 from stylenet.evaluation.gallery import SHOWN, Gallery
 from stylenet.evaluation.inputs import Input, Suite, coco_wikiart, samples
 from stylenet.evaluation.judge import Judge
+from stylenet.evaluation.judging import Row
 from stylenet.evaluation.manifest import LEFT_OUT, manifest
 from stylenet.evaluation.report import to_html, to_json, to_markdown, write
 from stylenet.evaluation.subjects import Subject, open_subject, with_adapters
@@ -31,6 +30,7 @@ from stylenet.pictures.outputs import model_file, refuse_overwriting
 from stylenet.pixels.yardstick import Curves
 from stylenet.system.cache_folder import cache_dir
 from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.system.terminal import progress_bar
 from stylenet.system.threads import share_cpus
 
 
@@ -102,7 +102,7 @@ def judge_all(
     gallery = Gallery()
     for style in list({style.sha256: style for each in styles for style in each}.values())[:SHOWN]:
         gallery.add_style(style.name, style.fitted())
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("", total=len(suite.photos) * len(subjects))
         for photo in suite.photos:
             seen = benchmark.see(photo)
@@ -133,7 +133,7 @@ def judge_clips(
         UserError: a clip or style cannot be read.
     """
     rows: list[list[Row]] = [[] for _ in subjects]
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("", total=len(clips) * len(subjects))
         for make in clips:
             clip = make()
@@ -214,12 +214,6 @@ def _suite(options: argparse.Namespace) -> Suite:
     if options.content is None or options.styles is None:
         raise UserError("--suite coco-wikiart needs --content FOLDER and --styles FOLDER")
     return coco_wikiart(options.content, options.styles)
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -136,18 +136,18 @@ def _run(path: Path, wanted: Wanted, report: Report) -> Opened:
 
     from stylenet.models.checkpoint import in_mixture, load_model, one_way
     from stylenet.nets.apply import apply_net, clip_net
-    from stylenet.nets.arbitrary import ArbitraryNet, styled
-    from stylenet.nets.multistyle import MultiStyleNet
+    from stylenet.nets.arbitrary import styled
+    from stylenet.nets.traits import traits
     from stylenet.system.threads import share_cpus
 
     share_cpus()
     trained = one_way(load_model(path), wanted.direction)
-    mix, device = wanted.mix, wanted.device
-    if isinstance(trained.net, MultiStyleNet):
-        trained = in_mixture(trained, weights_of(trained.net.styles, mix.of_several()))
+    told, mix, device = traits(trained.net), wanted.mix, wanted.device
+    if told.styles:
+        trained = in_mixture(trained, weights_of(told.styles, mix.of_several()))
         mix = Mix()
     net = trained.net
-    mix.check(path, isinstance(net, ArbitraryNet), wanted.tile)
+    mix.check(path, told.takes_style, wanted.tile)
     if wanted.tile is not None:
         from stylenet.export.onnx import to_onnx
 
@@ -159,7 +159,7 @@ def _run(path: Path, wanted: Wanted, report: Report) -> Opened:
         raise UserError("--device cuda: no GPU found; use --device cpu")
     if device == "auto":
         device = "cuda" if has_gpu else "cpu"
-    if isinstance(net, ArbitraryNet):
+    if told.takes_style:
         net = styled(net, mix.pictures(), mix.shares, mix.alpha)
     net = net.to(device).to(memory_format=torch.channels_last)
     _survive_forks()

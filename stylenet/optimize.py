@@ -11,8 +11,7 @@ from pathlib import Path
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from stylenet.config import compose as configs
@@ -21,8 +20,7 @@ from stylenet.config.hardware import kind
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.models.checkpoint import load_model
 from stylenet.nets.apply import apply_net
-from stylenet.nets.arbitrary import ArbitraryNet
-from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.nets.traits import traits
 from stylenet.pictures.formats import READABLE, file_format
 from stylenet.pictures.grey import (
     Grey,
@@ -35,6 +33,7 @@ from stylenet.pictures.grey import (
 from stylenet.pictures.images import Bytes, Picture, read_picture, write_picture
 from stylenet.pictures.images import resize as resize_picture
 from stylenet.pictures.outputs import model_file, refuse_overwriting
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import OPTIMIZERS, Iteration, noise
 from stylenet.pixels.pyramid import Painting, levels, paint, resize
 from stylenet.pixels.strength import calibrate
@@ -43,8 +42,9 @@ from stylenet.styles.chosen import find_style
 from stylenet.styles.picture import split_share
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.memory import limit_memory, out_of_memory_names
+from stylenet.system.terminal import progress_bar
 from stylenet.system.threads import share_cpus
-from stylenet.tensors import resize_shorter_side, to_bytes, to_tensor
+from stylenet.tensors import to_bytes, to_tensor
 from stylenet.vgg import VGG
 
 ITERATIONS = 100
@@ -110,11 +110,11 @@ def start_image(init: str, photo: Tensor, seed: int) -> Tensor:
             )
     else:
         net = load_model(path).net
-        if isinstance(net, ArbitraryNet):
+        if traits(net).takes_style:
             raise UserError(
                 f"--init {path} takes any style; give a picture that stylenet.stylize made with it"
             )
-        if isinstance(net, MultiStyleNet):
+        if traits(net).styles:
             raise UserError(
                 f"--init {path} has several styles; give a picture that stylenet.stylize made"
             )
@@ -210,11 +210,10 @@ def read_photo(
 
 def follow(steps: Iterator[Iteration], total: int, result: Result) -> tuple[Iteration, Iteration]:
     """Show progress, write the result now and then and at the end; the first and the last step."""
-    console = Console(stderr=True)
     losses = TextColumn("{task.fields[losses]}")
     columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), losses
     first: Iteration | None = None
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with progress_bar(*columns, kept=True) as progress:
         task = progress.add_task("", total=total, losses="")
         for step in steps:
             first = first or step

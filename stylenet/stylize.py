@@ -9,73 +9,29 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 
 from stylenet.config.arguments import amount, pixels, scale, share
 from stylenet.opening import Mix, Opened, Wanted, open_to_stylize
-from stylenet.pictures.images import write_picture
 from stylenet.pictures.outputs import model_file, plan_targets, refuse_overwriting
 from stylenet.runtime.clips import (
     AnyClipStylizer,
-    ClipNet,
     ClipStylizer,
     RegionalClipStylizer,
-    per_frame,
 )
-from stylenet.runtime.damage import DamagedModelError
 from stylenet.runtime.frames import SUFFIXES
 from stylenet.runtime.pair import STYLE_SUFFIX
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.regions import FEATHER, Mask
-from stylenet.runtime.strokes import with_strokes
+from stylenet.runtime.strokes import clip_with_strokes
 from stylenet.runtime.stylize_clip import stylize_clip
-from stylenet.runtime.stylizer import RegionalStylizer, Stylizer
+from stylenet.runtime.stylize_photos import stylize_photos
+from stylenet.runtime.stylizer import AnyStylizer, RegionalStylizer, Stylizer
 from stylenet.runtime.webcam import stylize_webcam
 from stylenet.styles.picture import split_share
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.memory import limit_memory
-
-AnyStylizer = Stylizer | RegionalStylizer
-
-
-def stylize_all(
-    stylizer: AnyStylizer,
-    targets: Mapping[Path, Path],
-    out: str,
-    progress: Progress,
-) -> int:
-    """Stylise each photo into its target, name those that fail on stderr, return how many did.
-
-    Raises:
-        UserError: a result cannot be written, or the model is damaged; the next ones could not
-            either.
-    """
-    start, pixels, failed = time.perf_counter(), 0, 0
-    for photo, target in progress.track(targets.items(), len(targets)):
-        try:
-            result = stylizer(photo)
-        except DamagedModelError:
-            raise
-        except UserError as error:
-            progress.console.out(f"error: {error}", highlight=False)
-            failed += 1
-        else:
-            write_picture(result, target)
-            pixels += result.rgb.size // 3
-    seconds = time.perf_counter() - start
-    if len(targets) > failed or failed > 1:
-        print(
-            f"{len(targets) - failed} of {len(targets)} pictures written to {out} "
-            f"in {seconds:.1f} s, {pixels / 1e6 / seconds:.2f} megapixels/s"
-        )
-    return failed
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+from stylenet.system.terminal import progress_bar
 
 
 class _Tiles:
@@ -110,7 +66,7 @@ def _run(options: argparse.Namespace) -> int:
     clip = _clip(options)
     targets = {} if clip or options.webcam else plan_targets(options.photos, options.out)
     refuse_overwriting(targets.values() or [Path(options.out)], _read(options, clip))
-    progress = _progress()
+    progress = progress_bar()
     masks = _masks(options)
     postprocess = Postprocess(
         bilateral=options.bilateral,
@@ -130,7 +86,7 @@ def _run(options: argparse.Namespace) -> int:
             frames = _frame_stylizer(models, masks, postprocess, options)
             return _stylize_frames(frames, clip, options, progress)
         stylizer = _stylizer(models, masks, postprocess, options)
-        failed = stylize_all(stylizer, targets, options.out, progress)
+        failed = _stylize_photos(stylizer, targets, options.out, progress)
     return (1 if len(targets) > 1 else 2) if failed else 0
 
 
@@ -201,24 +157,34 @@ def _frame_stylizer(
     postprocess: Postprocess,
     options: argparse.Namespace,
 ) -> AnyClipStylizer:
-    nets = [_with_strokes(model, options.stroke_scale) for model in models]
+    scale = options.stroke_scale
+    nets = [clip_with_strokes(model.clip, model.net, scale) for model in models]
     stylizers = [ClipStylizer(net, options.size, postprocess) for net in nets]
     if not masks:
         return stylizers[0]
     return RegionalClipStylizer(stylizers, [mask.frames() for mask in masks], options.feather)
 
 
-def _with_strokes(model: Opened, scale: float) -> ClipNet:
-    """The net on clips, with larger strokes.
+def _stylize_photos(
+    stylizer: AnyStylizer, targets: Mapping[Path, Path], out: str, progress: Progress
+) -> int:
+    """Name the photos that fail on stderr; return how many did."""
+    start, task = time.perf_counter(), progress.add_task("")
 
-    Raises:
-        UserError: a net that looks beyond a frame.
-    """
-    if scale == 1:
-        return model.clip
-    if model.clip.recurrent or model.clip.around:
-        raise UserError("--stroke-scale on a clip is for per-frame nets; leave it out")
-    return per_frame(lambda rgb: with_strokes(model.net, rgb, scale))
+    def report(done: int, total: int) -> None:
+        progress.update(task, completed=done, total=total)
+
+    def complain(error: UserError) -> None:
+        progress.console.out(f"error: {error}", highlight=False)
+
+    tally = stylize_photos(targets, stylizer, report, complain)
+    seconds = time.perf_counter() - start
+    if tally.written or tally.failed > 1:
+        print(
+            f"{tally.written} of {len(targets)} pictures written to {out} "
+            f"in {seconds:.1f} s, {tally.pixels / 1e6 / seconds:.2f} megapixels/s"
+        )
+    return tally.failed
 
 
 def _stylize_frames(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 
@@ -19,11 +18,3 @@ def to_bytes(image: Tensor) -> NDArray[np.uint8]:
     scaled = image.detach()[0].float().clamp(0, 1).mul(255).round().byte()
     rgb: NDArray[np.uint8] = scaled.permute(1, 2, 0).contiguous().cpu().numpy()
     return rgb
-
-
-def resize_shorter_side(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Resize uint8 (H, W, 3) so that its shorter side is `side` pixels, antialiased."""
-    height, width = rgb.shape[:2]
-    scale = side / min(height, width)
-    size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))

@@ -68,10 +68,10 @@ MISTAKES = {
     "run=[a]": "written 'run=\"[a]\"'",
     "run={a: b}": "written 'run=\"{a: b}\"'",
     "run=a,b": "written 'run=\"a,b\"'",
-    "run=a${b}": "no name may have it",
-    'run="a\\${b}"': "no name may have it",
-    "init=a${b}": "no name may have it",
-    'init="a\\${b}"': "no name may have it",
+    "run=a${b}": "no name may hold it",
+    'run="a\\${b}"': "no name may hold it",
+    "init=a${b}": "no name may hold it",
+    'init="a\\${b}"': "no name may hold it",
     "style=3": "choose one of composition_vii",
     "run=null": "run=null should be text",
     "run=drawn.png": "drawn.png",
@@ -90,7 +90,7 @@ MISTAKES = {
     "data.workers=1.5": "a whole number",
     "task.optimizer.lr=-1": "above 0",
     "callbacks.previews.every=null": "a whole number",
-    "+callbacks.x.every=3": "names no class",
+    "+callbacks.x.every=3": "has no _target_ to name its class",
 }
 
 

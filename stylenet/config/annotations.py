@@ -1,4 +1,4 @@
-"""What a class or function takes, by its signature, and which values of a config are of a type."""
+"""The parameters and types that a class or function declares, and which config values fit them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Literal, Union
 
 
 def find(target: str) -> Callable[..., Any] | None:
-    """The class or function of a ``_target_``; None where there is none, or its module fails."""
+    """The class or function of a ``_target_``; None if it is missing or its module fails."""
     try:
         found = pydoc.locate(target)
     except pydoc.ErrorDuringImport:
@@ -22,32 +22,32 @@ def find(target: str) -> Callable[..., Any] | None:
 
 
 def takes(target: Callable[..., Any]) -> set[str] | None:
-    """The names of what `target` takes; None where it takes any."""
+    """The names of the parameters of `target`; None if it takes any name."""
     try:
         parameters = inspect.signature(target).parameters
-    except (TypeError, ValueError):  # of C, without one
+    except (TypeError, ValueError):  # written in C, without a signature
         return None
     names = set(parameters)
     if inspect.Parameter.VAR_KEYWORD in {each.kind for each in parameters.values()}:
-        made = _made_with_the_rest(target)
+        made = _class_of_options(target)
         others = None if made is None else takes(made)
         return None if others is None else names | others
     return names
 
 
 def types_of(target: Callable[..., Any]) -> dict[str, Any]:
-    """The types of what `target` takes, as far as they can be read."""
+    """The types of the parameters of `target`, as far as they can be read."""
     function: Any = getattr(target, "__init__") if isinstance(target, type) else target  # noqa: B009
     try:
         found = typing.get_type_hints(function)
-    except (NameError, TypeError, AttributeError):  # of names that only type checkers import
+    except (NameError, TypeError, AttributeError):  # names imported only for type checkers
         return {}
-    made = _made_with_the_rest(target)
+    made = _class_of_options(target)
     return found if made is None else types_of(made) | found
 
 
-def _made_with_the_rest(target: Callable[..., Any]) -> type | None:
-    """The class that a function of ours makes, with the ``**options`` that it takes."""
+def _class_of_options(target: Callable[..., Any]) -> type | None:
+    """The class to which a function of stylenet passes its ``**options``: its return type."""
     if isinstance(target, type) or not str(target.__module__).startswith("stylenet."):
         return None
     made = typing.get_type_hints(target).get("return")
@@ -55,14 +55,14 @@ def _made_with_the_rest(target: Callable[..., Any]) -> type | None:
 
 
 def type_of(example: Any) -> Any:
-    """The type of a shipped value, for keys that no annotation speaks of."""
+    """The type of a shipped value, for keys without an annotation."""
     if isinstance(example, bool | int | float | str):
         return type(example)
     return collections.abc.Sequence if isinstance(example, list) else Any
 
 
 def options(wanted: Any) -> tuple[Any, ...]:
-    """The types of a union; a type alone."""
+    """The types of a union, or the type itself."""
     if typing.get_origin(wanted) in (Union, types.UnionType):
         return tuple(inner for part in typing.get_args(wanted) for inner in options(part))
     return (wanted,)
@@ -73,7 +73,7 @@ _MAPPINGS = (dict, collections.abc.Mapping)
 
 
 def is_a(value: Any, wanted: Any) -> bool:
-    """Whether `value` of a config can be of the type `wanted`."""
+    """Whether the config's `value` fits the type `wanted`."""
     if isinstance(value, Mapping) and "_target_" in value:  # an object to be built
         return True
     return any(_is_one(value, option) for option in options(wanted))
@@ -101,11 +101,11 @@ def _is_one(value: Any, wanted: Any) -> bool:
         return isinstance(value, Mapping) and all(is_a(part, values) for part in value.values())
     if wanted is Path:
         return isinstance(value, str)
-    return False  # a class, whose objects come with a _target_
+    return False  # a class; its objects need a _target_
 
 
 def parts(value: Any, wanted: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Of a list or mapping where one is wanted: keys, the values there, and their types."""
+    """Key, value and wanted type of each part, if `value` and `wanted` are lists or mappings."""
     for option in options(wanted):
         origin, inner = typing.get_origin(option) or option, typing.get_args(option)
         if origin in _MAPPINGS and isinstance(value, Mapping) and len(inner) == 2:
@@ -125,7 +125,7 @@ _WORDS = {
 
 
 def in_words(wanted: Any) -> str:
-    """A type as a message says it, such as ``a whole number or null``."""
+    """A type in the words of a message, such as ``a whole number or null``."""
     found: list[str] = []
     for option in options(wanted):
         origin = typing.get_origin(option) or option
@@ -141,6 +141,6 @@ def in_words(wanted: Any) -> str:
 
 
 def listed(words: Iterable[Any]) -> str:
-    """``a, b or c``."""
+    """The words as ``a, b or c``."""
     *others, last = map(str, words)
     return f"{', '.join(others)} or {last}" if others else last

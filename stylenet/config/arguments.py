@@ -1,4 +1,4 @@
-"""Numbers on the command line, each within its range."""
+"""Argument types for numbers on the command line, each with its range."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from stylenet.pictures.sides import MAX_SIDE, MIN_SIDE
 
 
 def pixels(text: str) -> int:
-    """A side in pixels, of the command line."""
+    """The side of a picture in pixels."""
     if not MIN_SIDE <= int(text) <= MAX_SIDE:
         raise argparse.ArgumentTypeError(f"{text} is not between {MIN_SIDE} and {MAX_SIDE}")
     return int(text)
 
 
 def count(text: str) -> int:
-    """A number of at least 1, of the command line."""
+    """A whole number of at least 1."""
     if int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return int(text)
 
 
 def share(text: str) -> float:
-    """A number in [0, 1], of the command line."""
+    """A number in [0, 1]."""
     if not 0 <= float(text) <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return float(text)
 
 
 def scale(text: str) -> float:
-    """A factor from 1/8 to 8, of the command line."""
+    """A factor from 1/8 to 8."""
     if not 1 / 8 <= float(text) <= 8:
         raise argparse.ArgumentTypeError(f"{text} is not between 0.125 and 8")
     return float(text)
 
 
 def amount(text: str) -> float:
-    """A number of at least 0, of the command line."""
+    """A finite number of at least 0."""
     if not 0 <= float(text) < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
     return float(text)

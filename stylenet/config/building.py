@@ -1,4 +1,4 @@
-"""Building what a config names: values that its classes cannot take, told from faults in them."""
+"""Errors while building a config's objects: values that a class rejects, or faults in the class."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from omegaconf.errors import OmegaConfBaseException
 from stylenet.config.complaints import one_line
 from stylenet.system.errors import UserError, find_user_error
 
-_BUILDING = (
+_BUILDING_ERRORS = (
     *(HydraException, OmegaConfBaseException, MisconfigurationException),
     *(TypeError, ValueError),
 )
 
-_OF_A_VALUE = (*_BUILDING, RuntimeError, ImportError, OSError)
-"""What a class raises for a value that it cannot take. Other errors are faults of the class."""
+_VALUE_ERRORS = (*_BUILDING_ERRORS, RuntimeError, ImportError, OSError)
+"""Errors that a class raises for a value that it rejects. Other errors are faults in the class."""
 
-_NOT_THE_USERS = sys.stdlib_module_names | {
+_LIBRARIES = sys.stdlib_module_names | {
     *("stylenet", "hydra", "omegaconf", "pytorch_lightning", "lightning_fabric"),
     *("lightning_utilities", "torch", "torchvision", "numpy", "PIL", "wandb", "tensorboard"),
 }
-"""Packages in whose code an error means a value that they cannot take."""
+"""Packages whose errors mean that they reject a value. Errors in other packages are faults."""
 
 _LIGHTNING = {"pytorch_lightning", "lightning_fabric", "lightning_utilities"} | set(
     sys.stdlib_module_names
@@ -36,18 +36,18 @@ _LIGHTNING = {"pytorch_lightning", "lightning_fabric", "lightning_utilities"} | 
 
 @contextmanager
 def building() -> Iterator[None]:
-    """Turn what Hydra, Lightning or a class says of a value it cannot take into a `UserError`.
+    """Turn an error of Hydra, Lightning or a class that rejects a value into a `UserError`.
 
-    A fault in a class of the user's own is left as it is, with its traceback.
+    A fault in a user's own class keeps its traceback.
     """
     try:
         yield
-    except _BUILDING as error:
+    except _BUILDING_ERRORS as error:
         user_error = find_user_error(error) or find_user_error(error.__context__)
-        if user_error:  # raised by a class or a resolver of ours, wrapped by Hydra or OmegaConf
+        if user_error:  # raised in stylenet, wrapped by Hydra or OmegaConf
             raise user_error from error
         cause = error.__cause__ or error
-        if not isinstance(cause, _OF_A_VALUE) or not _packages(error) <= _NOT_THE_USERS:
+        if not isinstance(cause, _VALUE_ERRORS) or not _packages(error) <= _LIBRARIES:
             raise
         key = re.search(r"full_key: (\S+)", str(error))
         raise UserError(f"{key[1] if key else 'config'}: {one_line(error)}") from error
@@ -55,7 +55,7 @@ def building() -> Iterator[None]:
 
 @contextmanager
 def fitting() -> Iterator[None]:
-    """Turn what Lightning says of its own settings, as it sets out, into a `UserError`."""
+    """Turn Lightning's error on its settings, raised when training starts, into a `UserError`."""
     try:
         yield
     except MisconfigurationException as error:
@@ -65,15 +65,16 @@ def fitting() -> Iterator[None]:
 
 
 def _packages(error: BaseException) -> set[str]:
-    """The packages of the code that `error` and its causes came through, below the caller's."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][2:]  # here, the caller
+    """The packages of the code that `error` and its causes passed through, below the caller."""
+    # The first two frames are this module's and the caller's.
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][2:]
     cause = error.__cause__
     while cause is not None:
         frames += [frame for frame, _ in traceback.walk_tb(cause.__traceback__)]
         cause = cause.__cause__
     found = set()
     for frame in frames:
-        spec = frame.f_globals.get("__spec__")  # of a module that is run, as its name is not
+        spec = frame.f_globals.get("__spec__")  # a module that is run has the name __main__
         name = spec.name if spec else str(frame.f_globals.get("__name__"))
         found.add(name.partition(".")[0])
     return found

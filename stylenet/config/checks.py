@@ -1,4 +1,4 @@
-"""The checks of a config that Hydra leaves out: names, types and ranges of its values."""
+"""Checks of a config that Hydra does not make: names, types and ranges of its values."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ from stylenet.config.ranges import allowed
 from stylenet.config.spelling import did_you_mean, near_words
 from stylenet.system.errors import UserError
 
-_OURS = ("stylenet.", "pytorch_lightning.", "torch.")
-"""Modules whose classes are held to their annotations and to `RANGES`; others are the user's."""
+_CHECKED_MODULES = ("stylenet.", "pytorch_lightning.", "torch.")
+"""Modules whose classes are checked by their annotations and by `RANGES`. Others are the user's."""
 
-_HYDRAS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
+_HYDRA_KEYS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
 
 CHOICES: Mapping[str, tuple[Any, ...]] = {
     "trainer.precision": ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16", 32, 16, None),
 }
-"""Values that are more than a type says. Nets in other precisions have been trained by nobody."""
+"""Allowed values where a type says too little. Training in other precisions is untested."""
 
-_BARE = {"scene": {"size", "iterations", "grey"}, "style": {"name"}}
-"""Keys of groups that need no class."""
+_KEYS_WITHOUT_CLASS = {"scene": {"size", "iterations", "grey"}, "style": {"name"}}
+"""Keys of the groups that need no class."""
 
-_ON_TOP = {"seed": int, "init": str | None, "ckpt": str | None, "run": Any}
-"""The types of keys that no class takes."""
+_TOP_LEVEL_TYPES = {"seed": int, "init": str | None, "ckpt": str | None, "run": Any}
+"""Types of the top-level keys, which no class takes."""
 
-_OF_OBJECTS = ("callbacks", "logger")
-"""Groups of named objects, each of which may be null: off."""
+_OBJECT_GROUPS = ("callbacks", "logger")
+"""Groups of named objects. Null turns an object off."""
 
 
 def check(config: Mapping[str, Any], shipped: Mapping[str, Any]) -> None:
-    """Hold every name against what its class takes, and every value against its type and range.
+    """Check that every key is a parameter of its class, and every value's type and range.
 
     Args:
         config: plain containers, all values final.
-        shipped: a config of the same choices whose values are known to be right.
+        shipped: a config of the same choices with the shipped values, which are valid.
 
     Raises:
-        UserError: a key that nothing takes, a value of another type, or beyond its range.
+        UserError: no class takes a key, or a value has another type or is out of its range.
     """
     _check_groups(config, shipped)
     for node in _nodes("", config):
@@ -64,9 +64,10 @@ def check(config: Mapping[str, Any], shipped: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class _Node:
-    """A mapping of the config, and what is known of its values.
+    """A mapping of the config.
 
-    name: dotted, with a final dot, or empty. ours: whether its class is held to its annotations.
+    name: its dotted key with a final dot, or empty at the top.
+    ours: whether its values are checked by the annotations of its class.
     """
 
     name: str
@@ -76,7 +77,7 @@ class _Node:
 
 def _nodes(name: str, values: Mapping[str, Any], ours: bool = True) -> Iterator[_Node]:
     if "_target_" in values:
-        ours = str(values["_target_"]).startswith(_OURS)
+        ours = str(values["_target_"]).startswith(_CHECKED_MODULES)
     yield _Node(name, values, ours)
     for key, value in values.items():
         yield from _nodes_within(f"{name}{key}.", value, ours)
@@ -91,16 +92,16 @@ def _nodes_within(name: str, value: Any, ours: bool) -> Iterator[_Node]:
 
 
 def _check_groups(config: Mapping[str, Any], shipped: Mapping[str, Any]) -> None:
-    """What Hydra takes without a word where no class would refuse it."""
-    for group in _OF_OBJECTS:
+    """Refuse values of groups that Hydra accepts and no class would refuse."""
+    for group in _OBJECT_GROUPS:
         objects = config.get(group)
         if not isinstance(objects, Mapping):
             raise UserError(f"{group}={_shown(objects)} should hold named objects; leave it out")
         for key, value in objects.items():
             if value is not None and not (isinstance(value, Mapping) and "_target_" in value):
                 near = did_you_mean(f"{group}.{n}" for n in near_words(str(key), shipped[group]))
-                raise UserError(f"{group}.{key} names no class, which _target_ would{near}")
-    for group, known in _BARE.items():
+                raise UserError(f"{group}.{key} has no _target_ to name its class{near}")
+    for group, known in _KEYS_WITHOUT_CLASS.items():
         values = config.get(group)
         if isinstance(values, Mapping) and "_target_" not in values:
             for key in values:
@@ -114,19 +115,19 @@ def _check_groups(config: Mapping[str, Any], shipped: Mapping[str, Any]) -> None
 
 
 def _check_node(node: _Node, shipped: Mapping[str, Any]) -> None:
-    hints: Mapping[str, Any] = {} if node.name else _ON_TOP
+    hints: Mapping[str, Any] = {} if node.name else _TOP_LEVEL_TYPES
     if "_target_" in node.values:
         target = find(str(node.values["_target_"]))
         if target is not None:
             _check_names(node, target)
             hints = types_of(target) if node.ours else {}
     for key, value in node.values.items():
-        if key in _HYDRAS:
+        if key in _HYDRA_KEYS:
             continue
         name = f"{node.name}{key}"
         example = _select(shipped, name)
-        if isinstance(value, str) and "${" in value:  # Hydra looks it up again, escaped or not
-            raise UserError(f"{name}={value}: ${{…}} looks a value up, so no name may have it")
+        if isinstance(value, str) and "${" in value:  # Hydra resolves it again, even if escaped
+            raise UserError(f"{name}={value}: ${{…}} looks up a value, so no name may hold it")
         if node.ours:
             _check_choice(name, value)
             _check_type(name, value, hints.get(key, type_of(example)), example)
@@ -134,12 +135,12 @@ def _check_node(node: _Node, shipped: Mapping[str, Any]) -> None:
 
 
 def _check_names(node: _Node, target: Callable[..., Any]) -> None:
-    """Refuse an argument that `target` does not take: some are called late, some swallow it."""
+    """Refuse a key that `target` does not take. Some targets are called late, some ignore keys."""
     taken = takes(target)
     if taken is None:
         return
     for key in node.values:
-        if key not in taken and key not in _HYDRAS:
+        if key not in taken and key not in _HYDRA_KEYS:
             _refuse_key(node.name, str(key), target.__name__, taken)
 
 
@@ -183,7 +184,7 @@ def _check_range(name: str, value: Any) -> None:
 
 
 def _shown(value: Any) -> str:
-    """`value` as it is written in an override."""
+    """`value` as a user writes it in an override."""
     if value is None:
         return "null"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What Hydra says of a command line that it cannot take, in one line with the mend."""
+"""Hydra's errors on a command line, rewritten to one line that names the mend."""
 
 from __future__ import annotations
 
@@ -28,27 +28,28 @@ from stylenet.system.errors import UserError, find_user_error
 _COMPOSING = (HydraException, OmegaConfBaseException)
 
 _NO_CHOICE = "Config group override must be a string or a list"
-"""Hydra's words, in a plain ValueError, for ``style=null``."""
+"""Hydra's message for ``style=null``. It is a plain ValueError."""
 
-_LOST = re.compile(r"Could not (?:load|find) '(.+?)'")
+_MISSING_FILE = re.compile(r"Could not (?:load|find) '(.+?)'")
 
-_ENDS = (
+_UNHELPFUL = (
     *("full_key", "Config search path", "To append to your", "See https://hydra.cc"),
     ", set env var HYDRA_FULL_ERROR",
 )
-"""Where what helps ends, in Hydra's words: it repeats, and advises to add what is unknown."""
+"""Phrases of Hydra's that end the helpful part of a message. The rest repeats it, or advises to add
+an unknown key."""
 
-_SHOWN = 12
-"""Keys that are listed where none is near."""
+_MOST_LISTED = 12
+"""The most keys that a message lists if none is near."""
 
 
 @contextmanager
 def composing(overrides: Sequence[str], job: Callable[..., Any] | None = None) -> Iterator[None]:
-    """Turn what Hydra or OmegaConf say of `overrides` into a `UserError`.
+    """Turn an error of Hydra or OmegaConf on `overrides` into a `UserError`.
 
     Args:
-        overrides: of the command line.
-        job: what Hydra runs with the config; errors from within it are left as they are.
+        overrides: from the command line.
+        job: the function that Hydra runs with the config. Errors inside it are left as they are.
     """
     _refuse_odd_choices(overrides)
     try:
@@ -59,13 +60,13 @@ def composing(overrides: Sequence[str], job: Callable[..., Any] | None = None) -
         frames = traceback.walk_tb(error.__traceback__)
         if job is not None and any(frame.f_code is job.__code__ for frame, _ in frames):
             raise
-        # Raised by a resolver of ours, and wrapped.
+        # A resolver of stylenet may have raised it, wrapped by OmegaConf.
         user_error = find_user_error(error) or find_user_error(error.__context__)
-        raise user_error or UserError(_said(error, overrides)) from error
+        raise user_error or UserError(_message(error, overrides)) from error
 
 
 def _refuse_odd_choices(overrides: Sequence[str]) -> None:
-    """Name a list of choices that holds other things than names, over which Hydra stumbles."""
+    """Refuse a list of choices that holds anything but names, because Hydra fails on it."""
     for override in overrides:
         read = parsed(override)
         if read is None or read.is_delete() or read.is_sweep_override():
@@ -80,13 +81,13 @@ def _refuse_odd_choices(overrides: Sequence[str]) -> None:
 
 
 def refuse_dashes(arguments: Sequence[str]) -> None:
-    """Name the mend of ``--style NAME``, of which Hydra would say how it is used, at length.
+    """Refuse ``--style NAME`` with the right spelling. Hydra would print its whole usage.
 
     Args:
-        arguments: of the command line.
+        arguments: from the command line.
 
     Raises:
-        UserError: one of them is a setting behind dashes.
+        UserError: an argument is a setting with dashes.
     """
     for argument in arguments:
         name = re.match(r"--([\w./]+)", argument)
@@ -96,49 +97,52 @@ def refuse_dashes(arguments: Sequence[str]) -> None:
             raise UserError(f"{argument}: settings have no dashes here; write {key}={value}")
 
 
-def _said(error: Exception, overrides: Sequence[str]) -> str:
-    """What `error` says of `overrides`, with the mend."""
+def _message(error: Exception, overrides: Sequence[str]) -> str:
+    """The message for `error` on `overrides`, with the mend."""
     if isinstance(error, OverrideParseException):
         return _unreadable(error.override)
     if isinstance(error, MissingConfigException):
-        lost = error.missing_cfg_file or _LOST.search(str(error))
+        lost = error.missing_cfg_file or _MISSING_FILE.search(str(error))
         return _no_choice(lost if isinstance(lost, str) else lost[1]) if lost else one_line(error)
     if isinstance(error, OmegaConfBaseException):
         return _unresolved(error, overrides)
-    return _misplaced(error, overrides)
+    return _inapplicable(error, overrides)
 
 
 def _unresolved(error: Exception, overrides: Sequence[str]) -> str:
-    """A value that another is made of, and cannot be."""
+    """The message for a value that cannot be resolved."""
     text = one_line(error)
     named = re.search(r"dereferencing interpolation '\$\{([\w.]+)\}'", text)
     for override in overrides:
         if "${" in override:
-            return f"{_flat(override)}: {text}; ${{…}} looks a value up, so no name may have it"
+            return (
+                f"{_on_one_line(override)}: {text}; ${{…}} looks up a value, so no name may hold it"
+            )
         if named and _parsed_key(override) == named[1]:
             hint = f"; as a name it is written {quoted_for_shell(override)}"
             given = override.partition("=")[2]
-            return f"{_flat(override)} should be text{hint if given != 'null' else ''}"
+            return f"{_on_one_line(override)} should be text{hint if given != 'null' else ''}"
     return f"config: {text}"
 
 
 def _unreadable(override: str) -> str:
     key, equals, _ = override.partition("=")
-    shown = _flat(override)
+    shown = _on_one_line(override)
     if not equals:
         return (
             f"{shown} sets nothing; write KEY=VALUE, such as style=udnie or task.optimizer.lr=1e-3"
         )
     if not key or parsed(f"{key}=1") is None:
-        return f"{shown}: {_flat(key) or 'nothing'} is no key; write KEY=VALUE, such as style=udnie"
+        named = _on_one_line(key) or "nothing"
+        return f"{shown}: {named} is no key; write KEY=VALUE, such as style=udnie"
     return (
         f"{shown} cannot be read, as {key} has characters that need quotes;"
-        f" write {_flat(quoted_for_shell(override))}"
+        f" write {_on_one_line(quoted_for_shell(override))}"
     )
 
 
 def _no_choice(file: str) -> str:
-    """That there is no such file in a config group."""
+    """The message for a choice that is missing in its config group."""
     group, _, choice = file.rpartition("/")
     with initialised():
         options = choices(group)
@@ -147,16 +151,16 @@ def _no_choice(file: str) -> str:
     return f"{group}={choice}: there is no such {group}{near or '.'} {there}"
 
 
-def _misplaced(error: Exception, overrides: Sequence[str]) -> str:
-    """An override that cannot be where it is."""
+def _inapplicable(error: Exception, overrides: Sequence[str]) -> str:
+    """The message for an override that Hydra can read but not apply."""
     text = one_line(error)
     several = re.match(r"Ambiguous value for argument '(.*)' 1\.", text)
     if several:
-        override = next((o for o in overrides if _flat(o) == several[1]), several[1])
+        override = next((o for o in overrides if _on_one_line(o) == several[1]), several[1])
         listed = shlex.quote("{}=[{}]".format(*override.partition("=")[::2]))
         return (
             f"{several[1]}: several values are a sweep, which takes -m; a value with a comma is"
-            f" written {_flat(quoted_for_shell(override))}, a list {listed}"
+            f" written {_on_one_line(quoted_for_shell(override))}, a list {listed}"
         )
     if _NO_CHOICE in text:
         return _no_group(overrides) or f"config: {text}"
@@ -188,26 +192,26 @@ def _no_group(overrides: Sequence[str]) -> str | None:
 
 
 def _unknown(key: str, override: str | None, overrides: Sequence[str]) -> str:
-    """That there is no `key`, and which there is."""
+    """The message for an unknown `key`, with the nearest known keys."""
     value = "" if override is None or "=" not in override else override.partition("=")[2]
     ending = f"={value}" if value else ""
-    shown = _flat(override or key)
-    taker = _takes(key, overrides)
+    shown = _on_one_line(override or key)
+    taker = _class_that_takes(key, overrides)
     if taker:
         return f"{shown}: the config has no {key} yet, which {taker} takes; a plus sign adds it"
-    known = _known(overrides)
+    known = _known_keys(overrides)
     near = [f"{name}{ending}" for name in near_keys(key, known)]
     if near:
-        return f"{shown}: there is no {key}{_flat(did_you_mean(near))}"
+        return f"{shown}: there is no {key}{_on_one_line(did_you_mean(near))}"
     inside = [name for name in known if name.startswith(f"{key.rpartition('.')[0]}.")]
     listed = [name for name in inside if name.count(".") == key.count(".")] or [
         name for name in known if "." not in name
     ]
-    return f"{shown}: there is no {key}; there are {', '.join(listed[:_SHOWN])}"
+    return f"{shown}: there is no {key}; there are {', '.join(listed[:_MOST_LISTED])}"
 
 
-def _takes(key: str, overrides: Sequence[str]) -> str | None:
-    """The name of the class that takes the value of `key`, which the config does not have."""
+def _class_that_takes(key: str, overrides: Sequence[str]) -> str | None:
+    """The name of the class that takes `key`, if the config names one."""
     parent, _, leaf = key.rpartition(".")
     with initialised():
         target = OmegaConf.select(OmegaConf.create(reference(overrides)), f"{parent}._target_")
@@ -216,24 +220,24 @@ def _takes(key: str, overrides: Sequence[str]) -> str | None:
 
 
 def _parsed_key(override: str) -> str | None:
-    """The key or group of ``KEY=VALUE``, without signs before it; None where it cannot be read."""
+    """The key or group of ``KEY=VALUE``, without leading signs; None if it cannot be read."""
     read = parsed(override)
     return None if read is None else str(read.key_or_group)
 
 
-def _known(overrides: Sequence[str]) -> list[str]:
-    """Every key that training has with the choices of `overrides`."""
+def _known_keys(overrides: Sequence[str]) -> list[str]:
+    """Every key of the training config with the choices of `overrides`."""
     with initialised():
         return dotted(reference(overrides, resolved=False))
 
 
 def one_line(error: Exception) -> str:
-    """What `error` says, without repetitions, and without advice to add what is unknown."""
+    """The message of `error`, without repetitions and without advice to add an unknown key."""
     text = str(error)
-    for end in _ENDS:
+    for end in _UNHELPFUL:
         text = text.split(end)[0]
-    return _flat(text)
+    return _on_one_line(text)
 
 
-def _flat(text: str) -> str:
+def _on_one_line(text: str) -> str:
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""The configs: their resolvers, and what is composed of them."""
+"""Composing configs, and the resolvers that they use."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ __all__ = [
     "sweep_folder",
 ]
 
-_SWEPT_HOW = ("hydra.", "hydra/")
-"""Overrides on how jobs are launched, not on what they train."""
+_LAUNCHING = ("hydra.", "hydra/")
+"""Overrides that say how jobs are launched, not what they train."""
 
 
 def composed(overrides: Sequence[str]) -> DictConfig:
-    """The config that training would have with `overrides`, without Hydra's own part, checked.
+    """The checked config of a training with `overrides`, without Hydra's own part.
 
     Raises:
-        UserError: an override that names nothing or has a wrong value.
+        UserError: an override names nothing or has a wrong value.
     """
     with composing(overrides), initialised():
         cfg = compose("train", list(overrides))
@@ -54,11 +54,11 @@ def resolve(cfg: DictConfig, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """The config as plain containers, all values final.
 
     Args:
-        overrides: that it has been composed with.
+        overrides: the overrides that `cfg` was composed with.
 
     Raises:
-        UserError: a top-level key that is none of `KEYS` (Hydra takes a misspelled one in an
-            experiment file without a word), a missing value or a broken interpolation.
+        UserError: a top-level key is not in `KEYS`, a value is missing, or an interpolation fails.
+            Hydra itself silently accepts a misspelled key in an experiment file.
     """
     unknown = sorted(set(map(str, cfg)) - KEYS)
     if unknown:
@@ -73,20 +73,20 @@ def resolve(cfg: DictConfig, overrides: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def sweep_folder(overrides: Sequence[str]) -> str:
-    """The folder of a multirun: the same command line finds it again.
+    """The folder of a multirun. The same command line gives the same folder.
 
-    Overrides in another order are another multirun: Hydra numbers the jobs by it.
+    Another order of the overrides gives another folder, because the order sets the job numbers.
 
     Args:
-        overrides: of the command line, as ``KEY=VALUE,VALUE``.
+        overrides: from the command line, as ``KEY=VALUE,VALUE``.
     """
-    what = [override for override in overrides if not override.startswith(_SWEPT_HOW)]
+    what = [override for override in overrides if not override.startswith(_LAUNCHING)]
     swept = [o.split("=")[0].split(".")[-1] for o in what if "," in o or o.startswith("sweep=")]
     digest = hashlib.sha256("\n".join(what).encode()).hexdigest()[:8]
     return f"runs/sweeps/{'-'.join([*swept, digest])}"
 
 
-# Here, not in a function: the workers of a parallel sweep know no more than what they import.
+# Registered on import, because the workers of a parallel sweep only import this module.
 OmegaConf.register_new_resolver("hardware", hardware.choose, replace=True)
 OmegaConf.register_new_resolver("cpus", lambda most: min(most, usable_cpus()), replace=True)
 OmegaConf.register_new_resolver("run_folder", run_folder, replace=True, use_cache=True)

@@ -1,4 +1,4 @@
-"""Where the shipped configs lie."""
+"""The folder of the shipped configs."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).parent.parent
 FOLDER = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
-"""Inside the package when installed from a wheel, beside it in a checkout."""
+"""The folder of the shipped configs: inside a package from a wheel, beside it in a checkout."""

@@ -1,4 +1,4 @@
-"""What a run may spend here: a value for each kind of hardware, chosen when the config resolves."""
+"""Settings that depend on the hardware, such as steps. They are chosen when the config resolves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def kind(accelerator: str) -> str:
     ``cpu_bf16`` is a CPU that multiplies bfloat16 natively, about twice as fast as float32.
 
     Raises:
-        UserError: a GPU is asked for where there is none.
+        UserError: a GPU is asked for, but there is none.
     """
     has_gpu = torch.cuda.is_available()
     if accelerator in ("gpu", "cuda") and not has_gpu:
@@ -30,8 +30,8 @@ def kind(accelerator: str) -> str:
 def choose(accelerator: str, choices: Mapping[str, Any]) -> Any:
     """The entry of `choices` (``gpu``, ``cpu_bf16``, ``cpu``) for the hardware found.
 
-    Choices of a CPU without the compiled kernels, ``cpu_bf16_plain`` and ``cpu_plain``, may be
-    among them: it takes about twice as long.
+    Optional entries ``cpu_bf16_plain`` and ``cpu_plain`` are for a CPU without the compiled
+    kernels, which takes about twice as long.
     """
     found = kind(accelerator)
     plain = f"{found}_plain"

@@ -1,4 +1,4 @@
-"""Hydra's grammar for values: which texts it takes as they are, and how to quote the others."""
+"""Quoting for Hydra's grammar of values: which texts need quotes, and how to quote them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INTERPOLATION = re.compile(r"(\\*)\$\{")
 
 
 def parsed(override: str) -> Override | None:
-    """The override of ``KEY=VALUE``, or None where Hydra cannot read it."""
+    """The parsed override of ``KEY=VALUE``, or None if Hydra cannot read it."""
     try:
         return OverridesParser.create().parse_override(override)
     except HydraException:
@@ -25,19 +25,19 @@ def parsed(override: str) -> Override | None:
 
 
 def assignment(key: str, text: str) -> str:
-    """The override that sets `key` to `text`, to the letter: quoted only where Hydra asks for it.
+    """The override that sets `key` to exactly `text`, quoted only if Hydra needs quotes.
 
-    It still has to be quoted for a shell, which `shlex.join` does.
+    A shell needs further quotes, which `shlex.join` adds.
     """
     plain = f"{key}={text}"
     return plain if _value(plain) == text else f"{key}={_quoted(text)}"
 
 
 def quoted_for_shell(override: str) -> str:
-    """`override`, which Hydra does not take as it was meant, as it is typed in a shell.
+    """Quote an `override` that Hydra misunderstands, as a user must type it in a shell.
 
-    In a list, ``[…]``, only the entries that need quotes get them. A ``~/`` becomes the home
-    folder, which a shell does not put in behind ``=``.
+    In a list, ``[…]``, only the entries that need quotes get them. ``~/`` becomes the home
+    folder, because a shell does not expand it behind ``=``.
     """
     key, _, text = override.partition("=")
     if text.startswith("[") and text.endswith("]"):
@@ -63,7 +63,7 @@ def _home(text: str) -> str:
 
 
 def _value(override: str) -> Any:
-    """What `override` sets its key to; the `Override` itself where it is a sweep or no value."""
+    """The value that `override` sets. If it is a sweep or cannot be resolved: the `Override`."""
     read = parsed(override)
     if read is None or read.is_sweep_override():
         return read

@@ -1,4 +1,4 @@
-"""The numbers that settings may be: one table."""
+"""The table of ranges of numeric settings."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from fnmatch import fnmatchcase
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 WORKERS = max(16, 4 * _CORES)
-"""Most processes that prepare batches: each takes some 300 MB, and a core decodes for no more than
-a few of them. More were seen to take minutes to start, and all memory."""
+"""The most processes that prepare batches. Each takes some 300 MB, and a core can serve only a few.
+More processes took minutes to start and filled the memory."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """The finite numbers that a setting may be: from `low` to `high`.
+    """The finite numbers from `low` to `high`, as the range of a setting.
 
-    above, below: without `low` and without `high`. whole: no floats. why: added to the message.
+    above: exclude `low`. below: exclude `high`. whole: exclude floats.
+    why: a reason for the end of the message.
     """
 
     low: float = -math.inf
@@ -71,15 +72,15 @@ RANGES: Mapping[str, Range] = {
     "task.style_size": Range(32, whole=True),
     "scene.iterations": COUNT,
     "data.workers": Range(
-        0, WORKERS, whole=True, why=", as each is a process and there are few cores for them here"
+        0, WORKERS, whole=True, why="; each worker is a process, and there are few cores"
     ),
     "trainer.devices": Range(-1, WORKERS, whole=True),
     "*.gradient_clip_val": WEIGHT,
-    "*.overfit_batches": Range(0, 0, why=", as batches have no end"),
+    "*.overfit_batches": Range(0, 0, why=", because the batches have no end"),
 }
-"""By pattern of the dotted key, of which the first that fits counts."""
+"""Ranges by pattern of the dotted key. The first pattern that fits counts."""
 
 
 def allowed(name: str) -> Range:
-    """The numbers that the setting of a dotted key may be: any that is finite, by default."""
+    """The range of the setting with the dotted key `name`; by default every finite number."""
     return next((found for pattern, found in RANGES.items() if fnmatchcase(name, pattern)), Range())

@@ -1,4 +1,4 @@
-"""Composing the config of a training out of the files in ``conf``."""
+"""Composing the config of a training from the files in ``conf``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEYS = frozenset(
 
 @contextmanager
 def initialised() -> Iterator[None]:
-    """Hydra as it is or, where it has come to its end, anew."""
+    """Initialise Hydra within the block, unless it already is."""
     if GlobalHydra.instance().is_initialized():
         yield
     else:
@@ -35,18 +35,20 @@ def initialised() -> Iterator[None]:
 def reference(
     overrides: Sequence[str], name: str = "train", resolved: bool = True
 ) -> dict[str, Any]:
-    """The config with the choices of `overrides`, but not their values.
+    """The config with the choices of `overrides`, but without their values.
 
     Hydra must be initialised.
 
     Args:
-        name: of the config. resolved: all values are final.
+        overrides: from the command line.
+        name: the name of the config.
+        resolved: resolve interpolations, so that all values are final.
     """
     kept = [override for override in overrides if _chooses(override)]
-    device = "trainer.accelerator=cpu"  # others may not be here
+    device = "trainer.accelerator=cpu"  # always present
     try:
         cfg = compose(name, [*kept, device])
-    except (HydraException, OmegaConfBaseException):  # choices that go with a value
+    except (HydraException, OmegaConfBaseException):  # a choice that needs one of the values
         cfg = compose(name, [device])
     content = OmegaConf.to_container(cfg, resolve=resolved)
     assert isinstance(content, dict)
@@ -54,12 +56,12 @@ def reference(
 
 
 def choices(group: str) -> list[str]:
-    """The choices of a config group; none where `group` is a key."""
+    """The choices of a config group; empty if `group` is only a key."""
     return list(GlobalHydra.instance().config_loader().get_group_options(group) or [])
 
 
 def _chooses(override: str) -> bool:
-    """Whether `override` makes one choice in a config group of what is trained."""
+    """Whether `override` chooses from a config group, but not from a group of Hydra's own."""
     read = parsed(override)
     if read is None or read.is_delete() or read.is_sweep_override():
         return False

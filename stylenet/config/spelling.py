@@ -1,4 +1,4 @@
-"""What a misspelled key or choice may have meant."""
+"""Suggestions for misspelled keys and choices."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ USUAL_NAMES = {
     **dict.fromkeys(("style_loss",), "loss.style_weight"),
     **dict.fromkeys(("tv", "tv_loss"), "loss.tv_weight"),
 }
-"""Names that other programs give to settings which have another name here."""
+"""Names of settings in other programs → their names in stylenet."""
 
 _CLOSE = 0.72
-"""`difflib`'s ratio: one letter of four may be wrong, or two of eight change places."""
+"""The least `difflib` ratio of similar words. One letter in four may be wrong, or two of eight
+swapped."""
 
 _CLOSE_PATH = 0.87
-"""Of dotted keys, much of which is alike anyway."""
+"""The least `difflib` ratio of similar dotted keys, which share their groups anyway."""
 
 
 def near_keys(key: str, known: Iterable[str]) -> list[str]:
-    """The dotted keys of `known` that `key` may have meant, the likeliest first; three at most.
+    """Up to three dotted keys of `known` that `key` may mean, the shallowest first.
 
-    A key without its groups, such as ``lr``, is found by its end.
+    A key without its groups, such as ``lr``, is matched with the ends of the known keys.
     """
     word = key.lower().replace("-", "_")
     parent, _, leaf = word.rpartition(".")
@@ -57,7 +58,7 @@ def near_keys(key: str, known: Iterable[str]) -> list[str]:
 
 
 def _alike(leaf: str, known: Iterable[str]) -> list[str]:
-    """The keys of `known` whose last part is the nearest to `leaf`."""
+    """The keys of `known` whose last part is the most similar to `leaf`."""
     keys: dict[str, list[str]] = {}
     for name in known:
         keys.setdefault(name.rpartition(".")[2], []).append(name)
@@ -67,22 +68,22 @@ def _alike(leaf: str, known: Iterable[str]) -> list[str]:
 
 
 def near_words(word: str, known: Iterable[str]) -> list[str]:
-    """The one of `known` that `word` may have meant, or none."""
+    """A list of the most similar word of `known`; empty if none is similar enough."""
     lower = {name.lower(): name for name in known}
     return [lower[name] for name in difflib.get_close_matches(word.lower(), lower, 1, _CLOSE)]
 
 
 def did_you_mean(found: Iterable[str]) -> str:
-    """A question after a semicolon; empty where nothing was `found`."""
+    """The question ``; did you mean …?``; empty if nothing was `found`."""
     found = list(found)
     return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 def dotted(config: Mapping[Any, Any], prefix: str = "") -> list[str]:
-    """Every key of nested mappings that an override sets, and the config groups on top."""
+    """Every dotted key that an override can set, and the config groups at the top."""
     names = []
     for key, value in config.items():
-        if str(key).startswith("_"):  # _target_ and its like
+        if str(key).startswith("_"):  # keys of Hydra's own, such as _target_
             continue
         if not (prefix and isinstance(value, Mapping)):
             names.append(f"{prefix}{key}")

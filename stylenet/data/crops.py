@@ -8,11 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL.Image import Resampling
 
+from stylenet.pictures.color import LUMA
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import resized
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # Rec. 601
 _ORDER, _CROP = 0, 1  # two independent random streams from one seed
 
 
@@ -70,8 +71,7 @@ class RandomCrop:
         return round(self.size * shorter / self.longest)
 
     def _resized(self, square: Bytes) -> Bytes:
-        size = (self.size, self.size)
-        return np.asarray(Image.fromarray(square).resize(size, Image.Resampling.HAMMING))
+        return resized(square, (self.size, self.size), Resampling.HAMMING)
 
 
 def _random_square(photo: Bytes, least: int, random: np.random.Generator) -> Bytes:
@@ -91,8 +91,8 @@ def _jittered(square: Bytes, jitter: float, random: np.random.Generator) -> NDAr
     """
     brightness, contrast, saturation = random.uniform(1 - jitter, 1 + jitter, 3)
     pixels = square.reshape(-1, 3).T.astype(np.float32, order="C")  # (3, S * S)
-    grey = float(_LUMA @ pixels.mean(axis=1))
-    mix = saturation * np.eye(3) + (1 - saturation) * _LUMA  # (3, 3), rows sum to 1
+    grey = float(LUMA @ pixels.mean(axis=1))
+    mix = saturation * np.eye(3) + (1 - saturation) * LUMA  # (3, 3), rows sum to 1
     matrix = (brightness * contrast / 255 * mix).astype(np.float32)
     offset = np.float32(brightness * (1 - contrast) / 255 * grey)
     colours: NDArray[np.float32] = matrix @ pixels

@@ -7,9 +7,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import numpy as np
-from PIL import Image
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -25,9 +22,11 @@ from stylenet.data.duplicates import look
 from stylenet.data.source import Photo
 from stylenet.pictures.decoding import MOST_BYTES
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import shrink
 from stylenet.system.cpus import usable_cpus
 from stylenet.system.errors import UserError
 from stylenet.system.memory import out_of_memory_names
+from stylenet.system.terminal import progress_bar
 
 _THREADS = usable_cpus()
 _AHEAD = 8 * _THREADS  # pictures; some take far longer than others, and results keep their order
@@ -35,16 +34,6 @@ _LONG = 300  # pictures; decoding fewer takes no time worth a progress bar
 
 Decoded = tuple[Bytes, str]
 """A shrunk picture, uint8 (H, W, 3), and its look."""
-
-
-def shrink(rgb: Bytes, side: int) -> Bytes:
-    """`rgb` (H, W, 3) resized, antialiased, to a shorter side of `side`; never enlarged."""
-    height, width = rgb.shape[:2]
-    scale = side / min(height, width)
-    if scale >= 1:
-        return rgb
-    size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
 
 
 def decoded(
@@ -96,14 +85,6 @@ class _Speed(ProgressColumn):
 
 
 def _progress(hidden: bool) -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Speed(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=hidden or not console.is_terminal,
-    )
+    done = MofNCompleteColumn()
+    columns = TextColumn("{task.description}"), BarColumn(), done, _Speed(), TimeRemainingColumn()
+    return progress_bar(*columns, hidden=hidden)

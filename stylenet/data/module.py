@@ -14,13 +14,13 @@ from torch.utils.data import DataLoader
 from stylenet.data.batches import Batches, BatchLoader, CropBatches, PairedBatches
 from stylenet.data.collection import as_source
 from stylenet.data.crops import RandomCrop
-from stylenet.data.decode import shrink
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.photo_cache import PhotoCache, open_cache
 from stylenet.data.source import PhotoSource
 from stylenet.data.stream import HubStream, StreamBatches
 from stylenet.data.style_pictures import style_pictures
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import shrink
 from stylenet.system.errors import UserError, shown
 
 _log = logging.getLogger(__name__)

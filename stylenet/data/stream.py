@@ -15,10 +15,10 @@ from torch import Tensor
 
 from stylenet.data.batches import Batches
 from stylenet.data.crops import RandomCrop
-from stylenet.data.decode import shrink
 from stylenet.data.hub import HubPhotos
 from stylenet.data.source import Photo
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import shrink
 from stylenet.system.errors import UserError
 
 _log = logging.getLogger(__name__)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from PIL import Image
 
 from stylenet.pictures.color import Floats, to_bytes, to_floats
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import resized
 from stylenet.runtime.model import open_onnx
 from stylenet.system.errors import UserError, reason
 
@@ -195,7 +195,7 @@ class PeerNet:
 
     def _fit(self, rgb: Bytes) -> Bytes:
         if self.adapter.size is not None:
-            return _resized(rgb, self.adapter.size)
+            return resized(rgb, self.adapter.size)
         height, width = rgb.shape[:2]
         below, right = -height % self.adapter.multiple, -width % self.adapter.multiple
         return np.pad(rgb, ((0, below), (0, right), (0, 0)), mode="edge")
@@ -203,7 +203,7 @@ class PeerNet:
     def _unfit(self, stylized: Bytes, rgb: Bytes) -> Bytes:
         height, width = rgb.shape[:2]
         if self.adapter.size is not None:
-            return _resized(stylized, (height, width))
+            return resized(stylized, (height, width))
         return stylized[:height, :width]
 
 
@@ -218,8 +218,3 @@ def _dtype(kind: str) -> str:
     """onnxruntime's ``tensor(float)`` → ``float32``."""
     name = kind.removeprefix("tensor(").removesuffix(")")
     return {"float": "float32", "double": "float64"}.get(name, name)
-
-
-def _resized(rgb: Bytes, size: tuple[int, int]) -> Bytes:
-    height, width = size
-    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))

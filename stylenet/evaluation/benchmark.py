@@ -9,16 +9,14 @@ from typing import Any
 
 from stylenet.evaluation.artefacts import border_excess, nyquist_peak
 from stylenet.evaluation.inputs import Input
-from stylenet.evaluation.judge import STYLE_LAYERS, STYLE_WEIGHT, Features, Judge, Target, total
+from stylenet.evaluation.judge import STYLE_LAYERS, STYLE_WEIGHT, Features, Judge, total
+from stylenet.evaluation.judging import Judging, Row
 from stylenet.evaluation.robustness import robustness
 from stylenet.evaluation.similarity import color_distance, ssim
 from stylenet.evaluation.subjects import Subject
 from stylenet.pictures.images import Bytes
 from stylenet.pixels.yardstick import ITERATIONS, Curves, equalled
 from stylenet.system.memory import out_of_memory_names
-
-Row = dict[str, Any]
-"""Names of the pair, and measures, which may be nested."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +29,16 @@ class SeenPhoto:
     nyquist: float
 
 
-class Benchmark:
+class Benchmark(Judging[SeenPhoto]):
     """Judges models on photos.
 
     curves: L-BFGS curves found before; None leaves that slow measure out.
     """
 
     def __init__(self, judge: Judge, curves: Curves | None) -> None:
-        self.judge = judge
+        super().__init__(judge)
         self.curves = curves
         self._weights = judge.sha256()
-        self._targets: dict[str, Target] = {}
 
     def see(self, photo: Input) -> SeenPhoto:
         """A photo, ready for all models.
@@ -52,20 +49,10 @@ class Benchmark:
         rgb = photo.fitted()
         return SeenPhoto(photo, rgb, self.judge.features(rgb), nyquist_peak(rgb))
 
-    def judged(
+    def judged_once(
         self, subject: Subject, seen: SeenPhoto, styles: Sequence[Input]
     ) -> tuple[Bytes, list[Row]]:
-        """What `subject` makes of a photo, the first of it, and a row of measures for each style.
-
-        Raises:
-            UserError: a style cannot be read, or the net needs more memory than there is.
-        """
-        each = [self._judged(one, seen, its) for one, its in subject.by_style(styles)]
-        return each[0][0], [row for _, rows in each for row in rows]
-
-    def _judged(
-        self, subject: Subject, seen: SeenPhoto, styles: Sequence[Input]
-    ) -> tuple[Bytes, list[Row]]:
+        """The stylised photo, and a row for each style."""
         with out_of_memory_names(f"{subject.name} on {seen.photo.name}", "close other programs"):
             stylized = subject.net(seen.rgb)
             features = self.judge.features(stylized)
@@ -99,17 +86,12 @@ class Benchmark:
     def _styled(
         self, seen: SeenPhoto, features: Features, content: dict[str, Any], style: Input
     ) -> dict[str, Any]:
-        errors = self.judge.style(features, self._target(style))
+        errors = self.judge.style(features, self.target(style))
         terms = total(content, errors["gram"])
         if self.curves is None:
             return {"loss": terms, **errors}
         curve = self._curve(self.curves, seen, style)
         return {"loss": terms, "lbfgs": equalled(curve, terms["total"]), **errors}
-
-    def _target(self, style: Input) -> Target:
-        if style.sha256 not in self._targets:
-            self._targets[style.sha256] = self.judge.target(style.fitted())
-        return self._targets[style.sha256]
 
     def _curve(self, curves: Curves, seen: SeenPhoto, style: Input) -> list[float]:
         judged = [self._weights, STYLE_LAYERS, STYLE_WEIGHT, ITERATIONS]

@@ -13,7 +13,8 @@ from torch import Tensor
 from stylenet.evaluation.inputs import Input
 from stylenet.losses.temporal import inside, positions, warp
 from stylenet.pictures.images import Bytes
-from stylenet.tensors import resize_shorter_side, to_bytes, to_tensor
+from stylenet.pictures.resizing import resize_shorter_side
+from stylenet.tensors import to_bytes, to_tensor
 
 SIDE = 256
 """Of the square frames, in pixels."""

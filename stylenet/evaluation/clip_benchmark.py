@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stylenet.evaluation.benchmark import Row, mean
+from stylenet.evaluation.benchmark import mean
 from stylenet.evaluation.camera import GAPS, Clip, noisy
 from stylenet.evaluation.inputs import Input
-from stylenet.evaluation.judge import Judge, Target, total
+from stylenet.evaluation.judge import total
+from stylenet.evaluation.judging import Judging, Row
 from stylenet.evaluation.robustness import NOISE
 from stylenet.evaluation.stability import warp_error
 from stylenet.evaluation.subjects import Subject
@@ -22,27 +23,13 @@ _CONTRAST = 4
 """Of the strip that shows how neighbouring frames differ."""
 
 
-class VideoBenchmark:
+class VideoBenchmark(Judging[Clip]):
     """Judges models on clips."""
 
-    def __init__(self, judge: Judge) -> None:
-        self.judge = judge
-        self._targets: dict[str, Target] = {}
-
-    def judged(
+    def judged_once(
         self, subject: Subject, clip: Clip, styles: Sequence[Input]
     ) -> tuple[Bytes, list[Row]]:
-        """What `subject` makes of a clip, as `strip` shows it, and a row of measures by style.
-
-        Raises:
-            UserError: a style cannot be read, or the net needs more memory than there is.
-        """
-        each = [self._judged(one, clip, its) for one, its in subject.by_style(styles)]
-        return each[0][0], [row for _, rows in each for row in rows]
-
-    def _judged(
-        self, subject: Subject, clip: Clip, styles: Sequence[Input]
-    ) -> tuple[Bytes, list[Row]]:
+        """The stylised clip, as `strip` shows it, and a row for each style."""
         with out_of_memory_names(f"{subject.name} on {clip.name}", "close other programs"):
             results = list(subject.clip(clip.frames))
             restless = list(subject.clip(noisy(clip.frames, NOISE)))
@@ -56,13 +43,11 @@ class VideoBenchmark:
 
     def _loss(self, clip: Clip, results: Sequence[Bytes], style: Input) -> dict[str, float]:
         """The mean over the first frame, the middle one and the last."""
-        if style.sha256 not in self._targets:
-            self._targets[style.sha256] = self.judge.target(style.fitted())
         terms = []
         for time in (0, len(results) // 2, len(results) - 1):
             features = self.judge.features(results[time])
             content = self.judge.content(features, self.judge.features(clip.frames[time]))
-            errors = self.judge.style(features, self._targets[style.sha256])
+            errors = self.judge.style(features, self.target(style))
             terms.append(total(content, errors["gram"]))
         return mean(terms)
 

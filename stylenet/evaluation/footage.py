@@ -17,9 +17,9 @@ from stylenet.evaluation.camera import GAPS, SIDE, Clip
 from stylenet.losses.temporal import inside, warp
 from stylenet.pictures.color import luma, to_floats
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.runtime.frames import clip_frames
 from stylenet.system.errors import UserError
-from stylenet.tensors import resize_shorter_side
 
 FRAMES = 48
 """Read from its start."""

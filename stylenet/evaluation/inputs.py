@@ -10,9 +10,9 @@ from pathlib import Path
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.samples import SamplePhotos
 from stylenet.pictures.images import Bytes, read_picture
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pictures.sides import MIN_LEARNABLE_SIDE
 from stylenet.system.errors import UserError, reason, shown
-from stylenet.tensors import resize_shorter_side
 
 SIDE = 256
 """Shorter side, in pixels, that photos and style pictures are brought to: as in training."""

@@ -17,8 +17,8 @@ from stylenet.evaluation.inputs import Input, picture_file
 from stylenet.models.checkpoint import in_mixture, load_model, notes, one_way
 from stylenet.models.learnt import has_picture, learnt_picture, trained_on
 from stylenet.nets.apply import apply_net, clip_net
-from stylenet.nets.arbitrary import ArbitraryNet, styled
-from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.nets.arbitrary import styled
+from stylenet.nets.traits import traits
 from stylenet.pictures.images import Bytes
 from stylenet.runs.folder import MODEL_FILE
 from stylenet.runtime.clips import ClipNet, per_frame
@@ -112,11 +112,12 @@ def _trained(path: Path) -> Subject:
     def subject(net: nn.Module) -> Subject:
         return Subject(str(path), [file], partial(apply_net, net), clip_net(net), net, style)
 
-    if isinstance(net, MultiStyleNet):
-        alone = [weights_of(net.styles, [(each, 1.0)]) for each in net.styles]
+    told = traits(net)
+    if told.styles:
+        alone = [weights_of(told.styles, [(each, 1.0)]) for each in told.styles]
         count = len(alone)
         return _of_several(model.config, count, lambda i: subject(in_mixture(model, alone[i]).net))
-    if isinstance(net, ArbitraryNet):
+    if told.takes_style:
         return _of_any_style(lambda rgb: subject(styled(net, [rgb], [1.0])))
     return subject(net)
 

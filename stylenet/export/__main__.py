@@ -11,8 +11,7 @@ from stylenet.export.pair import write_pair
 from stylenet.export.precision import Export, proven
 from stylenet.export.several import write_several
 from stylenet.models.checkpoint import in_mixture, load_model, one_way
-from stylenet.nets.arbitrary import ArbitraryNet
-from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.nets.traits import traits
 from stylenet.pictures.outputs import model_file, refuse_overwriting
 from stylenet.runtime.mixture import weights_of
 from stylenet.styles.picture import split_share
@@ -36,14 +35,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         wanted.check()
         refuse_overwriting(outputs(options.out, options.target), [model_file(options.model)])
         model = one_way(load_model(options.model), options.direction)
-        if isinstance(model.net, MultiStyleNet):
+        told = traits(model.net)
+        if told.styles:
             if not options.style:
                 write_several(options.out, model, wanted, options.target)
                 return
-            model = in_mixture(model, weights_of(model.net.styles, options.style))
+            model = in_mixture(model, weights_of(told.styles, options.style))
         elif options.style:
             raise UserError(f"{options.model} has not learnt several styles; leave out --style")
-        if isinstance(model.net, ArbitraryNet):
+        if told.takes_style:
             write_pair(options.out, model, wanted, options.target)
             return
         TARGETS[options.target](options.out, wanted, lambda: proven(model, wanted))

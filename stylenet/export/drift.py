@@ -12,9 +12,10 @@ import torch
 from stylenet.models.criterion import criterion
 from stylenet.models.learnt import has_picture, learnt_picture
 from stylenet.pictures.images import Bytes
+from stylenet.pixels.optimisation import PixelLoss
 from stylenet.system.errors import UserError
 from stylenet.system.untrusted import mapping
-from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.tensors import to_tensor
 
 MOST = 0.03
 """The part by which the total loss may change."""
@@ -36,21 +37,15 @@ def loss_drift(
     Raises:
         UserError: the style picture or the VGG weights cannot be had, or the loss is another one.
     """
-    if "vgg" not in mapping(config, "task"):
-        raise UserError("it was not trained with a perceptual loss")
-    if not has_picture(config):
+    if "vgg" in mapping(config, "task") and not has_picture(config):
         raise UserError("a mixture of styles has no picture of its own")
     trained = criterion(config)
-    loss, vgg = trained.loss, trained.vgg
-    picture = learnt_picture(config, folder or Path()).rgb
+    trained.set_style(learnt_picture(config, folder or Path()).rgb)
 
     @torch.no_grad()
     def total(photo: Bytes, stylized: Bytes) -> float:
-        image = to_tensor(stylized)
-        content = vgg(to_tensor(photo), loss.content_layers)
-        return loss.total(loss(image, vgg(image), content)).item()
+        loss = PixelLoss(trained.vgg, trained.loss, to_tensor(photo))
+        return loss(to_tensor(stylized))["total"].item()
 
-    with torch.no_grad():
-        loss.set_style(vgg(to_tensor(resize_shorter_side(picture, trained.style_size))))
     means = [np.mean([total(photo, net(photo)) for photo in photos]) for net in (before, after)]
     return float(means[1] / means[0] - 1)

@@ -25,7 +25,7 @@ from stylenet.export.contract import (
 from stylenet.export.rewrites import rewritten
 from stylenet.export.tiles import Tiled
 from stylenet.models.checkpoint import TrainedModel
-from stylenet.nets.video import RecurrentNet, WindowNet
+from stylenet.nets.traits import traits
 from stylenet.pictures.sides import MIN_SIDE
 from stylenet.system.errors import UserError
 
@@ -93,9 +93,8 @@ def clip_io(net: nn.Module, io: str) -> str:
     Raises:
         UserError: a net for clips with another `io` than ``bytes``.
     """
-    kind = io
-    if isinstance(net, RecurrentNet | WindowNet):
-        kind = "recurrent" if isinstance(net, RecurrentNet) else "window"
+    seen = traits(net)
+    kind = "recurrent" if seen.recurrent else "window" if seen.around else io
     if kind != io != "bytes":
         raise UserError(f"--io {io} is for per-frame nets; a {kind} net takes --io bytes")
     return kind
@@ -131,10 +130,10 @@ def _graph(net: nn.Module, io: str) -> Graph:
         free = {name: {0: batch, 1: height, 2: width} for name in ("image", "previous")}
         return Graph(Recurrent(net), (example, example.clone()), free, outputs, {})
     if io == "window":
-        around = WindowNet.around
-        frames = example[:, None].repeat(1, 2 * around + 1, 1, 1, 1)
+        seen = traits(net)
+        frames = example[:, None].repeat(1, seen.window, 1, 1, 1)
         free = {"frames": {0: batch, 2: height, 3: width}}
-        return Graph(Window(net), (frames,), free, outputs, {"stylenet.around": str(around)})
+        return Graph(Window(net), (frames,), free, outputs, {"stylenet.around": str(seen.around)})
     free = {"image": {0: batch, 2: height, 3: width}}
     return Graph(Floats(net), (to_floats(example),), free, outputs, {}, (0, 2, 3))
 

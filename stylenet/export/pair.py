@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stylenet.export.contract import add_metadata, metadata, to_bytes, to_floats, weights_sha256
-from stylenet.export.deploy import check_file, write
-from stylenet.export.onnx import Graph, free_pictures, written
-from stylenet.export.parity import SHAPES, Difference, difference, drawn
+from stylenet.export.contract import to_bytes, to_floats
+from stylenet.export.onnx import Graph, free_pictures
+from stylenet.export.parity import SHAPES, Difference, drawn
 from stylenet.export.precision import Export, hold
+from stylenet.export.told import compared, with_facts, write_told
 from stylenet.models.checkpoint import TrainedModel
-from stylenet.nets.apply import apply_net
 from stylenet.nets.arbitrary import ArbitraryNet, styled
 from stylenet.runtime.model import open_model
 from stylenet.runtime.pair import STYLE_SUFFIX, Pair
-from stylenet.system.errors import UserError
 
 STYLES = ((1, 97, 130), (1, 64, 64))
 """Shapes of the style pictures that the pair is proven with."""
@@ -56,15 +53,14 @@ def write_pair(out: Path, model: TrainedModel, wanted: Export, target: str) -> N
         UserError: something else than two ONNX files in float32 is wanted, the pair differs from
             the net, or it cannot be written.
     """
-    if target != "onnx" or wanted != Export():
-        raise UserError(
-            "a model for any style is exported in fp32 for whole pictures in bytes; leave out --io,"
-            " --precision, --for, --target and --photos"
-        )
-    check_file(out)
-    photo, style = proven_pair(model)
-    write(out, photo)
-    write(out.with_suffix(STYLE_SUFFIX), style)
+    refusal = (
+        "a model for any style is exported in fp32 for whole pictures in bytes; leave out --io,"
+        " --precision, --for, --target and --photos"
+    )
+    files = (out, out.with_suffix(STYLE_SUFFIX))
+    write_told(
+        out, wanted, target, refusal, lambda: dict(zip(files, proven_pair(model), strict=True))
+    )
 
 
 def proven_pair(model: TrainedModel) -> tuple[bytes, bytes]:
@@ -75,12 +71,7 @@ def proven_pair(model: TrainedModel) -> tuple[bytes, bytes]:
     """
     net = model.net
     assert isinstance(net, ArbitraryNet)
-    facts = {"precision": "fp32", "weights_sha256": weights_sha256(net)}
-    about = metadata(model.config, "bytes")
-    photo, style = (
-        add_metadata(written(graph, about), facts)
-        for graph in (_photo_graph(net), _style_graph(net))
-    )
+    photo, style = (with_facts(graph, model) for graph in (_photo_graph(net), _style_graph(net)))
     hold(list(_compared(photo, style, net)), "fp32")
     return photo, style
 
@@ -91,10 +82,7 @@ def _compared(photo: bytes, style: bytes, net: ArbitraryNet) -> Iterator[Differe
     halfway = {0.5: SHAPES[:1]} if net.has_strength else {}
     for strength, shapes in ({1.0: SHAPES} | halfway).items():
         session = pair.styled(styles, shares, strength)
-        theirs = styled(net, styles, shares, strength)
-        for rgb in map(drawn, shapes):
-            expected = np.stack([apply_net(theirs, each) for each in rgb])
-            yield difference(session.batch(rgb), expected)
+        yield from compared(session, styled(net, styles, shares, strength), shapes)
 
 
 def _style_graph(net: ArbitraryNet) -> Graph:

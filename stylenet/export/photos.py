@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image, ImageOps
-
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.samples import SamplePhotos
 from stylenet.data.source import PhotoSource
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import square
 from stylenet.system.errors import UserError
 
 SIDE = 256
@@ -51,11 +49,6 @@ def photos(folder: str | None) -> Photos:
             )
         calibration, proof = found[:-_PROVEN], found[-_PROVEN:]
     return Photos([rgb for _, rgb in calibration], dict(proof))
-
-
-def square(rgb: Bytes, side: int) -> Bytes:
-    """The middle of `rgb`, resized to (side, side, 3)."""
-    return np.asarray(ImageOps.fit(Image.fromarray(rgb), (side, side), Image.Resampling.LANCZOS))
 
 
 def _decoded(source: PhotoSource, most: int) -> list[tuple[str, Bytes]]:

@@ -14,11 +14,12 @@ from stylenet.export.int8 import CALIBRATOR, calibrated
 from stylenet.export.mixed import Proof, mixed
 from stylenet.export.onnx import clip_io, to_onnx
 from stylenet.export.parity import LARGE, LEAST_PSNR, TOLERANCE, Difference, compare, times
-from stylenet.export.photos import SIDE, Photos, photos, square
+from stylenet.export.photos import SIDE, Photos, photos
 from stylenet.export.rewrites import rewritten
 from stylenet.models.checkpoint import TrainedModel
 from stylenet.nets.apply import apply_net
 from stylenet.ops.sub_pixel import FACTOR
+from stylenet.pictures.resizing import square
 from stylenet.runtime.session import Session
 from stylenet.system.errors import UserError
 from stylenet.tensors import to_tensor

@@ -6,21 +6,18 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from torch import Tensor, nn
 
-from stylenet.export.contract import add_metadata, metadata, to_bytes, to_floats, weights_sha256
-from stylenet.export.deploy import check_file, write
-from stylenet.export.onnx import Graph, free_pictures, written
-from stylenet.export.parity import SHAPES, Difference, difference, drawn
+from stylenet.export.contract import to_bytes, to_floats
+from stylenet.export.onnx import Graph, free_pictures
+from stylenet.export.parity import SHAPES, Difference
 from stylenet.export.precision import Export, hold
 from stylenet.export.rewrites import rewritten
+from stylenet.export.told import compared, with_facts, write_told
 from stylenet.models.checkpoint import TrainedModel, in_mixture
-from stylenet.nets.apply import apply_net
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.runtime.mixture import MixtureSession
 from stylenet.runtime.model import open_model
-from stylenet.system.errors import UserError
 
 
 class Several(nn.Module):
@@ -46,13 +43,11 @@ def write_several(out: Path, model: TrainedModel, wanted: Export, target: str) -
         UserError: something else than an ONNX file in float32 is wanted, the graph differs from
             the net, or it cannot be written.
     """
-    if target != "onnx" or wanted != Export():
-        raise UserError(
-            "several styles are exported in fp32 for whole pictures in bytes; choose one with "
-            "--style NAME, or leave out --io, --precision, --for, --target and --photos"
-        )
-    check_file(out)
-    write(out, proven_several(model))
+    refusal = (
+        "several styles are exported in fp32 for whole pictures in bytes; choose one with "
+        "--style NAME, or leave out --io, --precision, --for, --target and --photos"
+    )
+    write_told(out, wanted, target, refusal, lambda: {out: proven_several(model)})
 
 
 def proven_several(model: TrainedModel) -> bytes:
@@ -63,10 +58,7 @@ def proven_several(model: TrainedModel) -> bytes:
     """
     net = model.net
     assert isinstance(net, MultiStyleNet)
-    facts = {"precision": "fp32", "weights_sha256": weights_sha256(net)}
-    facts["styles"] = json.dumps(net.styles)
-    graph = _graph(net)
-    content = add_metadata(written(graph, metadata(model.config, "bytes")), facts)
+    content = with_facts(_graph(net), model, styles=json.dumps(net.styles))
     hold(list(_compared(content, model)), "fp32")
     return content
 
@@ -78,10 +70,7 @@ def _compared(content: bytes, model: TrainedModel) -> Iterator[Difference]:
     mixture = [(style, 1.0 + number) for number, style in enumerate(exported.styles)]
     for mixed, shapes in [*alone, (mixture, SHAPES)]:
         session = MixtureSession(exported, mixed)
-        net = in_mixture(model, session.weights).net
-        for rgb in map(drawn, shapes):
-            expected = np.stack([apply_net(net, each) for each in rgb])
-            yield difference(session.batch(rgb), expected)
+        yield from compared(session, in_mixture(model, session.weights).net, shapes)
 
 
 def _graph(net: MultiStyleNet) -> Graph:

@@ -17,7 +17,7 @@ from stylenet.models.widths import resized
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.nets.slim import SlimNet
-from stylenet.nets.twoway import TwoWay
+from stylenet.nets.traits import traits
 from stylenet.nets.video import frame_recipe, grown
 from stylenet.pictures.images import write_atomically
 from stylenet.runs.folder import MODEL_FILE
@@ -124,13 +124,13 @@ def one_way(model: TrainedModel, direction: str) -> TrainedModel:
     Raises:
         UserError: back is asked of a model of one way.
     """
-    if isinstance(model.net, TwoWay):
-        net = model.net.get_submodule(direction)
-        config = model.config | {"net": model.config["net"][direction]}
-        return replace(model, net=net, config=config)
-    if direction != "forth":
+    directions = traits(model.net).directions
+    if direction not in directions:
         raise UserError(f"--direction {direction}: the model goes one way only; leave it out")
-    return model
+    if len(directions) == 1:
+        return model
+    net = model.net.get_submodule(direction)
+    return replace(model, net=net, config=model.config | {"net": model.config["net"][direction]})
 
 
 def in_mixture(model: TrainedModel, weights: NDArray[np.float32]) -> TrainedModel:
@@ -176,11 +176,13 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
     """
     if init is None:
         return "random weights"
-    inner = net.net if isinstance(net, MultiStyleNet) else net
+    several = bool(traits(net).styles)
+    inner = net.get_submodule("net") if several else net
     embedded = EMBEDDED_SLIM if isinstance(inner, SlimNet) else EMBEDDED
     model = load_model(embedded if init == "embedded" else Path(init))
-    if not isinstance(net, MultiStyleNet) or isinstance(model.net, MultiStyleNet):
+    if not several or traits(model.net).styles:
         return _take_weights(net, recipe, model, init)
+    assert isinstance(net, MultiStyleNet)
     plain = net.mixture(net.even())
     started = _take_weights(plain, recipe["net"], model, init)
     net.begin_as(plain)

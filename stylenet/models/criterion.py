@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.models.recipes import build
+from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.system.errors import UserError
 from stylenet.system.untrusted import label, mapping
+from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
 _MOST = 4096
@@ -18,15 +23,29 @@ _MOST = 4096
 
 @dataclass(frozen=True)
 class Criterion:
-    """A perceptual loss, the VGG for its layers, and the style picture's shorter side for it."""
+    """A perceptual loss, the VGG for its layers, and the style picture's shorter side for it.
+
+    The loss and VGG are on `device`.
+    """
 
     loss: PerceptualLoss
     vgg: VGG
     style_size: int
+    device: torch.device
+
+    @torch.no_grad()
+    def set_style(self, picture: Bytes) -> None:
+        """Give the loss its style picture, uint8 (H, W, 3) of any size."""
+        style = to_tensor(resize_shorter_side(picture, self.style_size))
+        self.loss.set_style(self.vgg(style.to(self.device)))
 
 
-def criterion(config: Mapping[str, Any], measured: bool = True) -> Criterion:
-    """What a config describes.
+def criterion(
+    config: Mapping[str, Any],
+    measured: bool = True,
+    device: str | torch.device = "cpu",
+) -> Criterion:
+    """What a config describes; its style is not yet set.
 
     Args:
         measured: with the weight that training has measured, where it has.
@@ -45,4 +64,5 @@ def criterion(config: Mapping[str, Any], measured: bool = True) -> Criterion:
     loss = build(config.get("loss"), **given)
     if not isinstance(loss, PerceptualLoss):
         raise UserError("it was not trained with a perceptual loss")
-    return Criterion(loss, build(task["vgg"], layers=loss.layers), size)
+    vgg = build(task["vgg"], layers=loss.layers)
+    return Criterion(loss.to(device), vgg.to(device), size, torch.device(device))

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from stylenet.nets.video import RecurrentNet, around, on_clip
+from stylenet.nets.traits import traits
+from stylenet.nets.video import on_clip
 from stylenet.runtime.clips import ClipNet
 from stylenet.tensors import to_bytes, to_tensor
 
@@ -23,7 +24,8 @@ def apply_net(net: nn.Module, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def clip_net(net: nn.Module) -> ClipNet:
     """Any net at work on clips, on its device."""
-    return ClipNet(partial(_frame, net), around(net), isinstance(net, RecurrentNet))
+    seen = traits(net)
+    return ClipNet(partial(_frame, net), seen.around, seen.recurrent)
 
 
 @torch.inference_mode()

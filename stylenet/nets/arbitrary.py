@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stylenet.nets.decoder import STRIDE, Decoder
+from stylenet.nets.traits import Traits
 from stylenet.runtime.codes import fitted, mixed
 from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
@@ -31,6 +32,8 @@ class ArbitraryNet(nn.Module, ABC):
     Raises:
         UserError: as of `VGG`.
     """
+
+    traits: ClassVar[Traits] = Traits(takes_style=True)
 
     transferred: tuple[str, ...]
     """The layers that a style is transferred at."""
@@ -102,12 +105,13 @@ class Styled(nn.Module):
 
 
 def styled(
-    net: ArbitraryNet,
+    net: nn.Module,
     styles: Sequence[NDArray[np.uint8]],
     shares: Sequence[float],
     strength: float = 1.0,
 ) -> Styled:
-    """A net with a mixture of style pictures, uint8 (H, W, 3) each, of any size."""
+    """A net that takes a style with a mixture of pictures, uint8 (H, W, 3) each, of any size."""
+    assert isinstance(net, ArbitraryNet)
     with torch.inference_mode():
         codes = [net.code(to_tensor(fitted(style))).numpy() for style in styles]
     return Styled(net, torch.from_numpy(mixed(codes, shares)), strength)

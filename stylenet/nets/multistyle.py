@@ -12,7 +12,7 @@ from torch.func import functional_call
 
 from stylenet.nets.arbitrary import constant
 from stylenet.nets.blocks import InstanceNorm
-from stylenet.nets.video import RecurrentNet, WindowNet
+from stylenet.nets.traits import Traits, traits
 from stylenet.system.errors import UserError
 
 
@@ -43,7 +43,7 @@ class MultiStyleNet(nn.Module):
             wrong = f"has {twice[0]} twice" if twice else "is empty"
             raise UserError(f"net.styles {wrong}; name different styles or pictures")
         norms = _norms(net)
-        if not norms or isinstance(net, RecurrentNet | WindowNet | MultiStyleNet):
+        if not norms or traits(net).sees_clips or traits(net).styles:
             raise UserError("several styles take a net for photos, of one style, with InstanceNorm")
         for norm in norms.values():
             constant(norm)  # whose place each style's own take
@@ -53,6 +53,11 @@ class MultiStyleNet(nn.Module):
         channels = sum(self.channels)
         self.scale = nn.Parameter(torch.ones(len(self.styles), channels))
         self.shift = nn.Parameter(torch.zeros(len(self.styles), channels))
+
+    @property
+    def traits(self) -> Traits:
+        """The net takes weights of its styles."""
+        return Traits(styles=tuple(self.styles))
 
     def forward(self, image: Tensor, style_weights: Tensor | None = None) -> Tensor:
         """Stylise `image`.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor, nn
+
+from stylenet.nets.traits import Traits
 
 
 class TwoWay(nn.Module):
@@ -11,6 +15,8 @@ class TwoWay(nn.Module):
     Args:
         forth: image → image, (B, 3, H, W) in [0, 1]. back: the other way.
     """
+
+    traits: ClassVar[Traits] = Traits(directions=("forth", "back"))
 
     def __init__(self, forth: nn.Module, back: nn.Module) -> None:
         super().__init__()

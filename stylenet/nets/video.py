@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stylenet.nets.johnson import CENTRE, CONTRAST, TransformerNet
+from stylenet.nets.traits import Traits, traits
 
 FRAME_NET = "stylenet.nets.johnson.TransformerNet"
 """What a net for clips becomes where it looks at one frame alone; the other settings are alike."""
@@ -24,6 +25,7 @@ class RecurrentNet(TransformerNet):
     "Characterizing and improving stability in neural style transfer", section 4).
     """
 
+    traits: ClassVar[Traits] = Traits(recurrent=True)
     joined: ClassVar[tuple[int, int]] = (2, 1)
     steady: ClassVar[bool] = True
 
@@ -50,10 +52,9 @@ class WindowNet(TransformerNet):
     one over neighbours joined along their channels, and is computed as that.
     """
 
+    traits: ClassVar[Traits] = Traits(around=2)
     joined: ClassVar[tuple[int, int]] = (STEPS, STEPS)
     steady: ClassVar[bool] = True
-    around: ClassVar[int] = 2
-    """Frames before, and behind, the one that is stylised."""
 
     def forward(self, frames: Tensor) -> Tensor:
         """Stylise the middle one of five frames.
@@ -66,7 +67,7 @@ class WindowNet(TransformerNet):
             (B, 3, H, W), unclamped.
         """
         if frames.dim() == 4:
-            frames = frames[:, None].expand(-1, 2 * self.around + 1, -1, -1, -1)
+            frames = frames[:, None].expand(-1, self.traits.window, -1, -1, -1)
         batch = frames.shape[0]
         each = self.stem(_neighbours((frames - CENTRE) / CONTRAST))  # (3 B, 32, H, W)
         full = each.unflatten(0, (batch, STEPS))
@@ -81,13 +82,8 @@ def _neighbours(frames: Tensor) -> Tensor:
     return torch.stack(windows, 1).flatten(0, 1)
 
 
-def around(net: nn.Module) -> int:
-    """Frames before, and behind, the one to stylise that `net` sees."""
-    return net.around if isinstance(net, WindowNet) else 0
-
-
 def on_clip(net: nn.Module, frames: Tensor, previous: Tensor | None) -> Tensor:
-    """Stylise the middle frame with any net, which gets what it asks for.
+    """Stylise the middle frame with any net, which gets what its traits ask for.
 
     Args:
         frames: (B, 2·around + 1, 3, H, W) in [0, 1].
@@ -96,13 +92,9 @@ def on_clip(net: nn.Module, frames: Tensor, previous: Tensor | None) -> Tensor:
     Returns:
         (B, 3, H, W), unclamped.
     """
-    stylized: Tensor
-    if isinstance(net, WindowNet):
-        stylized = net(frames)
-    elif isinstance(net, RecurrentNet):
-        stylized = net(frames[:, 0], previous)
-    else:
-        stylized = net(frames[:, 0])
+    seen = traits(net)
+    image = frames if seen.around else frames[:, 0]
+    stylized: Tensor = net(image, previous) if seen.recurrent else net(image)
     return stylized
 
 

@@ -1,1 +1,1 @@
-"""One function per operation of the nets, whatever computes it."""
+"""The operations of the nets: one public function for each, whatever kernel computes it."""

@@ -1,4 +1,4 @@
-"""Convolutions that keep a picture's size, and strided ones, under mirrored or zero borders."""
+"""Convolutions, with or without a stride, under mirrored or zero borders."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["Filters", "reflected_conv", "zero_padded_conv3x3"]
 def reflected_conv(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1
 ) -> Tensor:
-    """Convolve a picture that is mirrored by half a kernel on every side.
+    """Convolve a picture after reflection padding by half a kernel on every side.
 
     Args:
         x: (B, C, H, W).
         weight: (O, C, k, k), k odd.
         bias: (O,).
-        stride: 1 keeps the size.
+        stride: of the convolution; 1 keeps the size.
 
     Returns:
         (B, O, ⌈H / stride⌉, ⌈W / stride⌉).
@@ -35,14 +35,14 @@ def reflected_conv(
 def zero_padded_conv3x3(
     x: Tensor, weight: Tensor, bias: Tensor | None, relu: bool, filters: Filters
 ) -> Tensor:
-    """Convolve with a border of zeros, as VGG does.
+    """Convolve with zero padding, as VGG does.
 
     Args:
         x: (B, C, H, W).
         weight: (O, C, 3, 3), frozen.
         bias: (O,).
-        relu: cut off what is negative.
-        filters: of `weight`, kept from call to call.
+        relu: set negative results to 0.
+        filters: made from `weight` once and kept from call to call.
 
     Returns:
         (B, O, H, W).

@@ -1,4 +1,4 @@
-"""Gram matrices: how the channels of features vary together."""
+"""Gram matrices, the correlations of feature channels."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from stylenet.ops.cpu import gram as compiled
 def gram_matrix(features: Tensor) -> Tensor:
     """Channel correlations G = F Fᵀ / (C·H·W), in float32 (Johnson et al. 2016, eq. 3).
 
-    The products of half-precision features would overflow or lose the small differences that
-    the loss is made of, so they are taken in float32; only their gradient, which goes back into
-    bfloat16 features, is taken in bfloat16.
+    Products are in float32. In half precision they would overflow, or lose the small differences
+    that make up the loss. The gradient of bfloat16 features is in bfloat16.
 
     Args:
         features: (B, C, H, W).
@@ -29,7 +28,7 @@ def gram_matrix(features: Tensor) -> Tensor:
 
 
 class _Gram(torch.autograd.Function):
-    """F Fᵀ, with the gradient (dG + dGᵀ) F: one product, where autograd takes two."""
+    """F Fᵀ, with the gradient (dG + dGᵀ) F. This gradient is one product; autograd takes two."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Tensor:
@@ -51,5 +50,5 @@ class _Gram(torch.autograd.Function):
 
 
 def _pixels(features: Tensor) -> Tensor:
-    """(B, C, H, W) → (B, H·W, C): no copy if channels last."""
+    """(B, C, H, W) → (B, H·W, C), without a copy if the layout is channels-last."""
     return features.movedim(1, 3).flatten(1, 2)

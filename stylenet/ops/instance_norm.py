@@ -1,4 +1,4 @@
-"""Instance norm (Ulyanov et al. 2017), with the ReLU after it on request."""
+"""Instance norm (Ulyanov et al. 2017), optionally followed by ReLU."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from stylenet.ops.cpu import instance_norm as compiled
 def instance_norm(
     x: Tensor, scale: Tensor, shift: Tensor, eps: float, relu: bool = False
 ) -> Tensor:
-    """(x - mean) / sqrt(variance + eps) · scale + shift, over each picture's pixels.
+    """(x - mean) / sqrt(variance + eps) · scale + shift, per channel over each picture's pixels.
 
     Args:
         x: (B, C, H, W).
-        scale, shift: (C,), or (B, C), each picture's own.
+        scale, shift: (C,) for all pictures, or (B, C) for each picture.
         eps: added to the population variance.
-        relu: cut off what is negative.
+        relu: set negative results to 0.
 
     Returns:
         (B, C, H, W).
@@ -36,8 +36,8 @@ def _plain(x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
         return torch_instance_norm(x, eps=eps) * own_scale + own_shift
     if x.is_cuda or torch.onnx.is_in_onnx_export():
         return torch_instance_norm(x, weight=scale, bias=shift, eps=eps)
-    # Batch norm of one picture is the same. It keeps the channels-last layout of the convolutions,
-    # where torch's instance norm copies back and forth.
+    # Batch norm of a single picture gives the same result. It keeps the channels-last layout of the
+    # convolutions. Torch's instance norm would copy to another layout and back.
     pictures = [
         batch_norm(picture, None, None, scale, shift, training=True, eps=eps)
         for picture in torch.split(x, 1)

@@ -1,4 +1,4 @@
-"""Reflection padding whose gradient keeps the layout, and is deterministic on a GPU."""
+"""Reflection padding. Its gradient keeps the memory layout and is deterministic on a GPU."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from torch.nn.functional import pad
 
 
 def reflection_pad(x: Tensor, width: int) -> Tensor:
-    """Mirror (B, C, H, W) by `width` pixels on every side: (B, C, H + 2·width, W + 2·width)."""
+    """Pad (B, C, H, W) with mirrored pixels to (B, C, H + 2·width, W + 2·width)."""
     padded: Tensor = _ReflectionPad.apply(x, width)
     return padded
 
 
 def fold(gradient: Tensor, width: int) -> Tensor:
-    """Add margins of `width` pixels to the pixels that they mirror, and cut them off.
+    """The gradient of reflection padding: add the margins to the pixels that they mirror.
 
     Args:
         gradient: (B, C, H + 2·width, W + 2·width); overwritten.
+        width: of the margins, in pixels.
 
     Returns:
-        (B, C, H, W), a part of `gradient`.
+        (B, C, H, W), a view of `gradient`.
     """
     for axis in (-2, -1):
         size = gradient.shape[axis] - 2 * width
@@ -37,7 +38,7 @@ class _ReflectionPad(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, width: int) -> Tensor:
         ctx.width = width
-        with torch.autocast("cpu", enabled=False):  # it would make float32 of bfloat16
+        with torch.autocast("cpu", enabled=False):  # autocast would pad in float32
             return pad(x, (width,) * 4, "reflect")
 
     @staticmethod

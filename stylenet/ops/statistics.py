@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 EPS = 1e-5
-"""Added to variances: channels that are zero all over a picture are common in relu4_1."""
+"""Added to variances, because relu4_1 often has channels that are zero all over a picture."""
 
 
 def mean_std(features: Tensor, eps: float = EPS) -> tuple[Tensor, Tensor]:
@@ -13,10 +13,11 @@ def mean_std(features: Tensor, eps: float = EPS) -> tuple[Tensor, Tensor]:
 
     Args:
         features: (B, C, …).
-        eps: added to the variance, whose root has an infinite slope at 0.
+        eps: added to the variance, because the square root has an infinite slope at 0.
 
     Returns:
-        Two of (B, C, 1 …), in float32: the mean, and the root of the population variance.
+        Mean and standard deviation, (B, C, 1 …) each, in float32. The standard deviation is the
+        root of the population variance plus `eps`.
     """
     axes = tuple(range(2, features.ndim))
     mean = features.float().mean(axes, keepdim=True)
@@ -25,6 +26,6 @@ def mean_std(features: Tensor, eps: float = EPS) -> tuple[Tensor, Tensor]:
 
 
 def normalized(features: Tensor) -> Tensor:
-    """(B, C, …) with mean 0 and standard deviation 1 in each channel, in float32."""
+    """Scale (B, C, …) to mean 0 and standard deviation 1 in each channel, in float32."""
     mean, std = mean_std(features)
     return (features.float() - mean) / std

@@ -1,4 +1,4 @@
-"""Convolutions that give several pixels at once."""
+"""Sub-pixel convolutions, which compute several neighbouring pixels at once."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad, pixel_shuffle, pixel_unshuffle
 
 FACTOR = 2
-"""Output pixels along each axis that one convolution gives at once, if nothing else is said."""
+"""The default number of output pixels along each axis that one step of a convolution computes."""
 
 BILINEAR = (0.25, 0.75, 0.75, 0.25)
-"""What a value contributes to those around it when its line is resized to twice its length."""
+"""The shares that a value adds to four output values when a line is resized to twice its length."""
 
 
 def sub_pixel_weight(weight: Tensor, factor: int = FACTOR) -> Tensor:
-    """The kernels of a stride-1 convolution, once for each of p x p neighbours, p `factor`.
+    """Turn the kernels of a stride-1 convolution into kernels for p x p neighbouring pixels.
 
     Args:
         weight: (C, D, k, k).
+        factor: p.
 
     Returns:
-        (p²C, D, k + p - 1, k + p - 1): the plain kernels, shifted by none to p - 1 to each side.
+        (p²C, D, k + p - 1, k + p - 1), the given kernels shifted by 0 to p - 1 along each axis.
     """
     last = factor - 1
     shifts = [(x, last - x, y, last - y) for y in range(factor) for x in range(factor)]
@@ -28,21 +29,22 @@ def sub_pixel_weight(weight: Tensor, factor: int = FACTOR) -> Tensor:
 
 
 def sub_pixel_bias(bias: Tensor, factor: int = FACTOR) -> Tensor:
-    """(C,) → (p²C,), in the order of `sub_pixel_weight`."""
+    """Repeat biases (C,) → (p²C,), in the order of `sub_pixel_weight`."""
     return bias.repeat_interleave(factor**2)
 
 
 def sub_pixel_conv(x: Tensor, weight: Tensor, bias: Tensor | None, factor: int = FACTOR) -> Tensor:
-    """Convolve with stride p what `sub_pixel_weight` made, and put the neighbours in their places.
+    """Convolve with stride p, and put the neighbouring pixels in their places.
 
     Args:
-        x: (B, D, H, W), margins included, and at the lower and right end p - 1 more of any value,
-            as sizes that are no multiple of p end with a part of a step.
-        weight: (p²C, D, k + p - 1, k + p - 1).
-        bias: (p²C,).
+        x: (B, D, H, W), with the margins for the convolution. The lower and right margins have
+            p - 1 more pixels of any value, because the last step may be incomplete.
+        weight: (p²C, D, k + p - 1, k + p - 1), from `sub_pixel_weight`.
+        bias: (p²C,), from `sub_pixel_bias`.
+        factor: p.
 
     Returns:
-        (B, C, H - k - p + 2, W - k - p + 2), what the stride-1 convolution gives.
+        (B, C, H - k - p + 2, W - k - p + 2), the result of the stride-1 convolution.
     """
     height, width = (x.shape[axis] - weight.shape[axis] + 1 for axis in (-2, -1))
     pixels = pixel_shuffle(conv2d(x, weight, bias, factor), factor)
@@ -50,13 +52,13 @@ def sub_pixel_conv(x: Tensor, weight: Tensor, bias: Tensor | None, factor: int =
 
 
 def upsampled_weight(weight: Tensor) -> Tensor:
-    """The kernels of a convolution of features resized bilinearly to twice their size.
+    """The kernels of a bilinear resize to twice the size, followed by a convolution.
 
-    Both steps are linear: together they are four convolutions of the features as they are, one for
-    each of 2 x 2 neighbours, whose kernels are the given ones smoothed by the resizing.
+    Both steps are linear. Together they equal four convolutions of the original features, one for
+    each of 2 x 2 neighbouring pixels. Their kernels are the given kernels, smoothed by the resize.
 
     Args:
-        weight: (C, D, 3, 3).
+        weight: (C, D, 3, 3), of the convolution.
 
     Returns:
         (4C, D, 3, 3), in the order of `sub_pixel_weight`.

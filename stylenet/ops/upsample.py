@@ -1,4 +1,4 @@
-"""Upsampling to twice the size, and the low-pass filter that goes before it."""
+"""Upsampling to twice the size, and a low-pass filter."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from stylenet.ops.reflection import reflection_pad
 
 
 def upsample(x: Tensor) -> Tensor:
-    """(B, C, H, W), resized bilinearly to (B, C, 2 H, 2 W)."""
+    """Resize (B, C, H, W) bilinearly to (B, C, 2 H, 2 W)."""
     return compiled.upsample(x) if compiled.suits(x) else interpolate(x, None, 2.0, "bilinear")
 
 
 def binomial(x: Tensor) -> Tensor:
-    """Smooth (B, C, H, W) by [1 2 1]/4 along both axes, as two means of 2x2 pixels."""
+    """Smooth (B, C, H, W) with [1 2 1]/4 along both axes, computed as two means of 2x2 pixels."""
     return avg_pool2d(avg_pool2d(reflection_pad(x, 1), 2, 1), 2, 1)

@@ -1,1 +1,1 @@
-"""Optimisers and schedules."""
+"""Optimisers and learning-rate schedules."""

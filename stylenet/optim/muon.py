@@ -1,4 +1,4 @@
-"""Muon: momentum whose singular values are all made one, for the weights of convolutions."""
+"""Muon, an optimiser for convolutions: momentum with all singular values brought near 1."""
 
 from __future__ import annotations
 
@@ -10,33 +10,36 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 NARROW = 8
-"""Matrices with fewer rows have no spectrum to even out; Adam updates them."""
+"""Matrices with fewer rows have too few singular values for Muon. Adam updates them."""
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
-"""Coefficients of the Newton-Schulz iteration (Jordan et al. 2024); five rounds bring singular
-values from [0.01, 1] to within about 0.7 and 1.2, which is even enough, and soon."""
+"""Coefficients of the Newton-Schulz iteration (Jordan et al. 2024)."""
 
 ROUNDS = 5
+"""Rounds of the iteration. Five rounds bring singular values from [0.01, 1] to about [0.7, 1.2],
+which is close enough to 1."""
 
 MATCH = 0.2
-"""The root mean square of Adam's updates, to which Muon's are scaled (Liu et al. 2025, eq. 4): one
-learning rate then means the same for both."""
+"""The root mean square of Adam's updates. Muon's updates are scaled to it (Liu et al. 2025, eq. 4),
+so one learning rate suits both."""
 
 FEWEST = 1e-3
-"""Share of the weights that take part in a step, below which it is no longer made up for."""
+"""Least share of kept weights that the cautious mask divides by. It limits the growth of the other
+weights' updates."""
 
 
 class Muon(Optimizer):
     """Muon (Jordan et al. 2024) for convolutions, Adam (Kingma & Ba 2015) for the rest.
 
-    A convolution's weight is the matrix of its output channels over everything that they read.
-    Short trainings gain from the even step: every direction of a layer learns at once. The square
-    matrices of attention would cost more than the net itself, on a CPU, and go by Adam.
+    Muon treats a convolution's weight as a matrix with one row for each output channel. Its step
+    has the same size in every direction of a layer, so all directions learn at once. Short
+    trainings gain from that. Adam updates the square matrices of attention, because on a CPU Muon
+    would take longer for them than the net itself.
 
     Args:
-        params: parameters of a net; convolutions' of at least `NARROW` channels go by Muon.
-        lr: learning rate of both.
-        momentum: of Muon, as in Nesterov's method.
+        params: parameters of a net. Muon updates convolutions of at least `NARROW` channels.
+        lr: learning rate of Muon and Adam.
+        momentum: of Muon (Nesterov).
         betas: of Adam.
         eps: of both, against division by zero.
         cautious: take no weight against the gradient at hand (`agreeing`). Not for several styles
@@ -65,7 +68,10 @@ class Muon(Optimizer):
         """Update every parameter that has a gradient.
 
         Args:
-            closure: computes the gradients, and the loss that is returned.
+            closure: computes the gradients and returns the loss.
+
+        Returns:
+            The loss; None without a closure.
         """
         loss = None
         if closure is not None:
@@ -118,21 +124,23 @@ class Muon(Optimizer):
 def agreeing(update: Tensor, gradient: Tensor) -> Tensor:
     """Leave out what goes against the gradient at hand, and enlarge the rest in its place.
 
-    After Liang et al. 2024, algorithm 1: momentum may point uphill, where it would undo.
+    This is algorithm 1 of Liang et al. 2024. Momentum may point uphill, where a step would raise
+    the loss.
 
     Args:
-        update: what is to be subtracted. gradient: of the same shape.
+        update: the step that is to be subtracted from the weights.
+        gradient: the present gradient, of the same shape.
     """
     agrees = (update * gradient > 0).to(update.dtype)
     return update * agrees / agrees.mean().clamp_min(FEWEST)
 
 
 def orthogonalize(matrices: Tensor, eps: float = 1e-8) -> Tensor:
-    """Bring all singular values near 1 by Newton-Schulz iteration, and leave the directions.
+    """Bring all singular values near 1 by Newton-Schulz iteration, and keep the singular vectors.
 
     Args:
         matrices: (N, rows, columns), of any scale.
-        eps: least norm; smaller matrices stay small.
+        eps: the least norm to divide by. Matrices with a smaller norm stay small.
 
     Returns:
         (N, rows, columns).
@@ -141,7 +149,7 @@ def orthogonalize(matrices: Tensor, eps: float = 1e-8) -> Tensor:
     x: Tensor = matrices.mT if tall else matrices
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(eps)
     a, b, c = QUINTIC
-    square = x @ x.mT  # every round is a polynomial of this small matrix, and they commute
+    square = x @ x.mT  # (N, r, r); every round is a polynomial of it, and polynomials commute
     one = torch.eye(x.shape[1], device=x.device, dtype=x.dtype).expand_as(square)
     rounds = one
     for _ in range(ROUNDS):

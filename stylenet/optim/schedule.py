@@ -9,9 +9,9 @@ from torch.optim.lr_scheduler import LambdaLR
 
 
 def warmup_cosine(optimizer: Optimizer, steps: int, warmup: int) -> LambdaLR:
-    """Rise linearly over `warmup` steps, then fall to 0 along a half cosine at `steps`.
+    """Rise linearly over `warmup` steps, and fall to 0 at `steps` along a half cosine.
 
-    The fall is that of Loshchilov & Hutter 2017 (eq. 5) without restarts.
+    The cosine is from Loshchilov & Hutter 2017 (eq. 5), without restarts.
     """
 
     def factor(step: int) -> float:
@@ -22,6 +22,8 @@ def warmup_cosine(optimizer: Optimizer, steps: int, warmup: int) -> LambdaLR:
 
 
 def constant_linear(optimizer: Optimizer, steps: int) -> LambdaLR:
-    """Constant for the first half of `steps`, then down to 0 along a line (Zhu et al. 2017,
-    section 7.1)."""
+    """Stay constant for the first half of `steps`, then fall linearly to 0.
+
+    The schedule is from Zhu et al. 2017, section 7.1.
+    """
     return LambdaLR(optimizer, lambda step: min(1.0, 2 * (1 - min(step / steps, 1.0))))

@@ -1,4 +1,4 @@
-"""sRGB as bytes, uint8 (H, W, 3), and as floats, float32 (H, W, 3) in [0, 1]."""
+"""The two forms of sRGB: bytes, uint8 (H, W, 3), and floats, float32 (H, W, 3) in [0, 1]."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-"""Weights of R'G'B' in the luma Y' (ITU-R BT.601-7, section 2.5.1); YIQ and YCbCr share it."""
+"""Weights of R'G'B' in the luma Y' (ITU-R BT.601-7, section 2.5.1). YIQ and YCbCr use it."""
 
 
 def luma(rgb: Floats) -> Floats:
-    """The lightness of each pixel: (H, W, 3) → (H, W), both in [0, 1]."""
+    """The luma of each pixel: (H, W, 3) → (H, W), both in [0, 1]."""
     return np.asarray(rgb @ LUMA, dtype=np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Picture files → Pillow images: what is tried, how much memory it may take, which way is up."""
+"""Decoding picture files into Pillow images: formats, memory limit, orientation."""
 
 from __future__ import annotations
 
@@ -21,37 +21,38 @@ from stylenet.pictures.formats import DECODERS
 from stylenet.system.errors import UserError, reason
 
 MOST_BYTES = 768 * 10**6
-"""Memory that pictures may take while they are decoded, one or several at once. A picture that
-takes more by its header is refused: the largest photo in colour has 109 megapixels."""
+"""Bytes of memory that all pictures in decoding may take together. A picture is refused if its
+header announces more. The largest colour photo that fits has 109 megapixels."""
 
-# Without a handler of its own, Python would print what Pillow logs, and raises, too.
+# Pillow also logs the errors that it raises. Without a handler, Python would print them.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
-# Photoshop and phones write megabytes of text and profiles. Pillow's bound on their sum stays.
+# Photoshop and phones write chunks with megabytes of text and profiles. Pillow's limit on the sum
+# of all chunks stays.
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 
-# Bytes a pixel at the decoders' peak, measured with Pillow 13 on 16 megapixels, rounded up. Others
-# decode row by row into the image itself.
+# Peak bytes per pixel of the decoders, measured with Pillow 13 on 16 megapixels and rounded up.
+# The other decoders write row by row into the image itself.
 _DECODER_BYTES = {"WEBP": 19, "AVIF": 16, "JPEG2000": 28}
 _MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
-_COEFFICIENT = 2  # bytes, of which a progressive JPEG keeps one for each sample
+_COEFFICIENT_BYTES = 2  # a progressive JPEG keeps one DCT coefficient for each sample
 
 
 class Room:
-    """Memory shared by threads: each takes what it needs, or waits until others give it back."""
+    """A memory budget that threads share. A thread waits until the bytes it needs are free."""
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.clear()
 
     def clear(self) -> None:
-        """Forget what was taken: a forked process has none of the threads that took it."""
+        """Free the whole budget. A forked process lacks the threads that held parts of it."""
         self._free = self.total
         self._changed = Condition()
 
     @contextmanager
     def taken(self, size: int) -> Iterator[None]:
-        """Hold `size` bytes, at most all there are."""
+        """Hold `size` bytes until the block ends; `size` must not exceed the total."""
         with self._changed:
             self._changed.wait_for(lambda: size <= self._free)
             self._free -= size
@@ -70,10 +71,10 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def decoding_errors(name: object) -> Iterator[None]:
-    """Whatever Pillow raises on a file, as a `UserError` that calls it `name`."""
+    """Turn every error that Pillow raises on a file into a `UserError`, which calls it `name`."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd metadata is no concern of the user
+            warnings.simplefilter("ignore")  # a warning about odd metadata does not help the user
             yield
     except UserError:
         raise
@@ -95,15 +96,17 @@ def decoding_errors(name: object) -> Iterator[None]:
 def opened(
     source: Path | IO[bytes], name: object, min_side: int = 1, shorter_side: int | None = None
 ) -> Iterator[Image.Image]:
-    """The one frame in a picture file, as stored; room for decoding it is held meanwhile.
+    """The only frame in a picture file, as stored. Memory for decoding is held meanwhile.
 
     To be used within `decoding_errors`.
 
-    shorter_side: pixels that are enough; a JPEG is then decoded at a fraction of its size.
+    Args:
+        shorter_side: sufficient length of the shorter side in pixels. A JPEG is then decoded at a
+            fraction of its size.
 
     Raises:
-        UserError: it takes more than `MOST_BYTES`, has several frames, or its shorter side is below
-            `min_side` pixels.
+        UserError: the picture takes more than `MOST_BYTES`, has several frames, or its shorter
+            side is below `min_side` pixels.
     """
     with _identified(source) as image:
         page = _only_frame(image, source, name)
@@ -123,7 +126,7 @@ def opened(
 
 
 def _identified(source: Path | IO[bytes]) -> AbstractContextManager[Image.Image | None]:
-    """The picture as Pillow opens it; nothing for a TIFF that it does not know."""
+    """The picture as Pillow opens it; None for a TIFF that Pillow does not recognise."""
     try:
         return Image.open(source, formats=DECODERS)
     except UnidentifiedImageError:
@@ -137,17 +140,17 @@ def _pillow_knows(image: Image.Image, page: int) -> bool:
         return True
     try:
         image.seek(page)
-    except SyntaxError:  # so it says of samples of an unknown kind
+    except SyntaxError:  # Pillow's error for samples of an unknown kind
         return False
     return not tiff.beyond_pillow(image)
 
 
 @contextmanager
 def room_for(image: Image.Image, name: object) -> Iterator[None]:
-    """Hold the memory that decoding an image takes: none, where Pillow has done so.
+    """Hold the memory that decoding an image takes. A decoded image takes none.
 
     Raises:
-        UserError: it takes more than `MOST_BYTES`.
+        UserError: decoding takes more than `MOST_BYTES`.
     """
     if not getattr(image, "tile", None):
         yield
@@ -169,9 +172,9 @@ def _is_tiff(source: Path | IO[bytes]) -> bool:
 
 
 def _only_frame(image: Image.Image | None, source: Path | IO[bytes], name: object) -> int:
-    """The number of the one picture of the file.
+    """The frame number of the only picture in the file.
 
-    Thumbnails beside it do not count, nor does what a phone's JPEG holds behind the photo.
+    Thumbnails do not count. Nor do the frames that a phone's JPEG (MPO) holds behind the photo.
     """
     try:
         frames = list(range(getattr(image, "n_frames", 1)))
@@ -185,7 +188,7 @@ def _only_frame(image: Image.Image | None, source: Path | IO[bytes], name: objec
 
 
 def _scale_transparent_colour(image: Image.Image) -> None:
-    """Bring the colour that stands for "no pixel" to 8 bits, as Pillow does the others of a PNG."""
+    """Scale the transparent colour of a PNG to 8 bits. Pillow scales only the pixels."""
     key = image.info.get("transparency")
     if not isinstance(image, PngImageFile) or not image.tile or key is None:
         return
@@ -207,29 +210,29 @@ def _check_size(image: Image.Image, name: object, min_side: int) -> None:
 
 
 def memory(image: Image.Image) -> int:
-    """Bytes that a picture takes at most, from its file to 8-bit RGB, told by its header."""
+    """The most bytes that converting a file to 8-bit RGB takes, computed from its header."""
     stored = _MODE_BYTES.get(image.mode, 4)
     result = 4 if image.has_transparency_data else 3
     working = _DECODER_BYTES.get(image.format or "", stored)
     if isinstance(image, JpegImageFile) and image.info.get("progressive"):
         largest = max(across * down for _, across, down, _ in image.layer)
         shares = sum(across * down / largest for _, across, down, _ in image.layer)
-        working += round(_COEFFICIENT * shares)
+        working += round(_COEFFICIENT_BYTES * shares)
     if image.mode.startswith(("I", "F")) and (image.mode != "I;16" or image.format == "TIFF"):
-        stored += 6  # a copy, and 16 bits of each
+        stored += 6  # a copy of 4 bytes a pixel, and its 16-bit version
     if isinstance(image, TiffImageFile):
-        working += 8 if image.use_load_libtiff else 0  # a strip, which may be all of it
-    # A turned picture is there twice.
+        working += 8 if image.use_load_libtiff else 0  # of a strip, which may be the whole picture
+    # Turning a picture upright needs a second copy of the result.
     return image.width * image.height * max(working, stored + result, 2 * result)
 
 
 def orientation(image: Image.Image) -> int:
-    """EXIF's number for how a loaded image lies, 1 to 8; 1 where metadata cannot be read.
+    """The EXIF orientation of a loaded image, 1 to 8; 1 if the metadata cannot be read.
 
-    XMP is not asked: viewers do not ask it either.
+    XMP is ignored, because viewers ignore it too.
     """
     try:
-        if isinstance(image, TiffImageFile):  # Pillow turns it, and then forgets the tag
+        if isinstance(image, TiffImageFile):  # loading turns a TIFF and removes the tag
             found = image.tag_v2.get(ExifTags.Base.Orientation)
         elif "exif" in image.info:
             exif = Image.Exif()
@@ -239,6 +242,6 @@ def orientation(image: Image.Image) -> int:
             found = image.getexif().get(ExifTags.Base.Orientation)
         else:
             return 1
-    except Exception:  # of many kinds, as on all that is damaged
+    except Exception:  # damaged metadata raises errors of many kinds
         return 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1

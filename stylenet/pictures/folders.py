@@ -1,4 +1,4 @@
-"""The picture files in a folder: links followed, and what cannot be read told of."""
+"""Finding the picture files in a folder. Links are followed, unreadable formats reported."""
 
 from __future__ import annotations
 
@@ -15,41 +15,44 @@ _log = logging.getLogger(__name__)
 
 
 def find_pictures(folder: Path, *, unreadable: bool = False) -> list[Path]:
-    """The picture files in the tree of `folder`, sorted; hidden files and folders left out.
+    """The picture files in the tree of `folder`, sorted, without hidden files and folders.
 
     Links to folders are followed. A folder that is reached in several ways is searched once.
-    Pictures of formats that are not read are counted in one line of the log.
+    One line of the log counts the pictures whose formats stylenet cannot read.
 
-    unreadable: also find links that lead nowhere and folders that cannot be opened, so that
-        nothing is missed in silence: reading them tells what is wrong.
+    Args:
+        unreadable: also return broken links and folders that cannot be opened. Reading them then
+            reports the fault, so nothing is missed in silence.
     """
     found: list[Path] = []
     left_out: Counter[str] = Counter()
     for path in _entries(folder):
         suffix = path.suffix.lower()
-        if path.is_file():  # no pipe, whose reader would wait
+        if path.is_file():  # not a pipe, whose reader would wait
             if suffix in READABLE:
                 found.append(path)
             left_out[suffix] += suffix in UNREADABLE
         elif unreadable and (path.is_dir() or (suffix in READABLE and not path.exists())):
             found.append(path)
-    left_out = +left_out  # without the zeros
+    left_out = +left_out  # drops the zeros
     if left_out:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(left_out.items()))
-        _tell(f"{folder}: left out {kinds}, which stylenet cannot read; convert to JPEG or PNG")
+        _warn_once(
+            f"{folder}: left out {kinds}, which stylenet cannot read; convert to JPEG or PNG"
+        )
     return sorted(found)
 
 
 @cache
-def _tell(line: str) -> None:
-    """Once, though a folder may be searched several times."""
+def _warn_once(line: str) -> None:
+    """Log `line` only once, although a folder may be searched several times."""
     _log.warning("%s", line)
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    """The files in the tree of `folder` and the folders that cannot be opened, none hidden."""
+    """The visible files in the tree of `folder`, and the folders that cannot be opened."""
     seen: set[tuple[int, int]] = set()
-    linked: deque[Path] = deque([folder])  # behind the real folders, whose own names are kept
+    linked: deque[Path] = deque([folder])  # searched last: files keep their real paths
     while linked:
         real = deque([linked.popleft()])
         while real:

@@ -1,4 +1,4 @@
-"""Which picture files are read, which are written, and which are told of but left out."""
+"""Formats of picture files: readable, writable, and unreadable but reported."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from stylenet.system.errors import UserError
 
 DECODERS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000")
-"""Pillow's names. Only these are tried: its others include EPS, which would run Ghostscript."""
+"""Pillow's names of the decoders that are tried. No other is: EPS, for one, runs Ghostscript."""
 
 READABLE = frozenset(
     {
@@ -16,7 +16,7 @@ READABLE = frozenset(
         *(".jp2", ".j2k", ".j2c", ".jpf", ".jpx"),
     }
 )
-"""Suffixes that a folder is searched for."""
+"""Suffixes of the pictures that a search of a folder finds."""
 
 UNREADABLE = frozenset(
     {
@@ -28,7 +28,7 @@ UNREADABLE = frozenset(
         *(".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".pcx", ".dds", ".qoi", ".sgi", ".fits"),
     }
 )
-"""Suffixes of pictures that a folder's user may miss, as they are not read."""
+"""Suffixes of pictures that stylenet cannot read. A search reports how many it left out."""
 
 _WRITABLE = {
     ".jpg": "JPEG",
@@ -48,7 +48,7 @@ def file_format(path: Path, *, transparent: bool) -> str:
     """Pillow's name for the format that the suffix of `path` names.
 
     Raises:
-        UserError: the suffix is unknown, or the format holds no transparency and should.
+        UserError: the suffix is unknown, or the format cannot hold the transparency asked for.
     """
     name = _WRITABLE.get(path.suffix.lower())
     if name is None:

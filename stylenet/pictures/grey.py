@@ -1,4 +1,4 @@
-"""Grey pictures of 8 or 16 bits, which keep their depth while a result is made in 8."""
+"""Grey pictures of 8 or 16 bits. They keep their depth, although nets give 8-bit pictures."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from skimage.metrics import structural_similarity
 from stylenet.pictures.color import luma, to_floats
 from stylenet.pictures.decoding import decoding_errors, opened, orientation
 from stylenet.pictures.images import Bytes, upright, write_atomically
+from stylenet.pictures.resizing import resize_longer_side
 from stylenet.pictures.tiff import full_range
 from stylenet.system.errors import UserError
 
@@ -21,16 +22,16 @@ Grey = NDArray[np.unsignedinteger[Any]]
 """uint8 or uint16, (H, W)."""
 
 _FORMATS = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
-"""Those that hold 16 bits."""
+"""The formats that hold 16 bits, by suffix."""
 
 
 def read_grey(path: Path) -> Grey | None:
-    """The values of a grey picture, turned as it says, (H, W); None for one in colour.
+    """The values (H, W) of a grey picture, EXIF orientation applied; None for a colour picture.
 
-    Black is 0 and white is all that the type holds, whatever the file counts with.
+    Black is 0 and white is the largest value of the type, whatever the scale of the file.
 
     Raises:
-        UserError: as of `read_picture`.
+        UserError: in the same cases as `read_picture`.
     """
     with decoding_errors(path), opened(path, path) as image:
         image.load()
@@ -42,18 +43,15 @@ def read_grey(path: Path) -> Grey | None:
 
 def resize_grey(grey: Grey, longer_side: int) -> Grey:
     """Scale (H, W), up or down, until its longer side has `longer_side` pixels."""
-    height, width = grey.shape
-    scale = longer_side / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    scaled = Image.fromarray(grey.astype(np.float32)).resize(size, Image.Resampling.LANCZOS)
+    scaled = resize_longer_side(grey.astype(np.float32), longer_side)
     full = np.iinfo(grey.dtype).max
-    return np.clip(np.round(np.asarray(scaled)), 0, full).astype(grey.dtype)
+    return np.clip(np.round(scaled), 0, full).astype(grey.dtype)
 
 
 def apply_change(grey: Grey, before: Bytes, after: Bytes) -> Grey:
-    """Add to `grey` (H, W) what the lightness gained from `before` to `after`.
+    """Add the change of lightness from `before` to `after` to `grey` (H, W).
 
-    What 8 bits cannot hold is not lost on the way: an unchanged picture comes back bit for bit.
+    `grey` keeps its full depth: an unchanged picture comes back bit for bit.
 
     Args:
         before, after: uint8 (H, W, 3).
@@ -64,7 +62,7 @@ def apply_change(grey: Grey, before: Bytes, after: Bytes) -> Grey:
 
 
 def similarity(grey: Grey, other: Grey) -> float:
-    """SSIM of two pictures of one depth, (H, W) (Wang et al. 2004, with their Gaussian window)."""
+    """SSIM of two pictures (H, W) of equal depth (Wang et al. 2004, with their Gaussian window)."""
     full = int(np.iinfo(grey.dtype).max)
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     ssim: Any = structural_similarity
@@ -75,7 +73,7 @@ def write_grey(grey: Grey, path: Path) -> None:
     """Save (H, W) as PNG or TIFF, atomically.
 
     Raises:
-        UserError: another suffix, or the file cannot be written.
+        UserError: the suffix is of another format, or the file cannot be written.
     """
     name = _FORMATS.get(path.suffix.lower())
     if name is None:

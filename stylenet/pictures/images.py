@@ -1,4 +1,4 @@
-"""Pictures on disk ↔ sRGB bytes (numpy, pillow and tifffile only)."""
+"""Reading and writing picture files as sRGB bytes, with only numpy, Pillow and tifffile."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from PIL import Image, ImageCms
 
 from stylenet.pictures.decoding import decoding_errors, opened, orientation, room_for
 from stylenet.pictures.formats import DECODERS, file_format
+from stylenet.pictures.resizing import resize_longer_side
 from stylenet.pictures.tiff import full_range
 from stylenet.pictures.transparency import show_through
 from stylenet.system.errors import UserError, cannot_write
@@ -23,22 +24,22 @@ from stylenet.system.errors import UserError, cannot_write
 Bytes = NDArray[np.uint8]
 T = TypeVar("T", bound=np.generic)
 
-# Full colour resolution in JPEG: strokes have sharper colour edges than photos.
+# JPEG keeps the full colour resolution, because strokes have sharper colour edges than photos.
 _QUALITY: dict[str, dict[str, int]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95},
 }
 _SRGB = ImageCms.createProfile("sRGB")
 _BAND = 2**20  # pixels converted at once, so that no step needs another copy of the picture
-_REDUCING_GAP = 2  # a picture is averaged to at least so many times the size wanted, then resampled
+_REDUCING_GAP = 2  # averaging leaves at least this multiple of the wanted size for resampling
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: upright, sRGB.
+    """A decoded picture, upright and in sRGB.
 
-    rgb: uint8 (H, W, 3), what a net may see: where little or nothing shows, the colours around;
-    alpha: uint8 (H, W), or None where the file has none.
+    rgb: uint8 (H, W, 3), as a net may see it. Pixels that hardly show have the colours around;
+    alpha: uint8 (H, W), or None if the file has no transparency.
     """
 
     rgb: Bytes
@@ -53,18 +54,19 @@ class Picture:
 def read_picture(
     source: Path | IO[bytes], *, min_side: int = 1, shorter_side: int | None = None
 ) -> Picture:
-    """Decode a picture file: EXIF orientation applied, colour profile converted to sRGB.
+    """Decode a picture file, apply its EXIF orientation and convert its colour profile to sRGB.
 
-    Grey, palette, CMYK and 16-bit files become 8-bit RGB; transparency is kept as `alpha`, and
-    colours that it hides are not in `rgb`.
+    Grey, palette, CMYK and 16-bit files become 8-bit RGB. Transparency is kept as `alpha`. Hidden
+    colours are not in `rgb`.
 
-    shorter_side: pixels that are enough. A larger picture may come smaller, but at least twice
-        so large: it takes less time and memory.
+    Args:
+        shorter_side: sufficient length of the shorter side in pixels. To save time and memory, a
+            larger picture may be reduced, to at least twice this length.
 
     Raises:
-        UserError: the file is missing, unreadable, no picture, truncated, animated, takes more
-            memory than `decoding.MOST_BYTES` or there is, or its shorter side is below `min_side`
-            pixels.
+        UserError: the file is missing, unreadable, no picture, truncated or animated; it takes
+            more memory than `decoding.MOST_BYTES` or than is free; or its shorter side is below
+            `min_side` pixels.
     """
     name = source if isinstance(source, Path) else getattr(source, "name", "picture")
     enough = None if shorter_side is None else _REDUCING_GAP * shorter_side
@@ -74,14 +76,14 @@ def read_picture(
             return _converted(image, name, enough)
 
     with decoding_errors(name):
-        return _finished(*converted())  # without Pillow's copy of the pixels
+        return _finished(*converted())  # Pillow's copy of the pixels is freed by now
 
 
 def to_picture(image: Image.Image, name: object = "the photo") -> Picture:
-    """A Pillow image of any mode as 8-bit sRGB, upright, its transparency apart.
+    """Convert a Pillow image of any mode to 8-bit sRGB, upright, with separate transparency.
 
     Raises:
-        UserError: its file turns out to be damaged, or it takes too much memory.
+        UserError: the image's file is damaged, or decoding it takes too much memory.
     """
     with decoding_errors(name), room_for(image, name):
         return _finished(*_converted(image, name, None))
@@ -95,7 +97,7 @@ def _finished(rgb: Bytes, alpha: Bytes | None, lies: int) -> Picture:
 
 
 def upright(values: NDArray[T], lies: int) -> NDArray[T]:
-    """(H, W, …) as a viewer shows it; `lies` is the orientation of EXIF (2.32, section 4.6.4 A)."""
+    """Turn (H, W, …) as a viewer does; `lies` is the EXIF orientation (2.32, section 4.6.4 A)."""
     if lies >= 5:
         values = values.swapaxes(0, 1)
     if lies in (3, 4, 7, 8):
@@ -108,9 +110,9 @@ def upright(values: NDArray[T], lies: int) -> NDArray[T]:
 def _converted(
     image: Image.Image, name: object, enough: int | None
 ) -> tuple[Bytes, Bytes | None, int]:
-    """8-bit sRGB and opacity, made of bands of rows, and EXIF's number for how both lie.
+    """8-bit sRGB, opacity and the EXIF orientation of both. Rows are converted in bands.
 
-    enough: pixels of the shorter side, see `read_picture`.
+    enough: sufficient length of the shorter side in pixels.
     """
     image.load()
     lies = orientation(image)
@@ -135,7 +137,7 @@ def _converted(
 
 
 class _Conversion:
-    """Bands of an image of any mode → ``RGB``, or ``RGBA`` where it has transparency."""
+    """Converts bands of an image to ``RGB``, or to ``RGBA`` if the image has transparency."""
 
     def __init__(self, image: Image.Image) -> None:
         self.profile = image.info.get("icc_profile")
@@ -149,7 +151,7 @@ class _Conversion:
             rgba = band.convert("LA").convert("RGBA") if band.mode == "La" else band.convert("RGBA")
             alpha = rgba.getchannel("A")
             band = band.convert("L") if band.mode in ("L", "LA") else rgba
-        if band.mode not in ("L", "CMYK", "LAB"):  # these have profiles of their own kind
+        if band.mode not in ("L", "CMYK", "LAB"):  # a profile of these modes is not for RGB
             band = band.convert("RGB")
         band = self._in_srgb(band).convert("RGB")
         if alpha is not None:
@@ -157,7 +159,7 @@ class _Conversion:
         return band
 
     def _in_srgb(self, band: Image.Image) -> Image.Image:
-        """From the picture's own profile; a broken one, or one of other colours, is ignored."""
+        """Apply the picture's own profile, unless it is broken or belongs to another mode."""
         mode = band.mode
         if mode not in self._transforms:
             self._transforms[mode] = self._transform(mode)
@@ -177,10 +179,10 @@ class _Conversion:
 
 
 def _to_8_bit(band: Image.Image) -> Image.Image:
-    """``I;16`` → ``L``, full range to full range, or ``LA``."""
+    """``I;16`` → ``L`` over the full range, or ``LA`` if one value is transparent."""
     values = np.asarray(band)
     grey = Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
-    transparent = band.info.get("transparency")  # the 16-bit value that stands for "no pixel"
+    transparent = band.info.get("transparency")  # the 16-bit value of transparent pixels
     if transparent is not None:
         grey.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
     return grey
@@ -188,27 +190,21 @@ def _to_8_bit(band: Image.Image) -> Image.Image:
 
 def resize(picture: Picture, longer_side: int) -> Picture:
     """Scale `picture`, up or down, until its longer side has `longer_side` pixels."""
-    height, width = picture.size
-    scale = longer_side / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-
-    def scaled(values: Bytes) -> Bytes:
-        return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.LANCZOS))
-
-    return Picture(scaled(picture.rgb), None if picture.alpha is None else scaled(picture.alpha))
+    alpha = None if picture.alpha is None else resize_longer_side(picture.alpha, longer_side)
+    return Picture(resize_longer_side(picture.rgb, longer_side), alpha)
 
 
 def has_transparency(source: Path) -> bool:
-    """Whether the file says it has transparency; False for one that cannot be read."""
+    """Whether the file declares transparency; False for a file that cannot be read."""
     try:
         with decoding_errors(source), Image.open(source, formats=DECODERS) as image:
             return image.has_transparency_data
-    except UserError:  # `read_picture` is the one to complain
+    except UserError:  # `read_picture` reports the fault
         return False
 
 
 def output_suffix(source: Path) -> str:
-    """The suffix to save a result under: that of `source` where it can hold the picture."""
+    """The suffix of `source`, or ``.png`` if its format cannot hold the result."""
     try:
         file_format(source, transparent=has_transparency(source))
     except UserError:
@@ -217,7 +213,7 @@ def output_suffix(source: Path) -> str:
 
 
 def write_picture(picture: Picture, path: Path) -> None:
-    """Save `picture` as the format that the suffix of `path` names, atomically.
+    """Save `picture` atomically, in the format that the suffix of `path` names.
 
     Raises:
         UserError: the suffix is unknown, the format cannot hold the picture's size or
@@ -237,10 +233,11 @@ def write_picture(picture: Picture, path: Path) -> None:
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a file that appears at `path` whole or not at all.
+    """Let `write` fill a file, which appears at `path` complete or not at all.
 
     Raises:
-        UserError: the folder cannot be made or the file not written (no permission, disk full).
+        UserError: the folder cannot be made, or the file cannot be written (no permission, disk
+            full).
     """
     temporary: Path | None = None
     try:
@@ -261,7 +258,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def _failure(error: BaseException | None) -> OSError | None:
-    """The system's own error behind `error`: torch raises another while it handles that one."""
+    """The system's error behind `error`. Torch raises its own error while handling the system's."""
     while error is not None and not isinstance(error, OSError):
         context = None if error.__suppress_context__ else error.__context__
         error = error.__cause__ or context

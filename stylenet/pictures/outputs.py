@@ -1,4 +1,4 @@
-"""Which photos a command reads, and the file each result goes to."""
+"""Which photos a command reads, and where it writes each result."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from stylenet.system.errors import UserError
 
 
 def plan_targets(inputs: Sequence[Path], out: str) -> dict[Path, Path]:
-    """Each photo, and the file its result goes to.
+    """Map each photo to the file of its result.
 
     Args:
         inputs: picture files, and folders to search.
-        out: a file for one photo, known by its picture suffix; otherwise a folder, in which the
-            folders searched are mirrored.
+        out: a file for a single photo, recognised by its picture suffix; otherwise a folder. The
+            results keep the tree of a searched folder.
 
     Raises:
-        UserError: a missing photo, a folder without any, or results that would replace each
-            other or a photo.
+        UserError: a photo is missing, a folder has no photos, or a result would replace a photo
+            or another result.
     """
     path = Path(out)
     if _names_a_file(out):
@@ -62,7 +62,7 @@ def _only_photo(inputs: Sequence[Path], target: Path) -> Path:
 
 
 def _photos(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
-    """Photo files, each with its place below `out`."""
+    """Photo files, each with its path relative to `out`."""
     for path in inputs:
         if path.is_dir():
             yield from ((photo, photo.relative_to(path)) for photo in _photos_in(path, out))
@@ -73,7 +73,7 @@ def _photos(inputs: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _photos_in(folder: Path, out: Path) -> list[Path]:
-    """The photos in the tree of `folder`; earlier results, where `out` is a part of it, are not."""
+    """The photos in the tree of `folder`, without earlier results if `out` lies inside it."""
     if out.is_dir() and out.samefile(folder):
         raise UserError(f"{out} is the folder of the photos; choose another for the results")
     out, photos = out.resolve(), find_pictures(folder)
@@ -85,12 +85,13 @@ def _photos_in(folder: Path, out: Path) -> list[Path]:
 
 
 def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
-    """Refuse an output that is any of the inputs, by whatever name.
+    """Refuse an output that is also an input, even under another name.
 
-    Files are compared by what they are: links, relative paths and letters of another case do not
-    hide them. Those that do not exist are left to whoever reads or writes them.
+    Files are compared by device and inode. Links, relative paths and letter case therefore do not
+    hide an input. Missing files are ignored; whoever reads or writes them reports the fault.
 
-    inputs: files; of a folder, the files that lie in it.
+    Args:
+        inputs: files, and folders, which stand for the files directly in them.
 
     Raises:
         UserError: an output would replace an input.
@@ -107,7 +108,7 @@ def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
 
 
 def model_file(model: Path) -> Path:
-    """The file that a model is read from, given it or its run."""
+    """The file of a model, given the file itself or the folder of its run."""
     return model / "model.pt" if model.is_dir() else model
 
 
@@ -127,7 +128,7 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
 def _listed(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
-    except OSError:  # whoever reads it tells
+    except OSError:  # whoever reads the folder reports the fault
         return []
 
 

@@ -1,13 +1,13 @@
-"""Sides of pictures, in pixels, beyond which something cannot be done."""
+"""Limits on the sides of pictures, in pixels."""
 
 from __future__ import annotations
 
 MIN_SIDE = 32
-"""The least height and width that nets take, as the contract of every export promises."""
+"""The smallest height and width that nets take. The contract of every export promises it."""
 
 MIN_LEARNABLE_SIDE = 64
-"""The least height and width of a style picture or a training photo: smaller ones have no strokes
-and no content to learn."""
+"""The smallest height and width of a style picture or a training photo. Smaller pictures have no
+strokes and no content to learn."""
 
 MAX_SIDE = 16383
-"""The most that all formats written here can hold; the limit is WebP's."""
+"""The largest side that every writable format can hold. WebP sets the limit."""

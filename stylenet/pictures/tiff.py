@@ -1,4 +1,4 @@
-"""TIFFs whose samples Pillow misreads or does not know: wide ones, signed ones, separate planes."""
+"""TIFFs that Pillow misreads or rejects: wide samples, signed samples, separate planes."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ if TYPE_CHECKING:
 
 _NAMED = {tag.name: number for number, tag in TiffTags.TAGS_V2.items()}
 _BITS, _FORMAT = _NAMED["BitsPerSample"], _NAMED["SampleFormat"]
-_MEANING, _PLANES = _NAMED["PhotometricInterpretation"], _NAMED["PlanarConfiguration"]
-_ORIENTATION, _KIND, _PROFILE = _NAMED["Orientation"], _NAMED["NewSubfileType"], 34675
+_PHOTOMETRIC, _PLANES = _NAMED["PhotometricInterpretation"], _NAMED["PlanarConfiguration"]
+_ORIENTATION, _SUBFILE_TYPE, _PROFILE = _NAMED["Orientation"], _NAMED["NewSubfileType"], 34675
 
-_REDUCED_OR_MASK = 1 | 4  # bits of the kind of a page that is no picture of its own (TIFF 6, p. 36)
+_REDUCED_OR_MASK = 1 | 4  # NewSubfileType of thumbnails and of masks (TIFF 6, p. 36)
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
 _STORED, _DEFLATED = 1, (8, 32946)
-_NO_MEANING, _MULTIPLIED, _OPACITY = 0, 1, 2  # of a sample beside the colours
-_MODES = {  # Pillow's, by the number of colours and the sample beside them
-    1: {_NO_MEANING: "L", _MULTIPLIED: "La", _OPACITY: "LA"},
-    3: {_NO_MEANING: "RGB", _MULTIPLIED: "RGBa", _OPACITY: "RGBA"},
-    4: {_NO_MEANING: "CMYK"},
+_UNSPECIFIED, _PREMULTIPLIED, _STRAIGHT = 0, 1, 2  # values of ExtraSamples
+_MODES = {  # Pillow's modes, by the number of colours and the kind of extra sample
+    1: {_UNSPECIFIED: "L", _PREMULTIPLIED: "La", _STRAIGHT: "LA"},
+    3: {_UNSPECIFIED: "RGB", _PREMULTIPLIED: "RGBa", _STRAIGHT: "RGBA"},
+    4: {_UNSPECIFIED: "CMYK"},
 }
 _ROWS = 256
-_HEADROOM = 16  # a picture whose lightest value is darker has numbers of fewer bits
+_HEADROOM = 16  # a picture whose lightest value is below 1/16 of white has fewer bits than it says
 
 Wide = NDArray[np.uint16]
 
 
 def pages(source: Path | IO[bytes]) -> list[int]:
-    """The numbers of the pages that are pictures of their own, neither thumbnails nor masks."""
+    """The numbers of the pages that are neither thumbnails nor masks."""
     with _file(source) as file:
-        kinds = [int(page.tags.valueof(_KIND, 0)) for page in map(_page, file.pages)]
+        kinds = [int(page.tags.valueof(_SUBFILE_TYPE, 0)) for page in map(_page, file.pages)]
     return [n for n, kind in enumerate(kinds) if not kind & _REDUCED_OR_MASK] or [0]
 
 
 def _file(source: Path | IO[bytes]) -> tifffile.TiffFile:
     try:
-        import tifffile  # not at the top: services with a few packages need it for odd files alone
+        import tifffile  # imported here, as services with few packages need it only for odd files
     except ImportError:
         raise UserError("this kind of TIFF needs tifffile; run pip install tifffile") from None
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # damage shows in what is read
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # damage shows in the samples
     if not isinstance(source, Path):
         source.seek(0)
     return tifffile.TiffFile(source)
@@ -61,7 +61,7 @@ def _page(page: tifffile.TiffPage | tifffile.TiffFrame) -> tifffile.TiffPage:
 
 
 def beyond_pillow(image: TiffImageFile) -> bool:
-    """Whether Pillow gives other values than are in the file, without a word."""
+    """Whether Pillow silently gives other values than the file holds."""
     tags = image.tag_v2
     bits, formats = max(tags.get(_BITS, (1,))), set(tags.get(_FORMAT, (_UNSIGNED,)))
     if formats != {_UNSIGNED}:
@@ -70,15 +70,15 @@ def beyond_pillow(image: TiffImageFile) -> bool:
 
 
 def full_range(image: Image.Image, name: object) -> Image.Image:
-    """Grey values of more than 8 bits, and floats, as ``I;16`` from black to white.
+    """Scale grey values of more than 8 bits, and floats, to ``I;16`` from black to white.
 
     Raises:
-        UserError: floats that do not lie in [0, 1].
+        UserError: most of the floats lie outside [0, 1], or the integers are far too dark.
     """
     bits, inverted = 16, False
     if isinstance(image, TiffImageFile):
         bits = max(image.tag_v2.get(_BITS, (16,)))
-        inverted = image.tag_v2.get(_MEANING) == _WHITE_IS_ZERO
+        inverted = image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     if image.mode == "I;16" and bits == 16 and not inverted:
         return image
     values = np.asarray(image)
@@ -90,7 +90,7 @@ def full_range(image: Image.Image, name: object) -> Image.Image:
 
 
 def _as_16_bits(values: NDArray[Any], bits: int, inverted: bool, name: object) -> Wide:
-    """Black to white as 0 to 65535."""
+    """Scale `values` so that black is 0 and white is 65535."""
     floats = values.dtype.kind == "f"
     _check_floats(values, name) if floats else _check_integers(values, 2**bits - 1, name)
     wide = np.empty(values.shape, np.uint16)
@@ -107,7 +107,7 @@ def _as_16_bits(values: NDArray[Any], bits: int, inverted: bool, name: object) -
 
 
 def _check_integers(values: NDArray[Any], most: int, name: object) -> None:
-    """Numbers that leave most of their bits unused would come out black."""
+    """Refuse values that leave most of their bits unused: the picture would come out black."""
     lightest = int(values.max(initial=0))
     if most != 65535 and 0 < lightest * _HEADROOM < most:
         raise UserError(
@@ -117,7 +117,7 @@ def _check_integers(values: NDArray[Any], most: int, name: object) -> None:
 
 
 def _check_floats(values: NDArray[Any], name: object) -> None:
-    """Some floats may lie beyond [0, 1], but not most of them."""
+    """Refuse floats of which most lie outside [0, 1]."""
     beyond = sum(int(((rows < 0) | (rows > 1)).sum()) for rows in _strips(values))
     if 2 * beyond > values.size:
         least, most = float(np.nanmin(values)), float(np.nanmax(values))
@@ -129,13 +129,13 @@ def _strips(values: NDArray[Any]) -> list[NDArray[Any]]:
 
 
 def read_samples(source: Path | IO[bytes], name: object, page: int, most_bytes: int) -> Image.Image:
-    """A page that is beyond Pillow, as ``I;16``, ``LA``, ``RGB``, ``RGBA`` or ``CMYK``.
+    """Read a page that Pillow misreads, as ``I;16``, ``LA``, ``RGB``, ``RGBA`` or ``CMYK``.
 
-    Its orientation and colour profile are where Pillow keeps those of other formats.
+    Orientation and colour profile are stored as Pillow stores them for other formats.
 
     Raises:
-        UserError: samples that have no one meaning, a compression of few programs, or a page that
-            takes more than `most_bytes`. Any other exception: it is damaged.
+        UserError: the meaning of the samples is unclear, the compression is rare, or the page
+            takes more than `most_bytes`. Any other exception means that the page is damaged.
     """
     with _file(source) as file:
         found = _page(file.pages[page])
@@ -170,13 +170,13 @@ def _check(page: tifffile.TiffPage, name: object, most_bytes: int) -> None:
         raise too_large(name)
     parts = list(zip(page.dataoffsets, page.databytecounts, strict=True))
     if len(parts) != int(np.prod(page.chunked)) or not all(all(part) for part in parts):
-        raise ValueError("parts of it are missing")  # and would come out black
+        raise ValueError("parts of it are missing")  # missing parts would come out black
     if page.compression in _DEFLATED:
         _check_deflated(page, name)
 
 
 def _check_deflated(page: tifffile.TiffPage, name: object) -> None:
-    """Refuse parts that would unpack to more than their share of the picture."""
+    """Refuse parts that unpack to more than their share of the picture."""
     assert page.dtype is not None
     most = int(np.prod(page.chunks)) * page.dtype.itemsize
     for offset, length in zip(page.dataoffsets, page.databytecounts, strict=True):
@@ -187,17 +187,17 @@ def _check_deflated(page: tifffile.TiffPage, name: object) -> None:
 
 
 def too_large(name: object) -> UserError:
-    """That a picture would take more memory than one may."""
+    """The error for a picture that takes more memory than allowed."""
     return UserError(f"{name} is too large to decode safely; shrink it first")
 
 
 def _image(wide: Wide, page: tifffile.TiffPage) -> Image.Image:
-    """Samples as Pillow has them: 16 bits for grey, 8 for colours."""
+    """Convert samples to Pillow's depth: 16 bits for grey, 8 bits for colours."""
     if wide.ndim == 2:
         return Image.fromarray(wide)
     colours = {_RGB: 3, _CMYK: 4}.get(int(page.photometric), 1)
-    extra = int(page.extrasamples[0]) if page.extrasamples and colours < 4 else _NO_MEANING
-    mode = _MODES[colours][extra if extra in (_MULTIPLIED, _OPACITY) else _NO_MEANING]
+    extra = int(page.extrasamples[0]) if page.extrasamples and colours < 4 else _UNSPECIFIED
+    mode = _MODES[colours][extra if extra in (_PREMULTIPLIED, _STRAIGHT) else _UNSPECIFIED]
     bands = len(mode)
     eight = np.empty((*wide.shape[:2], bands), np.uint8)
     for rows, target in zip(_strips(wide), _strips(eight), strict=True):

@@ -1,4 +1,4 @@
-"""Colours that a viewer does not show are not seen by a net either."""
+"""Hiding the colours of transparent pixels from nets, because a viewer does not show them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ Bytes = NDArray[np.uint8]
 Means = NDArray[np.float32]
 
 SEEN = 64
-"""Opacity, of 255, from which on a pixel's own colour counts in full. Below it fades into what its
-surroundings show, so that a net sees little of what a viewer sees little of, while a photo that is
-half transparent all over keeps its contrast."""
+"""Opacity, of 255, from which a pixel's own colour counts in full. Below this opacity the colour
+fades into the visible surroundings, so a net sees little of a pixel that a viewer hardly shows. A
+photo that is half transparent all over keeps its contrast."""
 
-_COARSE = 128  # pixels, the longer side of the grid on which surroundings are found
+_COARSE = 128  # longer side, in pixels, of the grid on which surroundings are computed
 _BAND = 2**20  # pixels at once, so that no step needs another copy of the picture
 
 
 def show_through(rgb: Bytes, alpha: Bytes) -> None:
-    """Replace in place what hardly shows, or does not, by the colours around it.
+    """Replace the colours of pixels that hardly show by the colours around them, in place.
 
     Args:
-        rgb: uint8 (H, W, 3). alpha: uint8 (H, W); where it is 0, the colour leaves no trace.
+        rgb: uint8 (H, W, 3).
+        alpha: uint8 (H, W). A colour of opacity 0 leaves no trace.
     """
     if alpha.min(initial=255) >= SEEN:
         return
@@ -45,7 +46,7 @@ def show_through(rgb: Bytes, alpha: Bytes) -> None:
 
 
 def _surroundings(rgb: Bytes, alpha: Bytes, seen: int) -> Bytes:
-    """The colours of pixels of opacity `seen`, spread over the others: uint8, a coarse grid."""
+    """The colours of pixels of opacity `seen` or more, spread over a coarse grid (h, w, 3)."""
     height, width = alpha.shape
     scale = min(1.0, _COARSE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -54,7 +55,10 @@ def _surroundings(rgb: Bytes, alpha: Bytes, seen: int) -> Bytes:
 
 
 def _means(rgb: Bytes, alpha: Bytes, seen: int, size: tuple[int, int]) -> tuple[Means, Means]:
-    """Colours times opacity, (h, w, 3), and opacity, (h, w, 1), as means over each cell's area."""
+    """Sums over each cell of colour times opacity, (h, w, 3), and of opacity, (h, w, 1).
+
+    Both are divided by the largest sum of opacity.
+    """
     height, width = alpha.shape
     across = np.linspace(0, width, size[0] + 1).astype(int)
     down = np.linspace(0, height, size[1] + 1).astype(int)
@@ -72,22 +76,23 @@ def _means(rgb: Bytes, alpha: Bytes, seen: int, size: tuple[int, int]) -> tuple[
 
 
 def _spread(colours: Means, weight: Means) -> Means:
-    """Colours everywhere, from weighted ones: empty cells take those of ever wider surroundings.
+    """Colours of all cells. Empty cells take the mean colours of ever wider surroundings.
 
-    Gortler et al. 1996 call it pull-push. Where nothing shows at all it is white.
+    This is the pull-push algorithm of Gortler et al. 1996. If nothing shows at all, the result is
+    white.
     """
     height, width = weight.shape[:2]
     if height == width == 1:
         return colours / weight if weight[0, 0, 0] > 0 else np.full_like(colours, 255)
     wider = _spread(_halved(colours), _halved(weight))
     back = np.repeat(np.repeat(wider, 2, 0), 2, 1)[:height, :width]
-    own = np.minimum(weight * 8, 1)  # a cell an eighth of which shows has a colour of its own
+    own = np.minimum(weight * 8, 1)  # an eighth of a cell must show for its colour to count in full
     mixed = own * colours / np.maximum(weight, 1e-9) + (1 - own) * back
     return mixed.astype(np.float32)
 
 
 def _halved(values: Means) -> Means:
-    """Sums of squares of four, (ceil(h / 2), ceil(w / 2), C), a quarter of each."""
+    """Means of 2x2 cells, padded with zeros: (ceil(h / 2), ceil(w / 2), C)."""
     height, width, channels = values.shape
     even = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)))
     quarters = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2, channels)

@@ -17,8 +17,9 @@ from torch import Tensor
 from stylenet.config.hardware import kind
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import PixelLoss, optimize
-from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
 SIDE = 96

@@ -11,9 +11,10 @@ from stylenet.models.checkpoint import TrainedModel
 from stylenet.models.criterion import criterion
 from stylenet.nets.apply import apply_net
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import PixelLoss, optimize
 from stylenet.pixels.yardstick import ITERATIONS, equalled
-from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.tensors import to_tensor
 
 SIDE = 256
 """Shorter side, in pixels, of larger photos: an iteration takes a second of one core there."""
@@ -34,16 +35,13 @@ def lbfgs_iteration(model: TrainedModel, photos: Sequence[Bytes], style: Bytes) 
         UserError: its config describes no perceptual loss.
     """
     device = next(model.net.parameters()).device
-    trained = criterion(model.config)
-    loss, vgg = trained.loss, trained.vgg.to(device)
-    with torch.no_grad():
-        target = resize_shorter_side(style, trained.style_size)
-        loss.set_style(vgg(to_tensor(target).to(device)))
+    trained = criterion(model.config, device=device)
+    trained.set_style(style)
     found = []
     for photo in photos:
         small = resize_shorter_side(photo, SIDE) if min(photo.shape[:2]) > SIDE else photo
         start, result = (to_tensor(rgb).to(device) for rgb in (small, apply_net(model.net, small)))
-        found.append(_equalled(PixelLoss(vgg, loss, start), start, result))
+        found.append(_equalled(PixelLoss(trained.vgg, trained.loss, start), start, result))
     return fmean(found)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from stylenet.data.samples import SamplePhotos
 from stylenet.data.source import Photo, file_photo
@@ -18,9 +17,7 @@ from stylenet.models.checkpoint import TrainedModel, load_model
 from stylenet.models.criterion import criterion
 from stylenet.models.learnt import learnt_picture, trained_on
 from stylenet.nets.apply import apply_net
-from stylenet.nets.arbitrary import ArbitraryNet
-from stylenet.nets.multistyle import MultiStyleNet
-from stylenet.nets.twoway import TwoWay
+from stylenet.nets.traits import traits
 from stylenet.pictures.folders import find_pictures
 from stylenet.pictures.formats import READABLE
 from stylenet.pictures.images import Bytes, resize
@@ -29,7 +26,8 @@ from stylenet.reports.equivalent import lbfgs_iteration
 from stylenet.reports.sweep import Axis, Run
 from stylenet.styles.picture import StylePicture
 from stylenet.system.errors import UserError, shown
-from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.system.terminal import progress_bar
+from stylenet.tensors import to_tensor
 
 LONGER_SIDE = 512
 """Pixels at most: a page of dozens of pictures still opens on a phone."""
@@ -84,15 +82,14 @@ class Yardstick:
     """
 
     def __init__(self, config: dict[str, Any], device: str) -> None:
-        trained = criterion(config, measured=False)
-        self.loss, self.vgg, self.style_size = trained.loss, trained.vgg, trained.style_size
+        self.criterion = criterion(config, measured=False, device=device)
         self.device = device
-        self.vgg.to(device)
 
     def describe(self) -> str:
         """The layers compared, in words."""
-        content, style = ", ".join(self.loss.content_layers), ", ".join(self.loss.style_layers)
-        unit = "relative to the target's energy" if self.loss.relative else "as mean squares"
+        loss = self.criterion.loss
+        content, style = ", ".join(loss.content_layers), ", ".join(loss.style_layers)
+        unit = "relative to the target's energy" if loss.relative else "as mean squares"
         return f"Content at {content}, style at {style} of VGG, {unit}"
 
     @torch.no_grad()
@@ -100,12 +97,12 @@ class Yardstick:
         self, photos: Sequence[Bytes], stylized: Sequence[Bytes], style: Bytes
     ) -> tuple[float, float]:
         """The mean content and style loss of results, uint8 (H, W, 3) as all pictures here."""
-        target = to_tensor(resize_shorter_side(style, self.style_size)).to(self.device)
-        self.loss.set_style(self.vgg(target))
+        self.criterion.set_style(style)
+        vgg, loss = self.criterion.vgg, self.criterion.loss
         content = strokes = 0.0
         for photo, result in zip(photos, stylized, strict=True):
-            loss = PixelLoss(self.vgg, self.loss, to_tensor(photo).to(self.device))
-            terms = loss(to_tensor(result).to(self.device))
+            pixels = PixelLoss(vgg, loss, to_tensor(photo).to(self.device))
+            terms = pixels(to_tensor(result).to(self.device))
             content += terms["content"].item() / len(photos)
             strokes += terms["style"].item() / len(photos)
         return content, strokes
@@ -148,7 +145,7 @@ class Laboratory:
 def _picture(model: TrainedModel) -> StylePicture:
     """What a run learnt; told of, where it is another picture now."""
     assert model.folder is not None
-    if isinstance(model.net, MultiStyleNet | ArbitraryNet | TwoWay):
+    if not traits(model.net).one_picture:
         raise UserError("it learnt from a collection; a report is for styles of one picture")
     picture = learnt_picture(model.config, model.folder)
     if trained_on(model.config) not in (None, picture.sha256):
@@ -185,10 +182,9 @@ def examine(
     return Findings(title, laboratory.yardstick.describe(), axes, pictures, examined, results)
 
 
-def _progress(runs: Sequence[Run]) -> Iterable[Run]:
-    console = Console(stderr=True)
-    quiet = not console.is_terminal
-    return track(runs, "stylising", console=console, transient=True, disable=quiet)
+def _progress(runs: Sequence[Run]) -> Iterator[Run]:
+    with progress_bar(*Progress.get_default_columns()) as progress:
+        yield from progress.track(runs, description="stylising")
 
 
 def find_photos(paths: Sequence[Path]) -> list[Photo]:

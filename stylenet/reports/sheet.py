@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import resized
 from stylenet.reports.measure import Findings
 from stylenet.reports.sweep import Grid, Run, grids
 from stylenet.reports.words import facts, setting
@@ -90,7 +91,7 @@ def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
 
 def _fit(rgb: Bytes) -> Image.Image:
     width = max(1, round(rgb.shape[1] * HEIGHT / rgb.shape[0]))
-    return Image.fromarray(rgb).resize((width, HEIGHT), Image.Resampling.LANCZOS)
+    return Image.fromarray(resized(rgb, (HEIGHT, width)))
 
 
 def _stack(images: Sequence[Image.Image], gap: int) -> Image.Image:

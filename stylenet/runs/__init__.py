@@ -1,1 +1,1 @@
-"""The folder of a run: who writes into it, and whether a training may go on there."""
+"""Folders of runs: who may write into a folder, and whether a training may resume there."""

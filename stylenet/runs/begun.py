@@ -1,4 +1,4 @@
-"""A resumed run goes on as it was begun, on whatever hardware and with whatever is new since."""
+"""Settings that a resumed run keeps from its start, although hardware or datasets have changed."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from omegaconf import DictConfig, OmegaConf
 
 from stylenet.runs.saved_config import leaves, read_config
 
-_CHOSEN_HERE = "${hardware:"
-_OF_THE_MACHINE = frozenset({"trainer.accelerator", "data.workers"})
+_BY_HARDWARE = "${hardware:"
+_KEYS_OF_THE_MACHINE = frozenset({"trainer.accelerator", "data.workers"})
 
 
 def as_begun(cfg: DictConfig, run: Path) -> DictConfig:
-    """`cfg` with the values that a run was begun with where nobody has asked for others.
+    """`cfg` with the values that the run was started with, for all values that the user left open.
 
-    These are values that would be chosen by the hardware found, such as sizes, widths and steps,
-    except where it computes, and the commit of a dataset on the hub.
+    Two kinds of values are open: values chosen by the hardware, such as sizes, widths and steps,
+    and the commit of a dataset on the hub. The accelerator and the number of workers belong to the
+    machine, so the run does not keep them.
 
     Args:
-        cfg: not yet resolved. run: the run's folder; nothing is taken from a damaged config.
+        cfg: the config, not yet resolved.
+        run: the run's folder. A damaged config in it is ignored.
     """
     before = dict(leaves(read_config(run) or {}))
     cfg = cfg.copy()
     for name, value in leaves(OmegaConf.to_container(cfg, resolve=False)):
-        is_open = (isinstance(value, str) and _CHOSEN_HERE in value) or (
+        is_open = (isinstance(value, str) and _BY_HARDWARE in value) or (
             value is None and name.endswith(".revision")
         )
         found = before.get(name)
-        if is_open and name not in _OF_THE_MACHINE and isinstance(found, str | int | float):
+        if is_open and name not in _KEYS_OF_THE_MACHINE and isinstance(found, str | int | float):
             OmegaConf.update(cfg, name, found)
     return cfg

@@ -1,4 +1,4 @@
-"""The loss curves that a run has left, read back with the doubt that files deserve."""
+"""Reading the loss curves of a run. The file may be damaged."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a ``losses.csv`` that can be read; a last line cut short by a crash is none."""
+    """The readable rows of a ``losses.csv``. A last line that a crash cut short is left out."""
     return sound_rows(path)[0]
 
 
 def sound_rows(path: Path) -> tuple[list[dict[str, str]], bool]:
-    """`read_rows`, and whether the file holds more than these."""
+    """The readable rows of a ``losses.csv``, and whether the file has other rows, too."""
     try:
         whole, _, _ = path.read_bytes().decode(errors="replace").rpartition("\n")
         reader = csv.DictReader(whole.splitlines())
@@ -29,9 +29,9 @@ def sound_rows(path: Path) -> tuple[list[dict[str, str]], bool]:
 
 
 def _is_row(row: dict[str, str]) -> bool:
-    """Whether the row has a number in every column, and a step."""
+    """Whether the row has a number in every column and a whole number as its step."""
     try:
         numbers = [float(value) for value in row.values()]
-    except (TypeError, ValueError):  # too many or too few values, or other ones
+    except (TypeError, ValueError):  # too many values, too few, or no numbers
         return False
     return len(numbers) > 1 and row["step"].isdecimal()

@@ -1,4 +1,4 @@
-"""The folder of a run: its name, which of several is the newest, and who may write into it."""
+"""The folder of a run: its name, which run is the newest, and who may write into it."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from stylenet.system.errors import UserError, cannot_write
 
 CHECKPOINT = "last.ckpt"
 LOCK = ".lock"
-"""In a folder that a training writes into: a file that it holds locked."""
+"""The file that a training keeps locked while it writes into the folder."""
 
 MODEL_FILE = "model.pt"
 _OUTPUTS = (CHECKPOINT, MODEL_FILE, "preview.png", "losses.png", "result.yaml")
-"""What a run leaves behind its first step, but for the losses, which are set aside."""
+"""Files of a run that has made a step. The losses are missing here, because they are set aside."""
 
 _EARLIER = "earlier"
 
 _TIME = "%Y-%m-%d_%H-%M-%S"
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)(?:-(\d+))?")
 
-_ours: set[Path] = set()
-"""The folders that this process holds."""
+_claimed: set[Path] = set()
+"""The folders that this process has claimed."""
 
 _log = logging.getLogger(__name__)
 
 
 def run_folder(parent: str, ckpt: str | None) -> str:
-    """A new folder below `parent` named by the time, or for ``ckpt=last`` the newest run there.
+    """A new folder below `parent`, named by the time; for ``ckpt=last``, the newest run there.
 
     Raises:
-        UserError: there is no run, or the newest one has nothing to resume from. An older run is
-            not taken in its place.
+        UserError: there is no run, or the newest run has no checkpoint. An older run is not taken
+            instead.
     """
     if ckpt != "last":
         return f"{parent}/{datetime.datetime.now():{_TIME}}"
@@ -63,7 +63,7 @@ def _is_run(folder: Path) -> bool:
 
 
 def _start(folder: Path) -> tuple[str, int, str]:
-    """When the run of `folder` began, for sorting: its name tells, else the age of its config."""
+    """When the run began, as a key for sorting: by the folder's name, else by its config's age."""
     found = _NAME.match(folder.name)
     if found:
         return found[1], int(found[2] or 1), folder.name
@@ -74,19 +74,19 @@ def _start(folder: Path) -> tuple[str, int, str]:
 
 @contextmanager
 def claimed(run: Path, *, goes_on: bool = False, unique: bool = False) -> Iterator[Path]:
-    """The folder `run`, made if missing, which until the end no other training can claim.
+    """Claim the folder `run` until the block ends, so that no other training writes into it.
 
-    A folder that this process holds already is its own. One in which nothing is left at the end,
-    as of a start that failed, is removed.
+    A missing folder is created. A process may claim a folder several times. A folder that is empty
+    at the end, because the start failed, is removed.
 
     Args:
-        goes_on: take a folder that holds a run, to resume it.
-        unique: where the folder is taken, take the next one: ``NAME-02``, ``NAME-03``, …
+        goes_on: accept a folder that holds a run, to resume the run.
+        unique: if the folder is taken, claim the next free name: ``NAME-02``, ``NAME-03``, …
 
     Raises:
-        UserError: another training writes into the folder, or it holds a run.
+        UserError: another training writes into the folder, or the folder holds a run.
     """
-    if run.resolve() in _ours:
+    if run.resolve() in _claimed:
         yield run
         return
     for folder in _numbered(run) if unique else [run]:
@@ -94,21 +94,21 @@ def claimed(run: Path, *, goes_on: bool = False, unique: bool = False) -> Iterat
             if not alone:
                 taken = f"{run} is being written by another training; choose another run="
             else:
-                taken = "" if goes_on else _held(folder)
+                taken = "" if goes_on else _why_taken(folder)
             if not taken:
                 if goes_on:
-                    _clean(folder)
-                _ours.add(folder.resolve())
+                    _remove_unfinished(folder)
+                _claimed.add(folder.resolve())
                 try:
                     yield folder
                 finally:
-                    _ours.remove(folder.resolve())
+                    _claimed.remove(folder.resolve())
                 return
     raise UserError(taken)
 
 
-def _clean(folder: Path) -> None:
-    """Remove the files that a run was writing when it was killed."""
+def _remove_unfinished(folder: Path) -> None:
+    """Remove the unfinished files of a run that was killed."""
     for part in folder.glob(".part-*"):
         part.unlink(missing_ok=True)
 
@@ -119,8 +119,8 @@ def _numbered(run: Path) -> Iterator[Path]:
         yield run.with_name(f"{run.name}-{number:02}")
 
 
-def _held(folder: Path) -> str:
-    """Why no new run may begin in `folder`; empty where one may."""
+def _why_taken(folder: Path) -> str:
+    """Why no new run may start in `folder`; empty if it may."""
     if (folder / CHECKPOINT).exists():
         return f"{folder} holds a run; add ckpt=last to go on with it, or choose another run="
     names = [name for name in _OUTPUTS if os.path.lexists(folder / name)]
@@ -133,10 +133,10 @@ def _held(folder: Path) -> str:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Whether this process alone holds `folder`, from now to the end.
+    """Lock `folder` until the block ends, and tell whether the lock was free.
 
-    The lock is POSIX's. It goes with the process, however that ends, and the workers that it forks
-    do not inherit it.
+    It is a POSIX lock. The system removes the lock when the process ends, for whatever reason.
+    Forked workers do not inherit it.
     """
     path = folder / LOCK
     try:
@@ -151,34 +151,36 @@ def _locked(folder: Path) -> Iterator[bool]:
             yield True
         finally:
             with suppress(OSError):
-                path.unlink()  # while it is locked: who waits at the door finds another, or none
-                folder.rmdir()  # refused where anything is left
+                path.unlink()  # still locked: a process that has opened it sees it is gone
+                folder.rmdir()  # fails if anything is left
 
 
 def _lock(path: Path) -> IO[bytes] | None:
-    """The file at `path`, made together with its folder, locked; None where it is locked."""
+    """Create the file at `path` and its folder, and lock it; None if it is locked already."""
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             file = path.open("ab")
         except FileNotFoundError:  # the last holder has just removed the folder
             continue
-        if not _take(file):
+        if not _try_to_lock(file):
             file.close()
             return None
         with suppress(FileNotFoundError):
             if os.path.samestat(path.stat(), os.fstat(file.fileno())):
                 return file
-        file.close()  # the last holder has just removed it
+        file.close()  # the last holder has just removed the file
 
 
-def _take(file: IO[bytes]) -> bool:
+def _try_to_lock(file: IO[bytes]) -> bool:
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EAGAIN):
             return False
-        _log.warning("%s cannot be locked (%s); let no other training write there", file, error)
+        _log.warning(
+            "%s cannot be locked (%s); let no other training write there", file.name, error
+        )
     return True
 
 
@@ -188,8 +190,8 @@ def set_aside(path: Path) -> Path:
 
 
 def set_run_aside(folder: Path) -> Path | None:
-    """Move the run that `folder` holds into a folder within it; None where it holds none."""
-    if not _held(folder):
+    """Move the run in `folder` to a new folder inside it; None if `folder` holds no run."""
+    if not _why_taken(folder):
         return None
     old = [entry for entry in folder.iterdir() if entry.name != LOCK]
     target = _free(folder / _EARLIER)

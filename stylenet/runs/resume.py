@@ -1,4 +1,4 @@
-"""Whether a run may go on: what it was started with against what is there now."""
+"""Whether a run may be resumed: its settings and files at the start against those of today."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from stylenet.runs.saved_config import CONFIG, leaves, read_config
 from stylenet.system.errors import UserError, reason
 
 NOTES = frozenset({"style_picture", "started_from", "measured", "pictures", "files"})
-"""Keys that training adds to the config: what it found behind the user's values."""
+"""Keys that training adds to the config, on the pictures and files that the user's values name."""
 
 _FREE_TO_CHANGE = frozenset(
     {"ckpt", "run", "logger", "callbacks", "experiment", "score", "scene"}
     | {"data.workers", "data.validation", "trainer.accelerator"}
     | {"trainer.default_root_dir", "trainer.max_time", "trainer.max_epochs"}
 )
-"""Keys that may differ when a run is resumed: they do not bear on the weights."""
+"""Keys that may differ when a run is resumed, because they do not affect the weights."""
 
 _PATHS = frozenset({"image", "path", "hub", "paintings", "styles", "weights", "init"})
-"""Last parts of keys whose values are paths, some of them names alternatively."""
+"""Last parts of the keys whose values are paths. Some of them may also be names."""
 
 _FOLDER = "a folder"
 
 
 def contents(config: dict[str, Any]) -> dict[str, str]:
-    """What lies behind the paths in `config`, by key: the sha256 of a file, or that it is a folder.
+    """The content behind each path in `config`, by key: the sha256 of a file, or ``a folder``.
 
-    Of a run folder it is the sha256 of its model. What a folder of pictures holds is for the data
-    module to tell.
+    A run folder stands for its model file. The data module notes the content of picture folders.
 
     Raises:
         UserError: a file cannot be read.
@@ -41,7 +40,7 @@ def contents(config: dict[str, Any]) -> dict[str, str]:
             path = Path(value).expanduser()
             file = model_file(path)
             if file.is_file():
-                found[name] = _sum(file)
+                found[name] = _sha256(file)
             elif path.is_dir():
                 found[name] = _FOLDER
     return found
@@ -52,7 +51,7 @@ def _is_path(name: str) -> bool:
     return parts[-1] in _PATHS and parts[0] not in _FREE_TO_CHANGE
 
 
-def _sum(path: Path) -> str:
+def _sha256(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -61,15 +60,15 @@ def _sum(path: Path) -> str:
 
 
 def check_resumable(config: dict[str, Any], run: Path) -> dict[str, Any]:
-    """Hold the config of a resumed run against the one it was started with, notes included.
+    """Compare the config of a resumed run, notes included, with the config of its start.
 
-    Paths may differ where the contents are the same.
+    Paths may differ if their contents are the same.
 
     Returns:
         The config that `run` was started with.
 
     Raises:
-        UserError: they differ in anything that bears on the weights, or `run` holds no config.
+        UserError: a difference affects the weights, or `run` holds no config.
     """
     before = read_config(run)
     if before is None:
@@ -88,13 +87,13 @@ def check_resumable(config: dict[str, Any], run: Path) -> dict[str, Any]:
 
 
 def is_config_of(run: Path, config: dict[Any, Any]) -> bool:
-    """Whether `run` was started with the settings of `config`, whatever files they name."""
+    """Whether `run` was started with the settings of `config`. File contents are not compared."""
     before = read_config(run)
     return before is not None and _settings(before) == _settings(config)
 
 
 def _settings(config: dict[Any, Any]) -> dict[str, Any]:
-    """What the user's values came to, flat, without what may change."""
+    """The settings that may not change, by dotted key, without the notes."""
     return {
         name: value
         for name, value in leaves({k: v for k, v in config.items() if k not in NOTES})
@@ -103,7 +102,7 @@ def _settings(config: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _other_setting(before: dict[str, Any], now: dict[str, Any]) -> str | None:
-    """The first setting that differs, in words; a path to the same contents does not."""
+    """The first setting that differs, in words. A path to the same content does not differ."""
     then, today = _settings(before), _settings(now)
     behind, behind_now = _note(before, "files"), _note(now, "files")
     for name in sorted(then.keys() | today.keys()):
@@ -116,14 +115,14 @@ def _other_setting(before: dict[str, Any], now: dict[str, Any]) -> str | None:
 def _other_style(before: dict[str, Any], now: dict[str, Any]) -> str | None:
     style, style_now = _note(before, "style_picture"), _note(now, "style_picture")
     if style.get("origin") == "collection" and len(_note(before, "pictures")) > 1:
-        return None  # the sum of a collection is of its paths, too; its pictures are held below
+        return None  # a collection's sum includes its paths; `_other_pictures` compares it
     then, today = style.get("sha256"), style_now.get("sha256")
     return None if then == today else f"style_picture.sha256={then}, now {today}"
 
 
 def _other_file(before: dict[str, Any], now: dict[str, Any]) -> str | None:
     behind, behind_now = _note(before, "files"), _note(now, "files")
-    for name in sorted(behind.keys() & behind_now.keys() - {"init"}):  # weights are past it
+    for name in sorted(behind.keys() & behind_now.keys() - {"init"}):  # the run has its own weights
         if behind[name] != behind_now[name]:
             return f"another content of the file in {name}"
     return None
@@ -141,6 +140,6 @@ def _other_pictures(before: dict[str, Any], now: dict[str, Any]) -> str | None:
 
 
 def _note(config: dict[str, Any], name: str) -> dict[str, Any]:
-    """A table in the config; empty where there is none, as in a config of an earlier version."""
+    """A mapping in the config; empty if it is missing, as in configs of earlier versions."""
     note = config.get(name)
     return note if isinstance(note, dict) else {}

@@ -1,4 +1,4 @@
-"""The config that a run has left in its folder, read back with the doubt that files deserve."""
+"""Reading the config in the folder of a run. The file may be damaged."""
 
 from __future__ import annotations
 
@@ -18,36 +18,38 @@ _MOVED = {
     "stylenet.tasks.muon.": "stylenet.optim.muon.",
     "stylenet.tasks.schedule.": "stylenet.optim.schedule.",
 }
-"""Where classes and functions went that earlier versions kept elsewhere, by the start of a name."""
+"""Former → present starts of names of classes and functions, for configs of earlier versions."""
 
-_MOST = 100_000
-"""Values in a config; shipped ones have a few hundred. References in YAML can make any number."""
+_MOST_VALUES = 100_000
+"""The most values in a config. Shipped configs have a few hundred. YAML references can multiply
+values without end."""
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:
-    """The config that was left in `folder`; None where it is missing or damaged."""
+    """The config in `folder`; None if it is missing or damaged."""
     try:
         content = yaml.safe_load((folder / CONFIG).read_text())
-        if not isinstance(content, dict) or next(islice(leaves(content), _MOST, None), None):
+        if not isinstance(content, dict) or next(islice(leaves(content), _MOST_VALUES, None), None):
             return None
-    except Exception:  # on other files the parser raises errors of many kinds
+    except Exception:  # the parser raises errors of many kinds
         return None
     renamed: dict[str, Any] = _renamed(content)
     return renamed
 
 
 def _renamed(value: Any) -> Any:
-    """`value` with today's names of what a ``_target_`` in it calls by a former one."""
+    """`value` with the present names in place of the former names in ``_target_``."""
     if isinstance(value, list):
         return [_renamed(inner) for inner in value]
     if not isinstance(value, dict):
         return value
     return {
-        key: _today(inner) if key == "_target_" else _renamed(inner) for key, inner in value.items()
+        key: _present_name(inner) if key == "_target_" else _renamed(inner)
+        for key, inner in value.items()
     }
 
 
-def _today(target: Any) -> Any:
+def _present_name(target: Any) -> Any:
     for before, now in _MOVED.items():
         if isinstance(target, str) and target.startswith(before):
             return now + target.removeprefix(before)
@@ -55,7 +57,7 @@ def _today(target: Any) -> Any:
 
 
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value that holds no others, by its dotted key; places in lists are numbers."""
+    """Every value without parts, with its dotted key. Numbers stand for places in lists."""
     if isinstance(value, dict | list) and value:
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, inner in items:

@@ -1,4 +1,4 @@
-"""Hydra multiruns: what is done stays done, what fails does not end the rest."""
+"""Hydra multiruns. A finished run is not repeated, and a failed run does not end the others."""
 
 from __future__ import annotations
 
@@ -22,40 +22,41 @@ from stylenet.runs.folder import MODEL_FILE
 from stylenet.system.errors import UserError, find_user_error
 
 OVERRIDES = "overrides.yaml"
-"""In a run of a sweep: the list of what the command line changed for it."""
+"""The file in a sweep's run that lists the run's overrides."""
 
 ERROR = "error.txt"
-"""In a run that failed: why."""
+"""The file in a failed run that says why it failed."""
 
 RESULT = "result.yaml"
-"""In a finished run: mean loss terms on photos it never saw."""
+"""The file in a finished run with the mean loss terms on unseen photos."""
 
 
 def take_part(cfg: DictConfig, job: HydraConf, train: Callable[[DictConfig], bool]) -> float | None:
-    """Train one run of a multirun, unless it is finished; one cut short goes on.
+    """Train one run of a multirun, or resume it. A finished run is not trained again.
 
     Args:
-        cfg: the run's config. job: Hydra's.
-        train: says whether it reached the end.
+        cfg: the run's config.
+        job: Hydra's config of the job.
+        train: trains with a config and returns whether it reached the end.
 
     Returns:
-        The run's score, for a search, if the config has one.
+        The run's score for a search; None if the config has no score.
 
     Raises:
-        UserError: what went wrong; Hydra keeps it until the other runs are done.
-        SystemExit: interrupted; no further run is to begin.
+        UserError: the run failed. Hydra keeps the error until the other runs are done.
+        SystemExit: the user interrupted the training. No further run starts.
     """
     if "ddp" in str(cfg.trainer.get("strategy")):
         raise UserError("a multirun trains each job in one process; leave out trainer=ddp")
     run, overrides = Path(cfg.run), OmegaConf.to_container(job.overrides.task)
     assert isinstance(overrides, list)
     name = f"{run}: {' '.join(map(str, overrides))}"
-    if _is(run, cfg, MODEL_FILE):
+    if _has_file_of(run, cfg, MODEL_FILE):
         print(f"{name}: done before", file=sys.stderr)
     else:
         with run_folder.claimed(run, goes_on=True):
             print(name, file=sys.stderr)
-            if cfg.ckpt is None and _is(run, cfg, run_folder.CHECKPOINT):
+            if cfg.ckpt is None and _has_file_of(run, cfg, run_folder.CHECKPOINT):
                 cfg.ckpt = "last"
             elif cfg.ckpt is None and (kept := run_folder.set_run_aside(run)):
                 print(f"{run} held another run, which is kept in {kept}", file=sys.stderr)
@@ -67,12 +68,12 @@ def take_part(cfg: DictConfig, job: HydraConf, train: Callable[[DictConfig], boo
 
 
 def _train(run: Path, cfg: DictConfig, train: Callable[[DictConfig], bool]) -> None:
-    """Train in the folder `run`, which this process holds."""
+    """Train in the folder `run`, which this process has claimed."""
     try:
         finished = train(cfg)
     except Exception as error:
         user_error = find_user_error(error)
-        _write(run / ERROR, f"{user_error or _told(error)}\n")
+        _write(run / ERROR, f"{user_error or _with_traceback(error)}\n")
         if user_error is None:
             raise
         print(f"error: {user_error}", file=sys.stderr)
@@ -83,14 +84,14 @@ def _train(run: Path, cfg: DictConfig, train: Callable[[DictConfig], bool]) -> N
     (run / ERROR).unlink(missing_ok=True)
 
 
-def _told(error: Exception) -> str:
-    """What `error` is, on one line, then where it came from."""
+def _with_traceback(error: Exception) -> str:
+    """The error on one line, followed by its traceback."""
     said = " ".join(repr(error).split())
     return f"{said}\n\n{''.join(traceback.format_exception(error))}"
 
 
-def _is(run: Path, cfg: DictConfig, kept: str) -> bool:
-    """Whether the file `kept` in `run` is of this very config."""
+def _has_file_of(run: Path, cfg: DictConfig, kept: str) -> bool:
+    """Whether `run` has the file `kept` and was started with the settings of `cfg`."""
     config = OmegaConf.to_container(as_begun(cfg, run), resolve=True)
     assert isinstance(config, dict)
     return (run / kept).is_file() and resume.is_config_of(run, config)
@@ -105,17 +106,18 @@ def _score(run: Path, cfg: DictConfig) -> float | None:
 
 
 def imbalance(terms: Mapping[str, float], loss: Mapping[str, Any]) -> float:
-    """How far the weighted style term is from the weighted content term: |log(style/content)|.
+    """The imbalance of the weighted style and content terms: |log(style / content)|.
 
     Args:
-        terms: unweighted, on unseen photos. loss: the config with the two weights.
+        terms: the unweighted terms on unseen photos.
+        loss: the config of the loss, with both weights.
     """
     style = loss["style_weight"] * terms["style"]
     return abs(math.log(style / (loss["content_weight"] * terms["content"])))
 
 
 def write_result(run: Path, terms: Mapping[str, float]) -> None:
-    """Leave `terms` in the folder `run`."""
+    """Write the loss `terms` into the folder `run`."""
     _write(run / RESULT, yaml.safe_dump(dict(terms), sort_keys=False))
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL.Image import Resampling
 
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import resized
 from stylenet.runtime.colours import Colours, colours_of, lost_colours, to_rgb
 from stylenet.runtime.ffmpeg import nothing_in, open_av, opened, undamaged
 from stylenet.system.errors import UserError
@@ -193,9 +194,10 @@ def framed(rgb: Bytes, shape: tuple[int, ...]) -> Bytes:
     """Scale a frame of another size until it fits into `shape`, on black."""
     height, width = shape[:2]
     scale = min(height / rgb.shape[0], width / rgb.shape[1])
-    size = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
-    scaled = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
-    top, left = (height - size[1]) // 2, (width - size[0]) // 2
+    rows, columns = (max(1, round(side * scale)) for side in rgb.shape[:2])
+    top, left = (height - rows) // 2, (width - columns) // 2
     whole = np.zeros((height, width, 3), np.uint8)
-    whole[top : top + size[1], left : left + size[0]] = scaled
+    whole[top : top + rows, left : left + columns] = resized(
+        rgb, (rows, columns), Resampling.BICUBIC
+    )
     return whole

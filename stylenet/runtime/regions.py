@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+from PIL.Image import Resampling
 
 from stylenet.pictures.color import luma, to_bytes, to_floats
 from stylenet.pictures.formats import READABLE
 from stylenet.pictures.images import Bytes, Picture, read_picture
+from stylenet.pictures.resizing import resized
 from stylenet.runtime.frames import SUFFIXES, clip_frames
 from stylenet.runtime.preprocess import Photo
 from stylenet.system.errors import UserError
@@ -93,8 +95,7 @@ def cover(mask: Grey, size: tuple[int, int], feather: float) -> NDArray[np.float
     Args:
         size: height and width of the photo. feather: two standard deviations, in pixels.
     """
-    height, width = size
-    stretched = Image.fromarray(mask).resize((width, height), Image.Resampling.BILINEAR)
+    stretched = Image.fromarray(resized(mask, size, Resampling.BILINEAR))
     faded = stretched.filter(ImageFilter.GaussianBlur(feather / 2))
     return np.asarray(faded, dtype=np.float32)[..., None] / np.float32(255)
 

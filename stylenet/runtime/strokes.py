@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
 
 from stylenet.pictures.color import luma, to_bytes, to_floats
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import resized
 from stylenet.pictures.sides import MIN_SIDE
+from stylenet.runtime.clips import ClipNet, per_frame
+from stylenet.system.errors import UserError
 
 
 def with_strokes(net: Callable[[Bytes], Bytes], photo: Bytes, scale: float) -> Bytes:
@@ -26,15 +28,26 @@ def with_strokes(net: Callable[[Bytes], Bytes], photo: Bytes, scale: float) -> B
     if scale == 1:
         return net(photo)
     height, width = photo.shape[:2]
-    inner = _resized(
-        photo, max(MIN_SIDE, round(height / scale)), max(MIN_SIDE, round(width / scale))
-    )
-    stylized = _resized(net(inner), height, width)
+    small = max(MIN_SIDE, round(height / scale)), max(MIN_SIDE, round(width / scale))
+    inner = resized(photo, small)
+    stylized = resized(net(inner), (height, width))
     if scale < 1:
         return stylized
-    fine = luma(to_floats(photo)) - luma(to_floats(_resized(inner, height, width)))
+    fine = luma(to_floats(photo)) - luma(to_floats(resized(inner, (height, width))))
     return to_bytes(np.clip(to_floats(stylized) + fine[..., None], 0, 1))
 
 
-def _resized(rgb: Bytes, height: int, width: int) -> Bytes:
-    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))
+def clip_with_strokes(clip: ClipNet, net: Callable[[Bytes], Bytes], scale: float) -> ClipNet:
+    """A net at work on clips, with strokes as of `with_strokes`.
+
+    Args:
+        clip: the net on clips. net: the same net on photos.
+
+    Raises:
+        UserError: the net looks beyond a frame, and `scale` is not 1.
+    """
+    if scale == 1:
+        return clip
+    if clip.recurrent or clip.around:
+        raise UserError("--stroke-scale on a clip is for per-frame nets; leave it out")
+    return per_frame(lambda rgb: with_strokes(net, rgb, scale))

@@ -91,6 +91,9 @@ class RegionalStylizer:
         return Picture(mixed, before.alpha)
 
 
+AnyStylizer = Stylizer | RegionalStylizer
+
+
 def at_work(
     model: Model,
     tile: int = SIDE,

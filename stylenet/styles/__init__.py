@@ -1,5 +1,5 @@
-"""A style's picture: the shipped ones, a user's own, and homages that stand in for them."""
+"""Style pictures: the shipped styles, a user's own pictures, and homages that replace originals."""
 
 from stylenet.styles.picture import Style
 
-__all__ = ["Style"]  # where configs look for it
+__all__ = ["Style"]  # configs name stylenet.styles.Style

@@ -1,4 +1,4 @@
-"""A style as a user names it: by its file in ``conf/style``, or by a picture."""
+"""Finding the style that a user names, by a file in ``conf/style`` or by a picture."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from stylenet.system.errors import UserError
 
 
 def shipped_style(name: str) -> Style:
-    """A shipped style."""
+    """The shipped style of this name."""
     style: Style = instantiate(config_of(name))
     return style
 
 
 def find_style(text: str) -> Style:
-    """Where to get the picture of a shipped style, or of a file.
+    """The style for `text`, the name of a shipped style or the path of a picture.
 
     Raises:
-        UserError: neither a name nor a file.
+        UserError: `text` is neither a name nor a file.
     """
     known = known_styles()
     if text in known:

@@ -1,4 +1,4 @@
-"""The names of the shipped styles, and what their files in ``conf/style`` say."""
+"""The names and configs of the shipped styles, from their files in ``conf/style``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 from stylenet.config.folder import FOLDER
 
 NOT_STYLES = {"custom", "none"}
-"""Files of the group that name no picture."""
+"""Choices of the group ``style`` that have no picture of their own."""
 
 
 def known_styles() -> list[str]:
@@ -20,20 +20,20 @@ def known_styles() -> list[str]:
 
 
 def originals() -> dict[tuple[str, str], str]:
-    """Address and sha256 of every shipped style's picture → the style's name."""
+    """(Address, sha256) of the picture of every shipped style → the name of the style."""
     shipped = {name: config_of(name) for name in known_styles()}
     return {(config["url"], config["sha256"]): name for name, config in shipped.items()}
 
 
 def style_recipe(text: str) -> dict[str, Any]:
-    """The config of a shipped style by its name; of a picture file no more than what it is called.
+    """The config of a shipped style, given its name. For a picture file, only a name from its path.
 
-    The text may be a file's, whose paths are not to be opened.
+    The text may come from an untrusted file, so no path in it is opened.
     """
     return config_of(text) if text in known_styles() else {"name": Path(text).stem}
 
 
 def config_of(name: str) -> dict[str, Any]:
-    """The config of a shipped style."""
+    """The config of the shipped style `name`."""
     config: dict[str, Any] = yaml.safe_load((FOLDER / "style" / f"{name}.yaml").read_text())
     return config

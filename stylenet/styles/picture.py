@@ -1,4 +1,4 @@
-"""A style's name → its picture: a file of the user's, the cached or fetched original, a homage."""
+"""The picture of a style: a user's file, the cached or fetched original, or a homage."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 def split_share(text: str) -> tuple[str, float]:
-    """``NAME`` or ``NAME:SHARE``, of the command line → the name, and the share, 1 by default."""
+    """Split ``NAME:SHARE`` of a command line into name and share. The share is 1 if left out."""
     name, _, share = text.rpartition(":")
     if not name or not share.replace(".", "", 1).isdigit():
         return text, 1.0
@@ -38,11 +38,14 @@ def split_share(text: str) -> tuple[str, float]:
 
 @dataclass(frozen=True)
 class StylePicture:
-    """The picture a run learns from.
+    """The picture that a run learns from.
 
-    name: of the style, or a custom file's stem; rgb: uint8 (H, W, 3) sRGB, both sides at least
-    `MIN_LEARNABLE_SIDE`; sha256: of the file's bytes, of the pixels' for a homage; credit: what
-    it shows; data: the bytes of a file of the user's.
+    name: the name of the style, or the stem of a user's file;
+    rgb: uint8 (H, W, 3) sRGB, both sides at least `MIN_LEARNABLE_SIDE`;
+    origin: where the picture comes from;
+    sha256: the sum of the file's bytes; for a homage, the sum of its pixels;
+    credit: the work and its artist, or the path of a user's file;
+    data: the bytes of a user's file.
     """
 
     name: str
@@ -53,7 +56,7 @@ class StylePicture:
     data: bytes | None = field(default=None, repr=False)
 
     def note(self) -> dict[str, str]:
-        """What a checkpoint says of the picture: everything but the pixels."""
+        """The note on the picture in a checkpoint: everything but the pixels."""
         return {
             "name": self.name,
             "origin": self.origin,
@@ -64,17 +67,18 @@ class StylePicture:
 
 @dataclass(frozen=True)
 class Style:
-    """Where to get a style's picture; nothing is read before `picture` is called.
+    """Where to get a style's picture. Nothing is read before `picture` is called.
 
-    It is a user's, never a file's: a path or an address out of a file is not to get here.
+    All values must come from a user or a shipped config. Paths and addresses from other files are
+    not safe to open.
 
-    name, title, artist, year: whose picture; a style without a title is the user's own.
-    image: a file of the user's, taken before anything else.
-    url, sha256: the pinned original and the sum of its bytes; fetched only where they are those
-        of a shipped style. Without a url the sum is that of `image`. With both a url and an
-        `image`, another scan is welcome: a differing sum is only warned of, and the picture is
-        credited to its path.
-    homage: what to paint when the original cannot be fetched.
+    name, title, artist, year: of the work. A style without a title is a user's own.
+    image: a user's file, which has priority over the original.
+    url, sha256: the pinned original and the sum of its bytes. The original is fetched only if both
+        belong to a shipped style. Without a url, the sum belongs to `image`. With a url and an
+        `image`, the file may be another scan: another sum only causes a warning. The picture is
+        then credited to its path.
+    homage: the recipe to paint if the original cannot be fetched.
     """
 
     name: str
@@ -89,14 +93,14 @@ class Style:
     def picture(self, mend: str = "style.image=PATH") -> StylePicture:
         """The picture: `image`, else the cached or fetched original, else the homage.
 
-        A fetched original is kept in the cache; a homage comes with a warning in the log.
+        A fetched original is kept in the cache. A warning in the log tells of a homage.
 
         Args:
-            mend: how the user gives the picture.
+            mend: the option with which a user gives the picture, for messages.
 
         Raises:
             UserError: a file is missing, no picture, too small or has a wrong sum; the url sent
-                something else than the original; there is nothing to take a picture from.
+                another file than the original; or the style has no source of a picture.
         """
         if self.image is not None:
             return self._given(Path(self.image).expanduser())
@@ -104,9 +108,11 @@ class Style:
             raise UserError(f"style={self.name} needs style.image=PATH")
         shipped = _shipped(self.url, self.sha256)
         if shipped is None:
-            raise UserError(f"{self.url} is no shipped style's, and not fetched; give {mend}")
+            raise UserError(
+                f"{self.url} belongs to no shipped style, so it is not fetched; give {mend}"
+            )
         cached = cache_dir() / "styles" / f"{shipped}{PurePosixPath(self.url).suffix}"
-        if (data := _bytes_of(cached)) is not None:
+        if (data := _read_cached(cached)) is not None:
             self._check(data, f"{cached} is damaged", "delete it and it is fetched again")
             return self._original(data, "cache")
         try:
@@ -115,7 +121,7 @@ class Style:
             return self._painted(str(error), mend)
         self._check(data, f"{self.url} is altered", f"give the picture with {mend}")
         original = self._original(data, "download")
-        _keep(data, cached)
+        _write_cached(data, cached)
         return original
 
     def _given(self, path: Path) -> StylePicture:
@@ -127,11 +133,11 @@ class Style:
         elif not self._matches(data):
             _log.warning("%s is not the pinned picture of %s; it is used as it is", path, self.name)
         name = path.stem if own else self.name
-        return StylePicture(name, rgb, "file", _sum(data), str(path), data)
+        return StylePicture(name, rgb, "file", _sha256(data), str(path), data)
 
     def _original(self, data: bytes, origin: Origin) -> StylePicture:
         rgb = read_picture(io.BytesIO(data), min_side=MIN_LEARNABLE_SIDE).rgb
-        return StylePicture(self.name, rgb, origin, _sum(data), f"{self._work()}, public domain")
+        return StylePicture(self.name, rgb, origin, _sha256(data), f"{self._work()}, public domain")
 
     def _painted(self, why: str, mend: str) -> StylePicture:
         if self.homage is None:
@@ -145,38 +151,38 @@ class Style:
         )
         rgb = paint(self.homage, _HOMAGE_SIZE, _HOMAGE_SEED)
         credit = f"Homage to {self._work()}, painted by stylenet"
-        return StylePicture(self.name, rgb, "homage", _sum(rgb.tobytes()), credit)
+        return StylePicture(self.name, rgb, "homage", _sha256(rgb.tobytes()), credit)
 
     def _work(self) -> str:
         return ", ".join(str(part) for part in (self.title, self.artist, self.year) if part)
 
     def _matches(self, data: bytes) -> bool:
-        return self.sha256 is None or _sum(data) == self.sha256.lower()
+        return self.sha256 is None or _sha256(data) == self.sha256.lower()
 
     def _check(self, data: bytes, what: str, mend: str) -> None:
         if not self._matches(data):
-            raise UserError(f"{what} (sha256 {_sum(data)}, not {self.sha256}); {mend}")
+            raise UserError(f"{what} (sha256 {_sha256(data)}, not {self.sha256}); {mend}")
 
 
 def _shipped(url: str, sha256: str) -> str | None:
-    """The shipped style that has this original."""
+    """The name of the shipped style with this original; None if there is none."""
     return originals().get((url, sha256.lower()))
 
 
-def _sum(data: bytes) -> str:
+def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _bytes_of(cached: Path) -> bytes | None:
-    # An unreadable cache is no reason to stop: the picture is fetched anew.
+def _read_cached(cached: Path) -> bytes | None:
+    # An unreadable cache does not stop the run: the picture is fetched again.
     try:
         return cached.read_bytes()
     except OSError:
         return None
 
 
-def _keep(data: bytes, cached: Path) -> None:
-    # Nor is an unwritable one: the picture is at hand.
+def _write_cached(data: bytes, cached: Path) -> None:
+    # An unwritable cache does not stop the run: the picture has been fetched.
     try:
         write_atomically(cached, lambda file: file.write(data))
     except UserError as error:

@@ -1,1 +1,1 @@
-"""What every room stands on: errors, the cache folder, memory, processors, sealed files."""
+"""The base of the package: errors, the cache folder, memory, processors, sealed files."""

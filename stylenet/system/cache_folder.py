@@ -1,4 +1,4 @@
-"""Where downloads and decoded photographs are kept between runs."""
+"""The cache folder, which keeps downloads and decoded photographs between runs."""
 
 from __future__ import annotations
 

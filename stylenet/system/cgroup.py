@@ -1,7 +1,7 @@
-"""What the control groups (Linux: cgroups, versions 1 and 2) leave to this process.
+"""The CPU time and memory that Linux control groups (cgroups, versions 1 and 2) allow.
 
-A limit of a group holds for all groups in it: the least on the way from the process's own to the
-top is what counts. A container sees its own group as the top.
+The limit of a group also holds for all groups inside it. So the lowest limit between the group of
+the process and the topmost group counts. A container sees its own group as the topmost.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ROOT = Path("/")
 
 
 def cpu_quota(root: Path = ROOT) -> float | None:
-    """CPUs' worth of time that the process may take, 0.5 for half of one; None without a limit.
+    """CPU time that the process may take, in CPUs (0.5: half of one); None without a limit.
 
     Args:
         root: where ``proc`` and ``sys`` are.
@@ -34,9 +34,9 @@ def cpu_quota(root: Path = ROOT) -> float | None:
 
 
 def free_memory(root: Path = ROOT) -> int | None:
-    """Bytes that the process may take before its limit; None without a limit.
+    """Bytes that the process may take before it meets its limit; None without a limit.
 
-    What the system keeps of files, to read them faster, counts as free: it is dropped when needed.
+    The system's cache of files counts as free, because the system drops it when memory is needed.
 
     Args:
         root: where ``proc`` and ``sys`` are.
@@ -46,37 +46,37 @@ def free_memory(root: Path = ROOT) -> int | None:
         limits = [
             limit
             for name in ("memory.max", "memory.high", "memory.limit_in_bytes")
-            if (limit := _number(folder / name)) is not None
+            if (limit := _read_number(folder / name)) is not None
         ]
-        used = _number(folder / "memory.current")
-        used = _number(folder / "memory.usage_in_bytes") if used is None else used
+        used = _read_number(folder / "memory.current")
+        used = _read_number(folder / "memory.usage_in_bytes") if used is None else used
         if limits and used is not None:
-            free.append(max(0, min(limits) - max(0, used - _files(folder))))
+            free.append(max(0, min(limits) - max(0, used - _cached_files(folder))))
     return min(free, default=None)
 
 
-def _number(file: Path) -> int | None:
-    """What a file such as ``memory.max`` holds; None for ``max``, and without the file."""
+def _read_number(file: Path) -> int | None:
+    """The number in a file such as ``memory.max``; None for ``max`` or a missing file."""
     try:
         return int(file.read_text())
     except (OSError, ValueError):
         return None
 
 
-def _files(folder: Path) -> int:
-    """Bytes of a group that hold contents of files."""
+def _cached_files(folder: Path) -> int:
+    """Bytes of a group that cache the contents of files."""
     try:
         lines = (folder / "memory.stat").read_text().splitlines()
         counts = {name: int(value) for name, value in (line.split() for line in lines)}
     except (OSError, ValueError):
         return 0
-    # Version 1 counts the groups within apart, and their sum as total_….
+    # Version 1 counts a group without the groups inside it. Its total_… counts include them.
     prefix = "total_" if "total_inactive_file" in counts else ""
     return sum(counts.get(f"{prefix}{kind}_file", 0) for kind in ("inactive", "active"))
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:
-    """The folders of the process's groups that may limit what `controller` shares out."""
+    """The folders of the groups whose limits on `controller` hold for this process."""
     for mount, top, at in _mounts(root, controller):
         inside = at.relative_to(top) if at.is_relative_to(top) and ".." not in at.parts else Path()
         folder = mount / inside
@@ -85,7 +85,7 @@ def _groups(root: Path, controller: str) -> Iterator[Path]:
 
 
 def _mounts(root: Path, controller: str) -> Iterator[tuple[Path, Path, Path]]:
-    """Hierarchies: the folder, which group is seen there, and in which one the process is."""
+    """For each hierarchy: its folder, the group mounted there, and the group of the process."""
     try:
         mounts = (root / "proc/self/mountinfo").read_text().splitlines()
         groups = (root / "proc/self/cgroup").read_text().splitlines()
@@ -99,14 +99,14 @@ def _mounts(root: Path, controller: str) -> Iterator[tuple[Path, Path, Path]]:
             continue
         options = rest[-1].split(",") if rest else []
         for _, controllers, at in places:
-            if kind == "cgroup2":  # of all controllers, and listed without any
+            if kind == "cgroup2":  # one hierarchy for all controllers, listed without names
                 holds = not controllers
             else:
                 holds = controller in controllers.split(",") and controller in options
             if holds:
-                yield root / _path(fields[4]).relative_to("/"), _path(fields[3]), Path(at)
+                yield root / _unescaped(fields[4]).relative_to("/"), _unescaped(fields[3]), Path(at)
 
 
-def _path(field: str) -> Path:
-    r"""A path as mountinfo writes it: a space is ``\040``."""
+def _unescaped(field: str) -> Path:
+    r"""The path in a field of mountinfo, where a space is written ``\040``."""
     return Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field))

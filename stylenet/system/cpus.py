@@ -1,4 +1,4 @@
-"""How many threads may run at once here."""
+"""How many threads may run at once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from stylenet.system import cgroup
 
 
 def usable_cpus(root: Path = cgroup.ROOT) -> int:
-    """The CPUs that this process may use, at least 1.
+    """The number of CPUs that this process may use, at least 1.
 
-    They are those that it may run on, no more than the quota of its control group, rounded up, nor
-    than `$OMP_NUM_THREADS`.
+    It is the least of three numbers: the CPUs that the process may run on, the quota of its
+    control group, rounded up, and `$OMP_NUM_THREADS`.
 
     Args:
         root: where ``proc`` and ``sys`` are.
@@ -23,7 +23,7 @@ def usable_cpus(root: Path = cgroup.ROOT) -> int:
     except AttributeError:  # not Linux
         count = os.cpu_count() or 1
     quota = cgroup.cpu_quota(root)
-    wish = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # one for each nested level
+    wish = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # one per level
     limits = [count]
     if quota is not None:
         limits.append(math.ceil(quota))

@@ -1,4 +1,4 @@
-"""Errors a user can mend: one line, exit code 2, no traceback."""
+"""Errors that a user can mend. They end a command with one line and exit code 2, no traceback."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from types import TracebackType
 
 
 class UserError(Exception):
-    """Something the user can mend; the message names the thing and the mend on one line."""
+    """An error that the user can mend. Its message names the fault and the mend on one line."""
 
 
 def reason(error: OSError) -> str:
-    """The operating system's words for `error`, such as ``No space left on device``."""
+    """The operating system's message of `error`, such as ``No space left on device``."""
     return error.strerror or str(error)
 
 
 def shown(name: object) -> str:
-    """A file's name as text that can be written anywhere: bytes that are no UTF-8 as escapes."""
+    """A file's name as text that can be printed anywhere. Bytes that are not UTF-8 are escaped."""
     return str(name).encode(errors="backslashreplace").decode()
 
 
 def cannot_write(place: object, error: OSError) -> UserError:
-    """That `place` could not be written, and what to do."""
+    """The error for a `place` that cannot be written."""
     return UserError(f"cannot write {place} ({reason(error)}); free space or choose another place")
 
 
@@ -38,7 +38,7 @@ _UNWRITABLE = frozenset(
 def find_user_error(error: BaseException | None) -> UserError | None:
     """The `UserError` in the chain of causes of `error`, or None.
 
-    A place that cannot be written, or a full disk, is the user's to mend wherever it shows.
+    An unwritable place or a full disk also becomes a `UserError`, because the user can mend it.
     """
     while error is not None and not isinstance(error, UserError):
         if isinstance(error, OSError) and error.errno in _UNWRITABLE:
@@ -51,7 +51,7 @@ def find_user_error(error: BaseException | None) -> UserError | None:
 def exit_on_user_error() -> Iterator[None]:
     """Print a `UserError`, however deeply wrapped, as one line on stderr and exit with code 2.
 
-    File names may be any bytes: what the output cannot show comes as an escape.
+    File names may be any bytes. The output escapes characters that it cannot show.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -68,7 +68,7 @@ def exit_on_user_error() -> Iterator[None]:
 def interrupted(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """An exception hook: of Ctrl-C, which needs no traceback, one word."""
+    """An exception hook that prints one word for Ctrl-C, which needs no traceback."""
     if issubclass(kind, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
     else:

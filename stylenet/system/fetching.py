@@ -1,4 +1,4 @@
-"""Fetching over https alone, a bounded number of bytes."""
+"""Fetching a bounded number of bytes, only over https."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from stylenet.system.errors import reason
 from stylenet.system.untrusted import label
 
 TIMEOUT = 5
-"""Seconds without an answer that count as no network."""
+"""Seconds to wait for an answer. A longer silence counts as no network."""
 
 MOST = 32 * 2**20
-"""Bytes: no picture that we fetch has as many."""
+"""The largest answer in bytes. Every picture that stylenet fetches is smaller."""
 
 
 class UnfetchableError(Exception):
-    """Why an address could not be fetched, in words."""
+    """An address could not be fetched; the message says why."""
 
 
 class _StayOnHttps(urllib.request.HTTPRedirectHandler):
@@ -30,10 +30,10 @@ class _StayOnHttps(urllib.request.HTTPRedirectHandler):
 
 
 def fetch(url: str) -> bytes:
-    """The body at an https address, cut off at `MOST` bytes; redirects lead to https, too.
+    """The body at an https address, cut off at `MOST` bytes. Redirects must lead to https, too.
 
     Raises:
-        UnfetchableError: another kind of address, no network, an error of the server's.
+        UnfetchableError: the address is not https, there is no network, or the server fails.
     """
     try:
         _check(url)
@@ -41,7 +41,7 @@ def fetch(url: str) -> bytes:
         handlers = urllib.request.ProxyHandler(proxies), _StayOnHttps()
         with urllib.request.build_opener(*handlers).open(url, timeout=TIMEOUT) as response:
             body: bytes = response.read(MOST)
-            if response.length and len(body) < MOST:  # what the server still owes
+            if response.length and len(body) < MOST:  # bytes still missing
                 raise ConnectionError("the connection broke off")
             return body
     except (OSError, HTTPException, ValueError) as error:
@@ -50,7 +50,7 @@ def fetch(url: str) -> bytes:
 
 def _check(url: str) -> None:
     if not url.lower().startswith("https://"):
-        raise ValueError("the address is not one of https")
+        raise ValueError("the address is not https")
 
 
 def _why(error: Exception) -> str:

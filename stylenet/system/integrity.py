@@ -1,7 +1,8 @@
-"""Whether a file still holds the bytes that were written: its last 64 are the sha256 of the others.
+"""Sealing model files with a sha256, which shows whether a file still holds the written bytes.
 
-Zip files end with a comment, and ONNX files with an entry of metadata, so other programs read both
-as before. Files of earlier versions have no sum; of these, zip's own sums are checked.
+The last 64 bytes of a file are the sha256 of the bytes before. They lie in the comment of a zip
+file, and in a last entry of the metadata of an ONNX file, so other programs can read both. Files of
+earlier versions have no seal. For zip files, zip's own checksums are checked in any case.
 """
 
 from __future__ import annotations
@@ -14,35 +15,35 @@ import zipfile
 _DIGITS = 64
 
 _NOTE = b"stylenet sha256 "
-"""Before the digits, in the comment of a zip file."""
+"""The text before the digits in the comment of a zip file."""
 
 _END = struct.pack("<HH", 0x4B50, 0x0605)
-"""The last record of a zip file begins with it, 22 bytes before the end if there is no comment."""
+"""Start of a zip file's last record, which lies 22 bytes before the end if there is no comment."""
 
 SEALED = "stylenet.sealed"
-"""A key in the metadata of an ONNX file that ends with a sum: the sum may be cut off."""
+"""A metadata key of sealed ONNX files. It shows that a seal was there if the file is cut short."""
 
 _KEY = b"stylenet.file_sha256"
 _ENTRY = b"\x0a" + bytes([len(_KEY)]) + _KEY + b"\x12" + bytes([_DIGITS])
 _FIELD = b"\x72" + bytes([len(_ENTRY) + _DIGITS]) + _ENTRY
-"""Before the digits, in an ONNX file: a further entry of ``metadata_props``, in protobuf."""
+"""The bytes before the digits in an ONNX file: the start of an entry of ``metadata_props``."""
 
 
 class DamagedError(Exception):
-    """The bytes are not those that were written."""
+    """The bytes differ from the bytes that were written."""
 
 
 def seal_zip(data: bytes) -> bytes:
-    """A zip file without a comment → the same with its sum."""
+    """Add the seal to a zip file, which must have no comment."""
     assert data[-22:-18] == _END, "no zip file, or one with a comment"
     return _summed(data[:-2] + struct.pack("<H", len(_NOTE) + _DIGITS) + _NOTE)
 
 
 def check_zip(data: bytes) -> None:
-    """Hold a zip file of stored, not compressed, files against its sums.
+    """Check the seal, if there is one, and the checksums of a zip file without compression.
 
     Raises:
-        DamagedError: they differ, or it is no such file.
+        DamagedError: a sum differs, or `data` is no such zip file.
     """
     if data[-_DIGITS - len(_NOTE) : -_DIGITS] == _NOTE:
         _check_sum(data)
@@ -51,26 +52,26 @@ def check_zip(data: bytes) -> None:
             for entry in archive.infolist():
                 if entry.compress_type or entry.file_size != entry.compress_size:
                     raise DamagedError(f"{entry.filename} is compressed")
-                if entry.external_attr:  # torch writes none, and reads nothing from a folder
+                if entry.external_attr:  # torch writes none; one marks a folder, read as empty
                     raise DamagedError(f"{entry.filename} has attributes")
             if bad := archive.testzip():
                 raise DamagedError(f"{bad} has another sum")
     except DamagedError:
         raise
-    except Exception as error:  # of damaged headers zipfile makes errors of many kinds
+    except Exception as error:  # zipfile raises errors of many kinds on damaged headers
         raise DamagedError(str(error)) from None
 
 
 def seal_onnx(data: bytes) -> bytes:
-    """An ONNX file whose metadata has `SEALED` → the same with its sum."""
+    """Add the seal to an ONNX file, whose metadata must have the key `SEALED`."""
     return _summed(data + _FIELD)
 
 
 def check_onnx(data: bytes) -> bool:
-    """Hold an ONNX file against its sum; whether it has one.
+    """Check the seal of an ONNX file, and return whether it has one.
 
     Raises:
-        DamagedError: they differ, or the sum is missing.
+        DamagedError: the sum differs, or the seal of a sealed file is missing.
     """
     if data[-_DIGITS - len(_FIELD) : -_DIGITS] == _FIELD:
         _check_sum(data)

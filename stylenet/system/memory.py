@@ -1,4 +1,4 @@
-"""Running out of memory: a line that names the picture, not a killed process; and memory kept."""
+"""Memory: how much is free, a clear error instead of a killed process, reuse of freed blocks."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from pathlib import Path
 from stylenet.system import cgroup
 from stylenet.system.errors import UserError
 
-_WORDS = ("allocate memory", "out of memory", "bad allocation", "bad_alloc")
-"""Of PyTorch on a CPU and on a GPU, and of onnxruntime."""
+_MESSAGES = ("allocate memory", "out of memory", "bad allocation", "bad_alloc")
+"""Parts of the messages for a failed allocation: PyTorch's on CPU and GPU, onnxruntime's."""
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
-"""What glibc's ``mallopt`` calls them."""
+"""Numbers of the options of glibc's ``mallopt``."""
 
-_LARGEST = 1 << 25
-"""Bytes: the highest threshold that glibc takes. Larger blocks go back to the system at once."""
+_LARGEST_THRESHOLD = 1 << 25
+"""The highest threshold that glibc takes, in bytes. Larger blocks return to the system at once."""
 
 _NEVER = 2**31 - 1
-"""Bytes: more free memory than this at the heap's end would be given back."""
+"""Bytes of free memory that glibc may keep at the heap's end: more than the heap ever has."""
 
 
 def keep_freed_memory() -> None:
-    """Let blocks that are freed wait for the next that need as much.
+    """Make glibc keep freed blocks of memory for later use.
 
-    A training takes and frees the same tensors at every step. Left alone, glibc gives large ones
-    back to the system, which must find and clear their pages anew: some 8000 at each step of the
-    default training, a tenth of its time. Where there is no glibc this does nothing.
+    A training allocates and frees the same tensors at every step. By default glibc returns large
+    blocks to the system. The system must then find and clear new pages: some 8000 at each step of
+    the default training, which takes a tenth of its time. Without glibc this function does nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, _LARGEST)
+        mallopt(_MMAP_THRESHOLD, _LARGEST_THRESHOLD)
         mallopt(_TRIM_THRESHOLD, _NEVER)
 
 
 def ran_out(error: BaseException) -> bool:
     """Whether `error` is a failed allocation, on the CPU or a GPU."""
-    return isinstance(error, MemoryError) or any(word in str(error) for word in _WORDS)
+    return isinstance(error, MemoryError) or any(word in str(error) for word in _MESSAGES)
 
 
 @contextmanager
 def out_of_memory_names(thing: object, mend: str) -> Iterator[None]:
-    """Turn a failed allocation, on the CPU or a GPU, into a `UserError` on `thing`."""
+    """Turn a failed allocation, on the CPU or a GPU, into a `UserError` that names `thing`."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -55,10 +55,10 @@ def out_of_memory_names(thing: object, mend: str) -> Iterator[None]:
 
 @contextmanager
 def limit_memory() -> Iterator[None]:
-    """Let an allocation beyond the free memory, the system's or the control group's, fail.
+    """Make an allocation fail if it exceeds the free memory of the system or the control group.
 
-    Linux grants it otherwise, and kills the process once it uses the memory. Elsewhere this does
-    nothing.
+    By default Linux grants the allocation and kills the process once it uses the memory. On other
+    systems this function does nothing.
     """
     if sys.platform != "linux":
         yield
@@ -76,7 +76,9 @@ def limit_memory() -> Iterator[None]:
 
 
 def free_memory(root: Path = cgroup.ROOT) -> int:
-    """Bytes that this process may still take (Linux): the system's, or its control group's if less.
+    """Bytes that this process may still take (Linux only).
+
+    It is the system's free memory, or the memory that the control group still allows if less.
 
     Args:
         root: where ``proc`` and ``sys`` are.
@@ -87,13 +89,13 @@ def free_memory(root: Path = cgroup.ROOT) -> int:
 
 
 def peak_memory() -> float | None:
-    """The most memory, in MiB, that this process has held; None where the system does not tell."""
+    """The peak memory of this process in MiB; None on systems other than Linux."""
     if sys.platform != "linux":
         return None
     return _bytes("/proc/self/status", "VmHWM") / 2**20
 
 
 def _bytes(file: str | Path, key: str) -> int:
-    """The value of a line such as ``VmData:  808084 kB``."""
+    """The bytes in a line such as ``VmData:  808084 kB``."""
     line = next(line for line in Path(file).read_text().splitlines() if line.startswith(f"{key}:"))
     return int(line.split()[1]) * 1024

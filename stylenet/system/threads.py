@@ -1,9 +1,10 @@
-"""torch's threads beside other programs: no more than may run, and asleep while they wait.
+"""torch's threads beside other programs: no more threads than CPUs, asleep while they wait.
 
-The threads of a parallel loop wait for its slowest, and then for the next loop. GNU's OpenMP, which
-torch and the kernels use, lets them spin for some milliseconds first, which is fastest as long as
-each has a CPU. Beside a busy program it keeps the slowest from a CPU: a training then took three to
-twenty times as long. So where threads are found to queue for CPUs, waiting ones sleep at once.
+The threads of a parallel loop wait for the slowest thread, and then for the next loop. torch and
+the kernels use GNU's OpenMP, whose waiting threads spin for some milliseconds. Spinning is fastest
+if each thread has a CPU. Beside a busy program, spinning threads keep the slowest thread from a
+CPU: a training then took three to twenty times as long. So if threads queue for CPUs, this module
+makes waiting threads sleep at once.
 """
 
 from __future__ import annotations
@@ -22,30 +23,32 @@ from stylenet.system.cgroup import cpu_quota
 from stylenet.system.cpus import usable_cpus
 
 LOOK = 0.2
-"""Seconds over which it is found out whether threads queue."""
+"""Seconds of one measurement of whether threads queue for CPUs."""
 
 CROWDED = 0.15
-"""Seconds in a second that threads, all together, queue for CPUs. Alone it is some 0.01; beside one
-busy process it is more than 0.5. Sleeping at once costs a tenth to a quarter of the speed alone."""
+"""Seconds per second that all threads together queue for CPUs, from which on they should sleep.
+Without other programs it is some 0.01, beside one busy process more than 0.5. Without other
+programs, sleeping at once costs a tenth to a quarter of the speed."""
 
 REST = (0.5, 8.0)
-"""Seconds before threads spin again for a look, at first and at most: each time twice as long. A
-look takes part of them at the slow speed, and how threads queue while they sleep does not tell."""
+"""Seconds of sleep before the next measurement: the first and the longest. They double each time.
+Threads must spin to be measured, which is slow beside a busy program."""
 
 _CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-"""What OpenMP, loaded by torch, compares its threads with; their number may change later."""
+"""The number of CPUs that OpenMP, loaded by torch, compares its threads with. The number of usable
+CPUs may change later."""
 
-_MOST = 64
-"""Threads that `asleep` may start; they take address space."""
+_MOST_THREADS = 64
+"""The most threads that `asleep` may start, because each takes address space."""
 
 _TASKS = Path("/proc/self/task")
 
 
 def share_cpus() -> None:
-    """Let torch, and the kernels with it, get on with other programs, from now on.
+    """Make torch and the kernels share the CPUs with other programs from now on.
 
-    torch minds neither the quota of a control group nor, always, which CPUs it may run on.
-    `$OMP_WAIT_POLICY` and `$GOMP_SPINCOUNT` say how threads wait where they are set.
+    torch ignores the quota of a control group, and sometimes the CPUs that it may run on. If
+    `$OMP_WAIT_POLICY` or `$GOMP_SPINCOUNT` is set, it alone decides how threads wait.
     """
     if usable_cpus() < torch.get_num_threads():
         torch.set_num_threads(usable_cpus())
@@ -57,14 +60,14 @@ def share_cpus() -> None:
 
 @contextmanager
 def asleep() -> Iterator[None]:
-    """Let waiting threads sleep at once; do nothing where OpenMP is not GNU's.
+    """Make waiting threads sleep at once. If OpenMP is not GNU's, do nothing.
 
-    Its threads do so when there are more of them than CPUs. So this starts more, which do nothing.
-    They belong to a thread of Python, and end with it.
+    GNU's threads sleep at once if there are more threads than CPUs. So this function starts idle
+    threads. They belong to a Python thread and end with it.
     """
     start = getattr(ctypes.CDLL(None), "GOMP_parallel", None)
-    count = _CPUS - torch.get_num_threads() + 2  # one of them is Python's own
-    if start is None or count > _MOST:
+    count = _CPUS - torch.get_num_threads() + 2  # one thread of the count is Python's own
+    if start is None or count > _MOST_THREADS:
         yield
         return
     started, ended = threading.Event(), threading.Event()
@@ -88,11 +91,11 @@ def asleep() -> Iterator[None]:
 def _watch() -> None:
     quota = cpu_quota()
     if quota is not None and quota < torch.get_num_threads():
-        with asleep():  # who spins uses the quota up
+        with asleep():  # spinning would use up the quota
             threading.Event().wait()
     rest, longest = REST
     while True:
-        if _queueing() < CROWDED:
+        if _queueing_rate() < CROWDED:
             rest = REST[0]
             continue
         with asleep():
@@ -100,19 +103,19 @@ def _watch() -> None:
         rest = min(2 * rest, longest)
 
 
-def _queueing() -> float:
-    """Seconds in a second, from now on, that threads queue for CPUs."""
-    before, start = _queued(), time.monotonic()
+def _queueing_rate() -> float:
+    """Measure for `LOOK` seconds how long threads queue for CPUs, in seconds per second."""
+    before, start = _queued_seconds(), time.monotonic()
     time.sleep(LOOK)
-    return (_queued() - before) / (time.monotonic() - start)
+    return (_queued_seconds() - before) / (time.monotonic() - start)
 
 
-def _queued() -> float:
-    """Seconds that the threads of this process, all together, have waited for a CPU to run on."""
+def _queued_seconds() -> float:
+    """Seconds that all threads of this process together have waited for a CPU so far."""
     total = 0
     for task in _TASKS.iterdir():
         try:
             total += int((task / "schedstat").read_text().split()[1])
-        except (OSError, IndexError):  # it has ended; Linux may be built without
+        except (OSError, IndexError):  # the thread has ended, or Linux keeps no schedstat
             continue
     return total / 1e9

@@ -1,4 +1,4 @@
-"""What a file says may be anything: names for paths, labels for a line, plain containers."""
+"""Making the content of untrusted files safe: names for paths, labels for a line, plain values."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from stylenet.system.errors import UserError
 
 _MOST_PARTS = 100_000
 _DEEPEST = 50
-_LONGEST_NAME = 60  # letters of up to four bytes: a file's name may have 255 of them
+_LONGEST_NAME = 60  # letters of up to four bytes; a file's name may have 255 bytes
 _LONGEST_LABEL = 300
 _LARGEST_NUMBER = 2**63
 
 
 def safe_name(text: object) -> str:
-    """`text` as a name for folders, graphs and servers: letters, digits, ``_`` and ``-`` alone."""
+    """`text` as a name for folders, graphs and servers: only letters, digits, ``_`` and ``-``."""
     words = re.sub(r"[^\w-]+", "_", str(text)[:_LONGEST_LABEL])
     return words.strip("_-")[:_LONGEST_NAME] or "unnamed"
 
 
 def label(text: object) -> str:
-    """`text` for people: on one line, short, and nothing that a terminal would obey."""
+    """`text` for people: short, on one line, without control characters for a terminal."""
     words = " ".join(str(text)[:_LONGEST_LABEL].split())
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in words)
 
 
 def mapping(value: object, *keys: str) -> dict[str, Any]:
-    """The mapping that lies below `keys` in `value`; empty where there is none."""
+    """The mapping below the nested `keys` of `value`; empty if there is none."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
 
 
 def check_plain(value: object) -> None:
-    """Hold a file's content to containers, texts and numbers that a config may have.
+    """Check that a file's content has only the containers, texts and numbers of a config.
 
     Raises:
-        UserError: something else, or so much of it that looking at it would not end.
+        UserError: `value` holds something else, or too many parts to check.
     """
     for count, part in enumerate(parts(value)):
         number = type(part) is int and abs(part) < _LARGEST_NUMBER
@@ -52,7 +52,7 @@ def parts(value: object) -> Iterator[object]:
     """`value`, and all keys and values within its containers.
 
     Raises:
-        UserError: they lie too deep, as in a container that holds itself.
+        UserError: the nesting is too deep, as in a container that holds itself.
     """
     left = [(value, 0)]
     while left:

@@ -16,10 +16,11 @@ from stylenet.data.source import key_sha256
 from stylenet.data.style_pictures import Homages, style_pictures
 from stylenet.losses.arbitrary import ArbitraryLoss
 from stylenet.nets.arbitrary import ArbitraryNet, Features, Styled, padded
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.runtime.codes import fitted
 from stylenet.styles.picture import Style, StylePicture
 from stylenet.tasks.base import Task
-from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.tensors import to_tensor
 
 UNSEEN_SIDE = 256
 

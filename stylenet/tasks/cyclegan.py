@@ -25,10 +25,11 @@ from stylenet.losses.adversarial import (
 from stylenet.nets.apply import apply_net
 from stylenet.nets.patchgan import PatchGAN
 from stylenet.nets.twoway import TwoWay
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.system.errors import UserError
 from stylenet.tasks.base import Task
 from stylenet.tasks.pool import ImagePool
-from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.tensors import to_tensor
 
 SIDE = 256
 """Shorter side in pixels of the paintings on the sheet, and of unseen photos."""

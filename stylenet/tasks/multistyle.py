@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy import uint8
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Optimizer
@@ -21,6 +21,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.nets.apply import apply_net
 from stylenet.nets.multistyle import MultiStyleNet, style_name
+from stylenet.pictures.resizing import square
 from stylenet.styles.chosen import find_style
 from stylenet.styles.picture import StylePicture
 from stylenet.system.errors import UserError
@@ -155,6 +156,6 @@ def _mosaic(pictures: Sequence[NDArray[uint8]]) -> NDArray[uint8]:
     across = math.ceil(math.sqrt(len(pictures)))
     canvas = Image.new("RGB", (across * CELL, -(-len(pictures) // across) * CELL), "white")
     for number, rgb in enumerate(pictures):
-        cell = ImageOps.fit(Image.fromarray(rgb), (CELL, CELL), Image.Resampling.LANCZOS)
+        cell = Image.fromarray(square(rgb, CELL))
         canvas.paste(cell, (number % across * CELL, number // across * CELL))
     return np.asarray(canvas)

@@ -17,11 +17,12 @@ from stylenet.data.samples import SamplePhotos
 from stylenet.losses.functional import in_range
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import PixelLoss
 from stylenet.pixels.strength import calibrate
 from stylenet.system.errors import UserError
 from stylenet.tasks.base import Task
-from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
 UNSEEN_SIDE = 256

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from stylenet.losses.temporal import temporal_error, warp
-from stylenet.nets.video import RecurrentNet, around, on_clip
+from stylenet.nets.traits import traits
+from stylenet.nets.video import on_clip
 from stylenet.system.errors import UserError
 from stylenet.tasks.motion import Motion, Moving
 from stylenet.tasks.perceptual import PerceptualTask
@@ -51,11 +52,11 @@ class VideoTask(PerceptualTask):
 
     def results(self, moving: Moving) -> list[Tensor]:
         """The net's results from time 0 on; two frames, or three that a recurrent net goes over."""
-        reach = around(self.net)
+        seen = traits(self.net)
         results: list[Tensor] = []
-        for time in range(3 if isinstance(self.net, RecurrentNet) else 2):
+        for time in range(3 if seen.recurrent else 2):
             before = results[-1].clamp(0, 1) if results else None
-            results.append(on_clip(self.net, moving.window(time, reach), before))
+            results.append(on_clip(self.net, moving.window(time, seen.around), before))
         return results
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:

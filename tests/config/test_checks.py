@@ -137,7 +137,7 @@ def test_a_loss_without_weight_is_refused(shipped: dict[str, Any]):
         ("loss.content_wieght", 2, "did you mean loss.content_weight?"),
         ("callbacks.preview", {"every": 3}, "did you mean callbacks.previews?"),
         ("scene", {"sise": 3}, "did you mean scene.size?"),
-        ("data.workers", 1000, f"{WORKERS} at most, as each is a process"),
+        ("data.workers", 1000, f"{WORKERS} at most; each worker is a process"),
         ("style.image", 2024, "written 'style.image=\"2024\"'"),
         ("trainer.max_steps", 1000.0, "should be a whole number"),
         ("trainer.precision", "64-true", "use 32-true, bf16-mixed or 16-mixed"),

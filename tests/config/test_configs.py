@@ -94,6 +94,6 @@ def test_hardware_chooses_and_names_a_missing_gpu():
 
 def test_hardware_asks_less_of_a_cpu_without_kernels(monkeypatch: pytest.MonkeyPatch):
     choices = "cpu:4,cpu_plain:2,cpu_bf16:4,cpu_bf16_plain:2,gpu:9"
-    for library, steps in ((object(), 4), (None, 2)):
-        monkeypatch.setattr(hardware, "library", lambda found=library: found)
+    for compiled, steps in ((True, 4), (False, 2)):
+        monkeypatch.setattr(hardware.kernels, "are_compiled", lambda found=compiled: found)
         assert OmegaConf.create({"steps": f"${{hardware:cpu,{{{choices}}}}}"}).steps == steps

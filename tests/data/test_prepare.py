@@ -17,7 +17,6 @@ from PIL import Image as Pillow
 
 from stylenet.config import hardware
 from stylenet.data.balance import balances, table
-from stylenet.data.decode import shrink
 from stylenet.data.duplicates import find_duplicates, look
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.hub import HubPhotos
@@ -25,6 +24,7 @@ from stylenet.data.index import Entry, append_end, append_entries, locked, read_
 from stylenet.data.photo_cache import open_cache
 from stylenet.data.samples import SamplePhotos
 from stylenet.pictures.images import read_picture
+from stylenet.pictures.resizing import shrink
 from stylenet.prepare import data_module, main
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "benchmark_data.py"

@@ -11,6 +11,7 @@ from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.nets.sanet import SANet
 from stylenet.nets.slim import SlimNet
+from stylenet.nets.traits import Traits, traits
 from stylenet.nets.twoway import TwoWay
 from stylenet.nets.unet import UNet
 from stylenet.nets.video import RecurrentNet, WindowNet
@@ -157,3 +158,16 @@ def test_mistakes_are_named():
         TransformerNet(width=0.001)
     with pytest.raises(UserError, match="width"):
         UNet(width=0.001)
+
+
+def test_a_net_says_how_it_is_told_its_style_and_what_it_sees_of_a_clip():
+    several = MultiStyleNet(TransformerNet(width=0.25), ["a", "b"])
+    assert traits(several) == Traits(styles=("a", "b"))
+    assert traits(AdaIN(width=0.125)) == Traits(takes_style=True)
+    assert traits(TwoWay(UNet(width=0.05), UNet(width=0.05))).directions == ("forth", "back")
+    assert traits(RecurrentNet(width=0.25)) == Traits(recurrent=True)
+    assert traits(WindowNet(width=0.25)).window == 5
+
+
+def test_a_plain_module_has_the_traits_of_one_style_and_one_frame():
+    assert traits(nn.Identity()) == Traits() == traits(TransformerNet(width=0.25))

@@ -6,7 +6,8 @@ from torch.nn.functional import conv3d, pad
 
 from stylenet.models.widths import resized
 from stylenet.nets.johnson import TransformerNet
-from stylenet.nets.video import RecurrentNet, WindowNet, around, grown, on_clip
+from stylenet.nets.traits import traits
+from stylenet.nets.video import RecurrentNet, WindowNet, grown, on_clip
 
 SIZE = (35, 42)
 
@@ -27,10 +28,10 @@ def small(kind: type[TransformerNet]) -> TransformerNet:
 def test_a_grown_net_paints_every_frame_alone(kind, width):
     plain, net = small(SteadyNet), kind(width=width, blocks=1).eval()
     net.load_state_dict(grown(resized(plain.state_dict(), net), net))
-    frames = torch.rand(2, 2 * around(net) + 1, 3, *SIZE)
+    frames = torch.rand(2, traits(net).window, 3, *SIZE)
     with torch.no_grad():
         result = on_clip(net, frames, torch.rand(2, 3, *SIZE))
-        expected = plain(frames[:, around(net)])
+        expected = plain(frames[:, traits(net).around])
     torch.testing.assert_close(result, expected, rtol=1e-3, atol=1e-5)
 
 
@@ -39,7 +40,7 @@ def test_what_is_new_in_a_grown_net_learns(kind):
     net = small(kind)
     weights = grown(small(TransformerNet).state_dict(), net)
     net.load_state_dict(weights)
-    frames = torch.rand(1, 2 * around(net) + 1, 3, *SIZE)
+    frames = torch.rand(1, traits(net).window, 3, *SIZE)
     on_clip(net, frames, torch.rand(1, 3, *SIZE)).square().sum().backward()
     grad = net.stem[0].weight.grad
     assert (grad[weights["stem.0.weight"] == 0].abs() > 0).all()
@@ -78,7 +79,7 @@ def test_the_stem_of_a_window_net_is_a_3d_convolution():
 @pytest.mark.parametrize("kind", [RecurrentNet, WindowNet])
 def test_a_batch_of_clips_equals_one_by_one(kind):
     net = small(kind)
-    frames = torch.rand(3, 2 * around(net) + 1, 3, *SIZE)
+    frames = torch.rand(3, traits(net).window, 3, *SIZE)
     before = torch.rand(3, 3, *SIZE)
     with torch.no_grad():
         together = on_clip(net, frames, before)

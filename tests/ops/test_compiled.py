@@ -56,7 +56,7 @@ def test_a_damaged_file_is_made_anew_with_one_warning_that_names_it(
     library.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) // 2))
     assert build().stylenet_panel() in (32, 64)
     (warning,) = caplog.messages
-    assert warning == f"{library} is damaged; the kernels are compiled anew"
+    assert warning == f"{library} is damaged; the kernels are compiled again"
     assert library.read_bytes() == whole
 
 

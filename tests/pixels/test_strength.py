@@ -7,8 +7,9 @@ from PIL import Image
 
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.strength import SIDE, calibrate, reduction
-from stylenet.tensors import resize_shorter_side, to_tensor
+from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
 LAYERS = {f"relu{block}_1": 0.25 for block in (1, 2, 3, 4)}

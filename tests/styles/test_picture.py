@@ -185,7 +185,7 @@ def test_what_is_no_picture_is_not_kept(museum, body):
 def test_nothing_but_the_shipped_originals_is_fetched(museum, tmp_path, change):
     style = replace(named(museum.url, museum.body), **change)
     message = refused(style)
-    assert "is no shipped style's, and not fetched; give style.image=PATH" in message
+    assert "belongs to no shipped style, so it is not fetched; give style.image=PATH" in message
     assert museum.visits == 0
     assert not cache_dir().exists()
 
@@ -213,7 +213,7 @@ def test_a_redirect_within_https_is_followed(museum, picture):
 
 def test_plain_http_is_never_fetched(picture, caplog):
     with Museum(png(picture), "http") as plain:
-        assert_homage(named(plain.url, plain.body), caplog, "not one of https")
+        assert_homage(named(plain.url, plain.body), caplog, "not https")
         assert plain.visits == 0
 
 

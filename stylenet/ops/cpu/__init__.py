@@ -1,1 +1,1 @@
-"""Loops in C for the CPU, compiled when first used; without a compiler, torch does their work."""
+"""Kernels in C for the CPU, compiled on first use. Without a compiler, torch does their work."""

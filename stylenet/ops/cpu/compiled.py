@@ -1,4 +1,4 @@
-"""The C sources of this package, compiled once for this very processor and kept in the cache."""
+"""The compiled kernels, compiled once for this processor and kept in the cache."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _log = logging.getLogger(__name__)
 PROCESSORS = Path("/proc/cpuinfo")
 
 TYPES = (torch.float32, torch.bfloat16)
-"""Of the tensors that the kernels take."""
+"""Types of the tensors that the kernels take."""
 
 
 def usable(x: Tensor) -> bool:
-    """Whether the kernels take `x`: float32 or bfloat16 on a CPU, neither exported nor traced."""
+    """Whether the kernels take `x`: float32 or bfloat16 on a CPU, no ONNX export, no compiling."""
     return (
         x.device.type == "cpu"
         and x.dtype in TYPES
@@ -38,7 +38,7 @@ def usable(x: Tensor) -> bool:
 
 
 def kernels() -> CDLL:
-    """The loaded library, where `usable` has said that there is one."""
+    """The loaded library. Call this only if `usable` is true."""
     loaded = library()
     assert loaded is not None
     return loaded
@@ -46,16 +46,16 @@ def kernels() -> CDLL:
 
 @cache
 def library() -> CDLL | None:
-    """The kernels, loaded; None, with a warning, where torch has to do their work.
+    """The loaded kernels. None, with a warning, if torch has to do their work.
 
-    They take Linux, a processor with AVX2 or AVX-512 and a C compiler: `$CC`, gcc, cc or clang.
-    Compiling takes a second. The result is kept under a name that says sources, compiler and
-    processor, as another machine may share the cache.
+    The kernels need Linux, a processor with AVX2 or AVX-512, and a C compiler: `$CC`, gcc, cc or
+    clang. Compiling takes a second. The name of the result depends on the sources, the compiler and
+    the processor, because several machines may share the cache.
     """
     capable = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
     try:
         if not capable or not PROCESSORS.exists():
-            raise NotCompiledError("the compiled kernels are for Linux and processors with AVX2")
+            raise NotCompiledError("the compiled kernels need Linux and a processor with AVX2")
         return load(_kept_or_compiled(compiler.find_compiler()))
     except NotCompiledError as error:
         reason = str(error)
@@ -71,7 +71,7 @@ def _kept_or_compiled(command: list[str]) -> bytes:
         if code := kept.fetch(folder, key):
             return code
     except DistrustedError as distrusted:
-        _log.warning("%s; the kernels are compiled anew", distrusted)
+        _log.warning("%s; the kernels are compiled again", distrusted)
     code = compiler.compile_kernels(command)
     try_to_load(code)
     kept.keep(folder, key, code)
@@ -79,7 +79,7 @@ def _kept_or_compiled(command: list[str]) -> bytes:
 
 
 def _key(command: list[str]) -> str:
-    """Of all that decides what the compiler makes."""
+    """A key for the result of compiling: sources, command, flags and processor."""
     code = [source.read_bytes() for source in sorted(SOURCES.glob("*.[ch]"))]
     features = {line for line in PROCESSORS.read_text().splitlines() if line.startswith("flags")}
     made_of = (code, command, compiler.FLAGS, sorted(features))

@@ -1,4 +1,4 @@
-"""The C compiler: which one, and the C sources of this package made a shared library by it."""
+"""Finding the C compiler, and compiling the kernels to a shared library."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ COMPILERS = (["gcc"], ["cc"], ["clang"])
 FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fopenmp", "-shared", "-fPIC")
 
 COMPILE_SECONDS = 120
-"""Compiling takes a second or two of a free core."""
+"""Time limit in seconds. Compiling takes a second or two of a free core."""
 
 
 class NotCompiledError(Exception):
-    """The message says why there is no library."""
+    """The kernels cannot be compiled; the message says why."""
 
 
 def find_compiler() -> list[str]:
     """The command line of the compiler: `$CC`, gcc, cc or clang.
 
     Raises:
-        NotCompiledError: there is none.
+        NotCompiledError: no compiler is found.
     """
     try:
         chosen = shlex.split(os.environ.get("CC", ""))
@@ -44,11 +44,11 @@ def find_compiler() -> list[str]:
 
 
 def compile_kernels(compiler: list[str]) -> bytes:
-    """The sources as a shared library for this very processor.
+    """Compile the sources to a shared library for this processor, and return its bytes.
 
     Raises:
         NotCompiledError: the compiler fails, or takes too long.
-        OSError: it cannot be started, or there is no room for its result.
+        OSError: the compiler cannot be started, or the disk is full.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         built, messages = Path(folder) / "kernels.so", Path(folder) / "messages"
@@ -62,7 +62,7 @@ def compile_kernels(compiler: list[str]) -> bytes:
 
 
 def _run(command: list[str], messages: Path) -> int:
-    """Run a compiler and all that it starts, or end them; the exit code."""
+    """Run a compiler and return its exit code. On an error, kill it and all its children."""
     with (
         messages.open("wb") as file,
         subprocess.Popen(
@@ -75,7 +75,7 @@ def _run(command: list[str], messages: Path) -> int:
     ):
         try:
             return process.wait(COMPILE_SECONDS)
-        except BaseException as error:  # Ctrl-C, too, which reaches only this process
+        except BaseException as error:  # Ctrl-C, too: it reaches only this process
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             if not isinstance(error, subprocess.TimeoutExpired):

@@ -1,7 +1,7 @@
-/* Gram matrices in float: products of all pairs of channels, summed over a picture's pixels. */
+/* Gram matrices in float: the products of all pairs of channels, summed over a picture's pixels. */
 #include "products.h"
 
-#define BAND 16 /* rows of the result that a thread makes at once */
+#define BAND 16 /* rows of the result that a thread computes at once */
 
 ALWAYS_INLINE void gram_as(const void *x, float *gram, int count, long pixels, int channels,
                            float *scratch, int chunk, int threads, int bf16) {
@@ -19,7 +19,7 @@ ALWAYS_INLINE void gram_as(const void *x, float *gram, int count, long pixels, i
           store(scratch, blocked(r, k, chunk, PANEL),
                 load(x, first + (long)r * channels + k, bf16), 0);
 #pragma omp for schedule(dynamic)
-      for (int c = 0; c < channels; c += BAND) /* the upper triangle, in steps */
+      for (int c = 0; c < channels; c += BAND) /* the upper triangle, with a stepped edge */
         multiply_transposed(scratch, scratch, sums, rows, chunk, channels, c, c + BAND,
                             c / PANEL * PANEL, PANEL);
     }
@@ -30,11 +30,14 @@ ALWAYS_INLINE void gram_as(const void *x, float *gram, int count, long pixels, i
   }
 }
 
-/* gram (count, channels, channels) of x (count, pixels, channels), which is bfloat16 if `bf16`, else
- * float; channels: a multiple of 64; scratch: chunk * channels floats, for as many pixels at once. */
+/* gram (count, channels, channels) of x (count, pixels, channels).
+ *
+ * x: bfloat16 if `bf16`, else float; channels: a multiple of 64; chunk: pixels read at once; scratch:
+ * chunk * channels floats.
+ */
 void stylenet_gram(const void *x, float *gram, int count, long pixels, int channels, int bf16,
                    float *scratch, int chunk, int threads) {
-  if (bf16) /* twice, so that each is compiled without the other's branches */
+  if (bf16) /* two calls, so that each is compiled without the branches of the other */
     gram_as(x, gram, count, pixels, channels, scratch, chunk, threads, 1);
   else
     gram_as(x, gram, count, pixels, channels, scratch, chunk, threads, 0);

@@ -1,4 +1,4 @@
-"""Gram matrices in float32, of half the products, as they are symmetric (`gram.c`)."""
+"""Gram matrices in float32, by half the products, because the result is symmetric (`gram.c`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHANNELS = 64
 """Channel counts must be multiples of this."""
 
 _CHUNK = 1 << 16
-"""Numbers that the kernel reads at once: what fits into the second cache."""
+"""Numbers that the kernel reads at once. They fit into the second-level cache."""
 
 
 def suits(x: Tensor) -> bool:
@@ -21,7 +21,7 @@ def suits(x: Tensor) -> bool:
 
 
 def gram(x: Tensor) -> Tensor:
-    """The sum over pixels of the products of channels: (B, P, C) → (B, C, C), float32."""
+    """Sums over the pixels of the products of channels: (B, P, C) → (B, C, C), float32."""
     x = x.contiguous()
     batch, pixels, channels = x.shape
     chunk = max(1, _CHUNK // channels)

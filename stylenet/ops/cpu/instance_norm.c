@@ -1,12 +1,12 @@
-/* InstanceNorm (Ulyanov et al. 2017) with scale, shift and, on request, ReLU.
+/* Instance norm (Ulyanov et al. 2017) with scale, shift and optional ReLU.
  *
- * Pictures are channels last, float or bfloat16, channels a multiple of 16. Sums are of floats, of
- * each row by itself and then of the rows, which keeps their rounding small.
+ * Pictures are channels last, float or bfloat16. The number of channels is a multiple of 16. Sums are
+ * of floats. Each row is summed first and then the rows are, which keeps the rounding errors small.
  */
 #include "vectors.h"
 
 typedef struct {
-  long pixels, width; /* of a picture, of a row */
+  long pixels, width; /* pixels of a picture, pixels of a row */
   int count, channels, relu, threads;
   float eps;
 } shape;
@@ -95,19 +95,20 @@ ALWAYS_INLINE void backward_as(const void *x, const void *dy, const float *scale
 /* y = (x - mean) / deviation * scale + shift.
  *
  * x, y: (count, height, width, channels), bfloat16 if `bf16`, else float; scale, shift: (count,
- * channels); saved: (count, 2, channels), means and 1 / deviations for the way back.
+ * channels); saved: (count, 2, channels), the means and 1 / deviations for the gradient.
  */
 void stylenet_norm(const void *x, const float *scale, const float *shift, void *y, float *saved,
                    int count, int height, int width, int channels, float eps, int relu, int bf16,
                    int threads) {
   shape s = {(long)height * width, width, count, channels, relu, threads, eps};
-  if (bf16) /* twice, so that each is compiled without the other's branches */
+  if (bf16) /* two calls, so that each is compiled without the branches of the other */
     forward_as(x, scale, shift, y, saved, &s, 1);
   else
     forward_as(x, scale, shift, y, saved, &s, 0);
 }
 
-/* dx from dy, and sums (count, 2, channels): each picture's gradients to scale and shift. */
+/* dx: the gradient to x, given dy; sums (count, 2, channels): each picture's gradients to scale and
+ * shift. The other arguments are as in `stylenet_norm`. */
 void stylenet_norm_gradient(const void *x, const void *dy, const float *scale, const float *shift,
                             const float *saved, void *dx, float *sums, int count, int height,
                             int width, int channels, int relu, int bf16, int threads) {

@@ -1,4 +1,4 @@
-"""InstanceNorm, and the ReLU after it, in two passes less than torch takes (`instance_norm.c`)."""
+"""Instance norm with ReLU, in two passes fewer than torch takes (`instance_norm.c`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stylenet.ops.cpu.compiled import kernels, usable
 from stylenet.ops.cpu.loading import address
 
 CHANNELS = 16
-"""Channel counts must be multiples of this: what a vector unit takes at once."""
+"""Channel counts must be multiples of this, the length of the longest vectors."""
 
 
 def suits(x: Tensor) -> bool:
@@ -21,13 +21,13 @@ def suits(x: Tensor) -> bool:
 
 
 def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, eps: float, relu: bool) -> Tensor:
-    """(x - mean) / sqrt(variance + eps) · scale + shift, over each picture's pixels.
+    """(x - mean) / sqrt(variance + eps) · scale + shift, per channel over each picture's pixels.
 
     Args:
-        x: (B, C, H, W) that `suits`.
-        scale, shift: (C,), or (B, C), each picture's own.
+        x: (B, C, H, W), for which `suits` is true.
+        scale, shift: (C,) for all pictures, or (B, C) for each picture.
         eps: added to the population variance.
-        relu: cut off what is negative.
+        relu: set negative results to 0.
 
     Returns:
         (B, C, H, W), of the type of `x`.

@@ -1,7 +1,7 @@
-"""Compiled libraries in the cache: read as they were written, where only the user may write.
+"""Compiled libraries in the cache. They are read only if intact and writable by nobody else.
 
-``KEY.sha256`` names a library by its sha256, in the words of ``sha256sum``; ``SHA256.so`` is the
-library. So any two that write at once leave a pair that fits.
+``SHA256.so`` is a library, named by its sha256. ``KEY.sha256`` names the library of a key, in the
+format of ``sha256sum``. So two processes that write at the same time leave a matching pair.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pathlib import Path
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 _LARGEST = 1 << 26
-"""Bytes of a library; the kernels take some 200 000."""
+"""The most bytes of a library. The kernels take some 200 000."""
 
 
 class DistrustedError(Exception):
-    """The message names a file or folder and says why nothing is taken from it."""
+    """A file or folder is not safe to read; the message names it and says why."""
 
 
 def fetch(folder: Path, key: str) -> bytes | None:
-    """The library that `keep` has left in `folder` under `key`; None if there is none.
+    """The library that `keep` has stored in `folder` under `key`; None if there is none.
 
     Raises:
-        DistrustedError: it is damaged, belongs to another user, or others may write it.
+        DistrustedError: a file or the folder is damaged, or another user owns it or may write it.
     """
     try:
         with _opened(folder, os.O_DIRECTORY) as place:
@@ -47,7 +47,7 @@ def fetch(folder: Path, key: str) -> bytes | None:
 
 
 def keep(folder: Path, key: str, code: bytes) -> None:
-    """Leave `code` for `fetch`; not in a folder that cannot be written or is another user's."""
+    """Store `code` for `fetch`. An unwritable folder or another user's folder is left alone."""
     name = sha256(code).hexdigest()
     with suppress(OSError, DistrustedError):
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -61,11 +61,11 @@ def keep(folder: Path, key: str, code: bytes) -> None:
 
 @contextmanager
 def _opened(path: Path, flags: int = 0, place: int | None = None) -> Iterator[int]:
-    """A handle on a file in the folder `place`, or on a folder, that only this user may write.
+    """Open a folder, or a file in the folder `place`, that no other user may write.
 
-    The handle is asked, not the path, which may lead elsewhere a moment later.
+    The checks use the open handle, because the path may lead elsewhere a moment later.
     """
-    flags |= os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # the last for pipes, which never open
+    flags |= os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # the last, as opening a pipe would wait
     try:
         handle = os.open(path if place is None else path.name, flags, dir_fd=place)
     except FileNotFoundError:
@@ -93,7 +93,7 @@ def _read(place: int, path: Path) -> bytes:
 
 
 def _write(place: int, name: str, content: bytes) -> None:
-    """Put a file into `place`, whole or not at all, by way of a name that no one can foresee."""
+    """Write a file into `place` completely or not at all, through an unpredictable name."""
     part = f".{secrets.token_hex(16)}"
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=place)
     try:

@@ -1,4 +1,4 @@
-"""Machine code to functions: what each function of the C sources takes and returns."""
+"""Loading the compiled library, and the prototypes of its functions."""
 
 from __future__ import annotations
 
@@ -25,25 +25,26 @@ PROTOTYPES: dict[str, tuple[type | None, list[Any]]] = {
     "stylenet_norm": (None, 5 * _POINTER + 4 * _INT + _FLOAT + 3 * _INT),
     "stylenet_norm_gradient": (None, 7 * _POINTER + 7 * _INT),
 }
-"""Of every function: the type of its result and those of its arguments."""
+"""Prototypes by function: the type of the result and the types of the arguments."""
 
 TRIAL_SECONDS = 60
-"""Loading takes a twentieth of a second; a minute is for a machine that swaps."""
+"""Time limit in seconds. Loading takes a twentieth of a second, and far longer while swapping."""
 
 _open: list[IO[bytes]] = []
-"""Never closed: the system takes a path that it has seen before for the same library."""
+"""Files of loaded libraries, never closed. A path used again would mean the same library to the
+system."""
 
 
 def address(tensor: Tensor | None) -> int | None:
-    """Of the first element; None is a null pointer."""
+    """The address of the first element; None stands for a null pointer."""
     return None if tensor is None else tensor.data_ptr()
 
 
 def load(code: bytes) -> CDLL:
-    """The functions of a shared library, given as the bytes of its file.
+    """Load a shared library, given as the bytes of its file.
 
-    They are mapped from a file that only this process has. So the bytes that were checked are the
-    bytes that run, whatever becomes of the file that they were read from.
+    The library is mapped from a file that only this process can open. So the checked bytes run,
+    even if the file in the cache changes meanwhile.
 
     Raises:
         OSError: `code` is no library for this machine, or lacks a function.
@@ -62,10 +63,10 @@ def load(code: bytes) -> CDLL:
 
 
 def try_to_load(code: bytes) -> None:
-    """Load `code` in a process of its own, as what a compiler made may end the process.
+    """Load `code` in a separate process, because loading a faulty library may end the process.
 
     Raises:
-        OSError: it does not load there.
+        OSError: the library does not load.
     """
     with _private_file(code) as file:
         command = [sys.executable, "-ISc", "import ctypes, sys; ctypes.CDLL(sys.argv[1])"]
@@ -78,11 +79,11 @@ def try_to_load(code: bytes) -> None:
             check=False,
         )
     if tried.returncode:
-        raise OSError("what was compiled does not load")
+        raise OSError("the compiled library does not load")
 
 
 def _private_file(code: bytes) -> IO[bytes]:
-    """An open file without a name; in memory, where the system can: a disk may forbid programs."""
+    """An open file without a name, in memory if possible, because a disk may forbid programs."""
     if hasattr(os, "memfd_create"):
         file: IO[bytes] = os.fdopen(os.memfd_create("stylenet-kernels"), "w+b")
     else:

@@ -1,19 +1,21 @@
-/* Products of matrices of floats, kept in registers block by block. */
+/* Products of matrices of floats. Each block of the result is summed in registers. */
 #include "vectors.h"
 
-#define COLUMNS (LANES / 4) /* vectors in a row of a block */
+#define COLUMNS (LANES / 4) /* vectors in a row of a register block */
 #define PANEL (LANES * COLUMNS)
-#define CHANNEL_ROWS 4 /* of a block, where its rows are channels */
+#define CHANNEL_ROWS 4 /* rows of a register block whose rows are channels */
 
-/* Where element `k` of row `row` lies, when blocks of so many columns are kept together: rows that
- * were a power of two apart would fall on the same lines of the cache. */
+/* The place of element `k` of row `row` in a matrix of `rows` rows, stored in blocks of `block` columns.
+ * Without blocks, rows would lie a power of two apart and share the same lines of the cache. */
 ALWAYS_INLINE long blocked(int row, int k, int rows, int block) {
   return (long)(k / block) * block * rows + (long)row * block + k % block;
 }
 
-/* u += transposed v by m: (rows, in) and (rows, out) to (in, out), of which only the rows from `first`
- * to `last` and the columns from `left` on are made. v lies in blocks of `block` columns, m in blocks
- * of PANEL, each with room for `room` rows. */
+/* u += transposed v times m, with v (rows, in), m (rows, out) and u (in, out).
+ *
+ * Only the rows of u from `first` to `last` and the columns from `left` on are computed. v is stored in
+ * blocks of `block` columns and m in blocks of PANEL columns. Every block has space for `room` rows.
+ */
 ALWAYS_INLINE void multiply_transposed(const float *v, const float *m, float *u, int rows, int room,
                                        int out, int first, int last, int left, int block) {
   for (int p = left; p < out; p += PANEL)

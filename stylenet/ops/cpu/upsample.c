@@ -1,12 +1,12 @@
-/* Bilinear resizing to twice the size, pixels being squares, not points.
+/* Bilinear upsampling to twice the size. Pixels are squares, not points (align_corners=False).
  *
- * Pictures are channels last, float or bfloat16, channels a multiple of 16.
+ * Pictures are channels last, float or bfloat16. The number of channels is a multiple of 16.
  */
 #include "vectors.h"
 
 ALWAYS_INLINE int within(int at, int size) { return at < 0 ? 0 : at < size ? at : size - 1; }
 
-/* What lies a quarter of the way from `a` to `b`: of equal ones, they themselves. */
+/* The value a quarter of the way from `a` to `b`. Equal values give exactly the same value. */
 ALWAYS_INLINE vec quarter(vec a, vec b) { return a + 0.25f * (b - a); }
 
 ALWAYS_INLINE void upsample_as(const void *x, void *y, int count, int height, int width, int channels,
@@ -31,7 +31,7 @@ ALWAYS_INLINE void upsample_as(const void *x, void *y, int count, int height, in
 /* y (count, 2 height, 2 width, channels) = x (count, height, width, channels), resized. */
 void stylenet_upsample(const void *x, void *y, int count, int height, int width, int channels,
                      int bf16, int threads) {
-  if (bf16) /* twice, so that each is compiled without the other's branches */
+  if (bf16) /* two calls, so that each is compiled without the branches of the other */
     upsample_as(x, y, count, height, width, channels, threads, 1);
   else
     upsample_as(x, y, count, height, width, channels, threads, 0);
@@ -61,7 +61,8 @@ ALWAYS_INLINE void gradient_as(const void *dy, void *dx, int count, int height, 
   }
 }
 
-/* dx (count, height, width, channels) = the gradient to x of dy (count, 2 height, 2 width, channels). */
+/* dx (count, height, width, channels) = the gradient to x, given dy (count, 2 height, 2 width,
+ * channels). */
 void stylenet_upsample_gradient(const void *dy, void *dx, int count, int height, int width,
                               int channels, int bf16, int threads) {
   if (bf16)

@@ -1,4 +1,4 @@
-"""Bilinear resizing to twice the size, and its gradient, channels last (`upsample.c`)."""
+"""Bilinear upsampling to twice the size, and its gradient, channels last (`upsample.c`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stylenet.ops.cpu.compiled import kernels, usable
 from stylenet.ops.cpu.loading import address
 
 CHANNELS = 16
-"""Channel counts must be multiples of this: what a vector unit takes at once."""
+"""Channel counts must be multiples of this, the length of the longest vectors."""
 
 
 def suits(x: Tensor) -> bool:
@@ -21,7 +21,10 @@ def suits(x: Tensor) -> bool:
 
 
 def upsample(x: Tensor) -> Tensor:
-    """(B, C, H, W) that `suits` → (B, C, 2 H, 2 W); what is flat stays flat to the bit."""
+    """Resize (B, C, H, W) to (B, C, 2 H, 2 W). Flat areas stay flat to the bit.
+
+    `suits` must be true of `x`.
+    """
     out: Tensor = _Upsample.apply(x)
     return out
 

@@ -1,4 +1,5 @@
-/* Vectors of floats as wide as the processor's, loaded from and stored to float or bfloat16. */
+/* Vectors of floats, as wide as the processor allows. They are loaded and stored as float or
+ * bfloat16. */
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -23,7 +24,7 @@ ALWAYS_INLINE vec load(const void *values, long at, int bf16) {
   return (vec)(__builtin_convertvector(top, bits) << 16);
 }
 
-/* Rounded to bfloat16, to nearest and ties to even, in the upper half. */
+/* `v` rounded to bfloat16 (to nearest, ties to even), in the upper half of each element. */
 ALWAYS_INLINE bits rounded(vec v) {
   bits b = (bits)v;
   return b + 0x7fff + ((b >> 16) & 1);
@@ -38,7 +39,7 @@ ALWAYS_INLINE void store(void *values, long at, vec v, int bf16) {
   *(loose_half *)((unsigned short *)values + at) = top;
 }
 
-/* v where `keep` is positive, 0 elsewhere. */
+/* `v` where `keep` is positive, else 0. */
 ALWAYS_INLINE vec where_positive(vec keep, vec v) {
   return (vec)((mask)v & (keep > (vec){0}));
 }

@@ -1,10 +1,11 @@
-/* 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): 36 products make 16 pixels, where the plain
- * way takes 144 (Lavin and Gray 2016, section 4.3).
+/* 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3) (Lavin and Gray 2016, section 4.3).
  *
- * Pictures are channels last, float or bfloat16, both channel counts multiples of PANEL. Products are
- * of floats, or for bfloat16 pictures of bfloat16, where the processor has an instruction for them;
- * sums are of floats. A block of tiles is transformed, multiplied and transformed back while it is in the
- * processor's cache; sums are taken in the same order whatever the number of threads.
+ * 36 products give 16 pixels. A direct convolution needs 144 products.
+ *
+ * Pictures are channels last, float or bfloat16. Both channel counts are multiples of PANEL. Products
+ * are of floats. For bfloat16 pictures they are of bfloat16 if the processor has an instruction for
+ * it. Sums are of floats. A block of tiles is transformed, multiplied and transformed back while it is
+ * in the processor's cache. The order of summation does not depend on the number of threads.
  */
 #include "products.h"
 
@@ -12,9 +13,12 @@
 #include <immintrin.h>
 #endif
 
-/* A transform's points are 0, near, -near, far, -far and infinity. If 1 is one of them, the products of a
- * flat picture are 0 but for one, and its result is flat to the bit, where rounding would else leave
- * what a norm behind it makes a pattern of. Others halve the rounding, as products of bfloat16 need. */
+/* The points of a transform are 0, near, -near, far, -far and infinity.
+ *
+ * FLAT has the point 1. The products of a flat picture are then 0 except for one, so its result is flat
+ * to the bit. Otherwise rounding would leave differences, which a norm amplifies to a pattern. CLOSE
+ * halves the rounding errors, which products of bfloat16 need.
+ */
 typedef struct {
   float near, far;
 } points;
@@ -22,16 +26,16 @@ typedef struct {
 #define FLAT (points){1, 1.75f}
 #define CLOSE (points){0.75f, 1.5f}
 
-#define TILE 4   /* pixels of a result's tile along one side */
-#define WINDOW 6 /* pixels that it depends on */
+#define TILE 4   /* side in pixels of a tile of the result */
+#define WINDOW 6 /* side in pixels of the input that a tile depends on */
 #define PRODUCTS (WINDOW * WINDOW)
-#define ROWS 6   /* of a register block */
-#define LINE 16  /* floats */
+#define ROWS 6   /* rows of a register block */
+#define LINE 16  /* floats in a line of the cache */
 
-/* A picture's border: what lies up to `padding` pixels outside is 0, or its mirror image. */
+/* A batch of pictures. Up to `padding` pixels outside a picture are 0, or mirrored if `reflect`. */
 typedef struct {
   const void *pixels;
-  const void *mask; /* of the pixels' shape and type, or null: those where it is not positive are 0 */
+  const void *mask; /* shape and type of the pixels, or null; pixels are 0 where it is not positive */
   int height, width, channels, padding, reflect;
 } image;
 
@@ -48,7 +52,7 @@ ALWAYS_INLINE int mirror(int at, int size) {
   return at < 0 ? -at : at >= size ? 2 * size - 2 - at : at;
 }
 
-/* The transforms. `s` and `t` are the steps between the elements that are read and written. */
+/* The transforms. `s` is the step between the elements read, `t` between the elements written. */
 
 ALWAYS_INLINE void transform_input(points p, const vec *d, int s, vec *o, int t) {
   float near2 = p.near * p.near, far2 = p.far * p.far;
@@ -72,7 +76,7 @@ ALWAYS_INLINE void transform_output(points p, const vec *m, int s, vec *o, int t
   o[3 * t] = near2 * odd + far2 * odd2 + m[5 * s];
 }
 
-/* What the Lagrange polynomials of near and -near, of far and -far, are divided by. */
+/* The scale factors of the Lagrange polynomials: of near and -near, and of far and -far. */
 ALWAYS_INLINE points shares(points p) {
   float near2 = p.near * p.near, far2 = p.far * p.far;
   return (points){1 / (2 * near2 * (near2 - far2)), 1 / (2 * far2 * (far2 - near2))};
@@ -113,7 +117,7 @@ ALWAYS_INLINE void transposed_filter(points p, const vec *u, int s, vec *o, int 
   o[2 * t] = near2 * even + far2 * even2 + u[5 * s];
 }
 
-/* Where the pixels of a square lie, row by row; below 0: nowhere, they are 0. */
+/* The offsets of the pixels of a square, row by row. A negative offset stands for a pixel of 0. */
 ALWAYS_INLINE void find_pixels(const image *from, place at, int side, long *pixels) {
   long first = (long)at.picture * from->height;
   for (int i = 0; i < side; i++)
@@ -125,18 +129,21 @@ ALWAYS_INLINE void find_pixels(const image *from, place at, int side, long *pixe
     }
 }
 
-/* The pixel that lies there, LANES channels from `k` on. */
+/* LANES channels, from `k` on, of the pixel at an offset. */
 ALWAYS_INLINE vec read_pixel(const image *from, long pixel, int k, int bf16) {
   if (pixel < 0) return (vec){0};
   vec value = load(from->pixels, pixel + k, bf16);
   return from->mask ? where_positive(load(from->mask, pixel + k, bf16), value) : value;
 }
 
-/* Floats from one of the 36 matrices to the next: a line of the cache more than they have, as the same
- * element of all of them, which is written at once, would else fall on few lines. */
+/* Floats from one of the 36 matrices to the next: the size of a matrix and a line of the cache.
+ *
+ * The same element of all 36 matrices is written at once. Without the extra line, these elements would
+ * share few lines of the cache.
+ */
 ALWAYS_INLINE long plane_of(int rows, int channels) { return (long)rows * channels + LINE; }
 
-/* The next two write row `row` of 36 matrices, which lie as `blocked` says. */
+/* The next two functions write row `row` of 36 matrices, stored as `blocked` says. */
 
 ALWAYS_INLINE void read_window(const image *from, place at, void *v, int row, int rows, int block,
                                int bf16, int halves) {
@@ -204,7 +211,10 @@ ALWAYS_INLINE void write_tile(void *y, int height, int width, int channels, plac
   }
 }
 
-/* m = v u: (rows, in) by (in, out), the latter in panels of PANEL columns; rows by ROWS. */
+/* m = v u, with v (rows, in), u (in, out) and m (rows, out).
+ *
+ * u is stored in panels of PANEL columns. `rows` is a multiple of ROWS.
+ */
 static void multiply(const float *v, const float *u, float *m, int rows, int in, int out) {
   for (int p = 0; p < out; p += PANEL, u += (long)in * PANEL)
     for (int r = 0; r < rows; r += ROWS) {
@@ -223,7 +233,7 @@ static void multiply(const float *v, const float *u, float *m, int rows, int in,
     }
 }
 
-/* The same for matrices of bfloat16; two rows of u lie interleaved, as the instruction takes them. */
+/* The same for v and u of bfloat16. Each two rows of u are interleaved, as the instruction needs. */
 static void multiply_halves(const void *v, const void *u, float *m, int rows, int in, int out) {
 #ifdef __AVX512BF16__
   const int *pairs = u;
@@ -249,10 +259,10 @@ static void multiply_halves(const void *v, const void *u, float *m, int rows, in
 #endif
 }
 
-/* What channel counts must be multiples of. */
+/* Channel counts must be multiples of this number. */
 int stylenet_panel(void) { return PANEL; }
 
-/* Whether products can be of bfloat16. */
+/* Whether the processor can multiply bfloat16. */
 int stylenet_has_halves(void) {
 #ifdef __AVX512BF16__
   return 1;
@@ -279,7 +289,7 @@ ALWAYS_INLINE void convolve_as(const image *x, const void *u, const float *bias,
     int used = first + rows < tiles ? rows : tiles - first;
     for (int t = 0; t < used; t++)
       read_window(x, find(first + t, down, across), v, t, rows, in, bf16, halves);
-    int whole = (used + ROWS - 1) / ROWS * ROWS; /* what comes of the rest is not looked at */
+    int whole = (used + ROWS - 1) / ROWS * ROWS; /* results beyond `used` are ignored */
     for (int e = 0; e < PRODUCTS; e++)
       if (halves)
         multiply_halves((short *)v + e * plane_in, (const short *)u + (long)e * in * out,
@@ -293,18 +303,18 @@ ALWAYS_INLINE void convolve_as(const image *x, const void *u, const float *bias,
   }
 }
 
-/* y = x * w + bias, with ReLU on request.
+/* y = x * w + bias, with optional ReLU.
  *
  * x: (count, height, width, in), y: (count, height + 2 padding - 2, width + 2 padding - 2, out), both
- * bfloat16 if `bf16`, else float; mask: as `image` says; u: what `stylenet_filter` made, `halves` as
- * there; bias: (out) or null; scratch: threads * 36 * (rows * (in + out) + 32) floats; rows: tiles in a block,
- * a multiple of 6.
+ * bfloat16 if `bf16`, else float; mask: as in `image`; u: the result of `stylenet_filter` with the same
+ * `halves`; bias: (out) or null; scratch: threads * 36 * (rows * (in + out) + 32) floats; rows: tiles in a
+ * block, a multiple of 6.
  */
 void stylenet_convolve(const void *x, const void *mask, const void *u, const float *bias, void *y,
                        int count, int height, int width, int in, int out, int padding, int reflect,
                        int relu, int bf16, int halves, float *scratch, int rows, int threads) {
   image from = {x, mask, height, width, in, padding, reflect};
-  if (halves) /* three times, so that each is compiled without the others' branches */
+  if (halves) /* three calls, so that each is compiled without the branches of the others */
     convolve_as(&from, u, bias, y, count, out, relu, scratch, rows, threads, 1, 1);
   else if (bf16)
     convolve_as(&from, u, bias, y, count, out, relu, scratch, rows, threads, 1, 0);
@@ -338,8 +348,10 @@ ALWAYS_INLINE void filter_as(const float *w, void *u, int in, int out, int threa
     }
 }
 
-/* u (36, out / PANEL, in, PANEL) = the transform of w (3, 3, in, out), floats, or if `halves` bfloat16
- * and (36, out / PANEL, in / 2, PANEL, 2). */
+/* u = the transform of w (3, 3, in, out), which is of floats.
+ *
+ * u: floats (36, out / PANEL, in, PANEL); if `halves`, bfloat16 (36, out / PANEL, in / 2, PANEL, 2).
+ */
 void stylenet_filter(const float *w, void *u, int in, int out, int halves, int threads) {
   if (halves)
     filter_as(w, u, in, out, threads, 1);
@@ -381,7 +393,7 @@ ALWAYS_INLINE void gradient_as(const image *x, const image *dy, float *dw, int c
     }
 }
 
-/* dw (3, 3, in, out) = the gradient of y = x * w, of padding 1, to w.
+/* dw (3, 3, in, out) = the gradient to w of y = x * w with padding 1.
  *
  * x: (count, height, width, in), dy: (count, height, width, out), both bfloat16 if `bf16`, else float;
  * scratch: 36 * (rows * (in + out) + 32 + in * out) floats; rows: tiles in a block.

@@ -1,4 +1,4 @@
-"""3x3 convolutions of stride 1 with a quarter of the multiplications (`winograd.c`)."""
+"""3x3 Winograd convolutions of stride 1, with a quarter of the multiplications (`winograd.c`)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _ROWS = 6
 """Tiles that the kernel multiplies at once."""
 
 _GRADIENT_ROWS = 96
-"""Tiles in a block for the weights' gradient: the more, the less often the sums are read again."""
+"""Tiles in a block for the weights' gradient. With larger blocks, the sums are read less often."""
 
 
 class Filters:
-    """A frozen convolution's weights as the kernel wants them, made when needed and kept.
+    """The weights of a frozen convolution in the kernel's form, transformed once and kept.
 
     Args:
         weight: (O, C, 3, 3), which must not change afterwards.
@@ -31,11 +31,11 @@ class Filters:
         self._kept: dict[bool, Tensor] = {}
 
     def forward(self, dtype: torch.dtype) -> Tensor:
-        """For pictures of `dtype` to results."""
+        """The filters that convolve pictures of `dtype`."""
         return self._transformed(dtype, backward=False)
 
     def backward(self, dtype: torch.dtype) -> Tensor:
-        """For gradients of `dtype`: turned by 180 degrees, channels exchanged."""
+        """The filters for gradients of `dtype`: turned by 180 degrees, channels exchanged."""
         return self._transformed(dtype, backward=True)
 
     def _transformed(self, dtype: torch.dtype, backward: bool) -> Tensor:
@@ -48,7 +48,7 @@ class Filters:
 
 
 def narrowest() -> int:
-    """What both channel counts must be multiples of: 16, or 64 with AVX-512."""
+    """The number that both channel counts must be multiples of: 16, or 64 with AVX-512."""
     return int(kernels().stylenet_panel())
 
 
@@ -73,17 +73,17 @@ def conv3x3(
 ) -> Tensor:
     """A 3x3 convolution that keeps the picture's size, by Winograd's F(4x4, 3x3).
 
-    Two to three times as fast as torch, with a relative error (RMS) of 1e-6 in float32 (4e-6 of 512
-    channels) and 1e-2 in bfloat16, where torch's is 2e-3; trainings come out the same. What is flat
-    and mirrored at its border stays flat to the bit in float32.
+    It is two to three times as fast as torch. The relative error (RMS) is 1e-6 in float32, 4e-6
+    for 512 channels. In bfloat16 it is 1e-2, and torch's is 2e-3. Trainings reach the same results.
+    In float32, a flat picture under reflection padding stays flat to the bit.
 
     Args:
-        x: (B, C, H, W) that `suits`; under autocast made what autocast asks for.
+        x: (B, C, H, W), for which `suits` is true. Under autocast, it is cast to autocast's type.
         weight: (O, C, 3, 3).
         bias: (O,).
-        reflect: pad by mirroring; otherwise by zeros.
-        relu: cut off what is negative. The result is needed for the gradient, then.
-        filters: what is kept of a frozen `weight` from call to call.
+        reflect: use reflection padding instead of zero padding.
+        relu: set negative results to 0. The result is then kept for the gradient.
+        filters: made from a frozen `weight` once and kept from call to call.
 
     Returns:
         (B, O, H, W).
@@ -173,18 +173,21 @@ def _weight_gradient(x: Tensor, gradient: Tensor, reflect: bool) -> Tensor:
 
 
 def _rows(tiles: int, weights: int, threads: int) -> int:
-    """Tiles in a block: as many as keep it in the second cache, more to read large filters less."""
+    """Tiles in a block. Few keep the block in the second-level cache; more read large filters less.
+
+    `weights` is the number of input channels times output channels.
+    """
     rows = 96 if weights > 1 << 16 else 24
     return min(rows, -(-tiles // (threads * _ROWS)) * _ROWS)
 
 
 def _products(dtype: torch.dtype) -> torch.dtype:
-    """The type of what is multiplied for pictures of `dtype`."""
+    """The type of the factors that are multiplied for pictures of `dtype`."""
     return dtype if kernels().stylenet_has_halves() else torch.float32
 
 
 def _transformed(weight: Tensor, dtype: torch.dtype) -> Tensor:
-    """(O, C, 3, 3) → (36, C, O) of `dtype`, in the kernel's own order of the last two."""
+    """(O, C, 3, 3) → (36, C, O) of `dtype`, with the last two axes in the kernel's own order."""
     made, channels = weight.shape[:2]
     plain = weight.detach().float().permute(2, 3, 1, 0).contiguous()
     filters = torch.empty(36, channels, made, dtype=dtype)

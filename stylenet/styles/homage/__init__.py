@@ -1,11 +1,11 @@
 """A painter of homages: brush strokes along a bent sheet of ruled lines (numpy only).
 
-The sheet is ruled with level lines. Bends wave, swirl and shatter it; strokes run along the bent
-lines and the palette changes across them, so motion and colour come from one field.
+The sheet is ruled with level lines. Bends wave, swirl and shatter the sheet. Strokes run along the
+bent lines, and the palette changes across the lines. So motion and colour come from one field.
 
-Lengths and places are in heights of the picture: y runs from 0 (top) to 1 (bottom), x from 0
-(left) to width / height (right). Angles are degrees clockwise. Colours are sRGB '#rrggbb' in
-recipes and [0, 1] inside.
+The unit of length is the height of the picture: y runs from 0 (top) to 1 (bottom), x from 0 (left)
+to width / height (right). Angles are degrees clockwise. Colours are sRGB, '#rrggbb' in recipes and
+[0, 1] in the code.
 """
 
 from stylenet.styles.homage.bends import Bend, Drift, Shards, Swirl, Turn, Wave

@@ -1,4 +1,4 @@
-"""Bends: what can happen to the ruled lines of a plane."""
+"""Bends: the ways to deform the ruled lines of a plane."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Bend(Protocol):
 
 @dataclass(frozen=True)
 class Turn:
-    """Lines run at `angle` to the horizontal."""
+    """Turns the lines by `angle` from the horizontal."""
 
     angle: float
 
@@ -30,7 +30,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Wave:
-    """Lines rise and fall by `height` every `length`."""
+    """Makes the lines rise and fall by `height` every `length`."""
 
     length: float
     height: float
@@ -42,7 +42,7 @@ class Wave:
 
 @dataclass(frozen=True)
 class Drift:
-    """Lines wander by about `height` within about `length`, in no particular direction."""
+    """Makes the lines wander by about `height` within about `length`, in random directions."""
 
     length: float
     height: float
@@ -55,7 +55,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class Swirl:
-    """Lines wind up about `at`, by `turns` in the middle and hardly at all beyond `radius`."""
+    """Winds the lines around `at`: by `turns` in the middle, hardly at all beyond `radius`."""
 
     at: Place
     radius: float
@@ -70,7 +70,7 @@ class Swirl:
 
 @dataclass(frozen=True)
 class Shards:
-    """The sheet breaks into `count` cells (Voronoi), each turned and moved at random."""
+    """Breaks the sheet into `count` Voronoi cells, each turned and moved at random."""
 
     count: int
 
@@ -83,7 +83,7 @@ class Shards:
 
 
 def _noise(points: Points, length: float, rng: Generator) -> Floats:
-    """Smooth noise of mean 0 and deviation 1: a dozen plane waves about `length` long."""
+    """Smooth noise of mean 0 and deviation 1: the sum of twelve plane waves of about `length`."""
     total = np.zeros_like(points[0])
     for _ in range(12):
         x, _y = turned(points, rng.uniform(0, 2 * math.pi))

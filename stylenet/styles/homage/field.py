@@ -1,4 +1,4 @@
-"""The field that strokes follow: at each pixel a colour and a direction."""
+"""The field that strokes follow: a colour and a direction at each pixel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stylenet.styles.homage.recipe import Discs, Plane
 
 
 def sketch(planes: Sequence[Plane], size: tuple[int, int], rng: Generator) -> tuple[Floats, Floats]:
-    """What the strokes follow: colour (H, W, 3) and their direction (H, W, 2), unit (x, y)."""
+    """The field of `planes`: colours (H, W, 3), and directions (H, W, 2) as unit vectors (x, y)."""
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32) / size[0]
     colour = np.zeros((*size, 3), np.float32)
     across = np.zeros((*size, 2), np.float32)
@@ -33,7 +33,10 @@ def sketch(planes: Sequence[Plane], size: tuple[int, int], rng: Generator) -> tu
 
 
 def read(field: Floats, places: Floats) -> Floats:
-    """`field` (H, W, C) at `places` (N, 2) in pixels (x, y); outside, at the nearest pixel."""
+    """Values (N, C) of `field` (H, W, C) at `places` (N, 2), which are (x, y) in pixels.
+
+    A place outside the field reads the nearest pixel.
+    """
     height, width = field.shape[:2]
     x, y = places.astype(int).T
     values: Floats = field[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
@@ -41,7 +44,7 @@ def read(field: Floats, places: Floats) -> Floats:
 
 
 def _palette_colour(plane: Plane, lines: Floats) -> Floats:
-    """The palette's colour (N, 3) at the heights `lines` (N,) of the ruled sheet."""
+    """The palette's colours (N, 3) at the heights `lines` (N,) of the ruled sheet."""
     shades = np.array([_rgb(colour) for colour, _ in plane.palette])
     shares = np.array([share for _, share in plane.palette])
     ends = np.cumsum(shares / shares.sum())
@@ -68,7 +71,7 @@ def _add_disc(colour: Floats, across: Floats, discs: Discs, rng: Generator) -> N
     stops = np.linspace(0, 1, len(shades))
     own = np.stack([np.interp(r, stops, channel) for channel in shades.T], -1)
     colour[box] += cover * (own - colour[box])
-    # Where the sheet's lines are crossed the other way, add the same line's other sense.
+    # A line has two senses. Flip the disc's direction where it opposes the sheet's.
     facing = np.sign(np.sum(outward * across[box], -1, keepdims=True))
     across[box] += np.minimum(1, 2 * cover) * (facing * unit(outward) - across[box])
 

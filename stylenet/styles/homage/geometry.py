@@ -1,4 +1,4 @@
-"""Points on the sheet and directions there."""
+"""Points and directions on the sheet."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Place = Sequence[float]
 
 
 def turned(points: Points, angle: float | Floats) -> Points:
-    """`points` turned about the origin by `angle` in radians, clockwise as y points down."""
+    """`points` turned about the origin by `angle` in radians. It is clockwise, as y points down."""
     x, y = points
     cos, sin = np.cos(angle), np.sin(angle)
     return cos * x - sin * y, sin * x + cos * y
 
 
 def unit(vectors: Floats) -> Floats:
-    """`vectors` (..., 2) at length 1; a zero vector stays zero."""
+    """`vectors` (..., 2) scaled to length 1; a zero vector stays zero."""
     scaled: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
     return scaled
 
 
 def in_polygon(points: Points, outline: Sequence[Place]) -> NDArray[np.bool_]:
-    """Which points lie in the polygon: a ray from there crosses an odd number of its sides."""
+    """Which points lie in the polygon: a ray from such a point crosses an odd number of sides."""
     x, y = points
     odd = np.zeros(x.shape, bool)
     for (x0, y0), (x1, y1) in zip(outline, [*outline[1:], outline[0]], strict=True):

@@ -18,7 +18,7 @@ _SAMPLES_AT_ONCE = 1_000_000  # bounds the memory that a batch of strokes takes
 
 
 def paint(recipe: Recipe, size: tuple[int, int], seed: int) -> NDArray[np.uint8]:
-    """Paint `recipe` at `size` (height, width) in pixels: uint8 (H, W, 3) sRGB.
+    """Paint `recipe` at the `size` (height, width) in pixels, as uint8 (H, W, 3) sRGB.
 
     The same seed gives the same picture.
     """

@@ -1,4 +1,4 @@
-"""What to paint: planes of bent lines, discs on them, a brush."""
+"""The recipe of a homage: planes of bent lines, discs on the planes, a brush."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from stylenet.styles.homage.geometry import Place
 
 @dataclass(frozen=True)
 class Discs:
-    """Suns, stars, spray: round spots that strokes run around.
+    """Round spots that strokes run around, such as suns, stars and spray.
 
-    `colours` go from the middle to the rim. The outer share `glow` in [0, 1] of the radius fades
-    into what lies beneath. Several (`count`) lie about `at` with the deviation `spread` in x and
-    y, and their radii vary.
+    at: the centre;
+    colours: from the middle to the rim;
+    glow: the outer share of the radius, in [0, 1], that fades into the plane beneath;
+    count: the number of discs. Several discs have random radii and lie around `at`;
+    spread: the standard deviation of their places in x and y.
     """
 
     at: Place
@@ -28,13 +30,13 @@ class Discs:
 
 @dataclass(frozen=True)
 class Plane:
-    """A part of the picture with lines and colours of its own.
+    """A part of the picture with its own lines and colours.
 
-    palette: (colour, share) in the order in which one meets them when crossing the lines;
-    repeats: how many times the palette is met within one height;
-    bends: what happens to the lines, the first as seen on the picture;
-    soft: from 0, bands of pure colour, to 1, colours that melt into each other;
-    outline: corners of a polygon; None is everywhere.
+    palette: (colour, share) of each band, in the order across the lines;
+    repeats: how often the palette repeats within one height;
+    bends: deformations of the lines. The first is applied to the coordinates of the picture;
+    soft: from 0 for bands of pure colour to 1 for blended colours;
+    outline: the corners of a polygon; None for the whole picture.
     """
 
     palette: Sequence[tuple[str, float]]
@@ -47,11 +49,12 @@ class Plane:
 
 @dataclass(frozen=True)
 class Brush:
-    """How paint is laid on.
+    """How the paint is laid on.
 
-    width, length: of the coarsest strokes; finer ones follow at a half and a quarter;
-    scatter: how far from its start a stroke takes its colour (deviation);
-    jitter: deviation of lightness between strokes; relief: how much ridges of paint catch light.
+    width, length: of the coarsest strokes. Finer strokes follow at a half and a quarter;
+    scatter: standard deviation of the distance from a stroke's start to the source of its colour;
+    jitter: standard deviation of lightness between strokes;
+    relief: how strongly ridges of paint catch the light.
     """
 
     width: float

@@ -1,4 +1,4 @@
-"""Strokes: where each one runs, and the ribbon of bristles it leaves."""
+"""Strokes: the path of each stroke, and the ribbon of bristles that it leaves."""
 
 from __future__ import annotations
 
@@ -10,22 +10,28 @@ from numpy.random import Generator
 from stylenet.styles.homage.field import read
 from stylenet.styles.homage.geometry import Floats, unit
 
-ZOOM = 2  # strokes are drawn at twice the size and averaged, for smooth edges
-_STEPS = 12  # straight pieces in a curved stroke
-_EDGE = 0.3  # a stroke ends where the sketch's colour differs by more (RGB distance)
+ZOOM = 2  # strokes are drawn at twice the size and then averaged, for smooth edges
+_STEPS = 12  # straight pieces of a curved stroke
+_EDGE = 0.3  # RGB distance from the colour at the start; a stroke ends at a larger distance
 
 
 def trace(start: Floats, length: float, colour: Floats, along: Floats) -> tuple[Floats, Floats]:
-    """Follow the direction from each start (N, 2): paths (N, S + 1, 2) in pixels (x, y).
+    """Follow the directions `along` from each start.
 
-    Also returns how many of the S steps each stroke goes before it meets an edge, (N,).
+    Args:
+        start: (N, 2), as (x, y) in pixels.
+        length: of a stroke, in pixels.
+        colour: (H, W, 3). along: (H, W, 2).
+
+    Returns:
+        The paths (N, S + 1, 2) of S steps each, and the number of steps before an edge, (N,).
     """
     paths = np.repeat(start[:, None], _STEPS + 1, axis=1)
     same = np.full((len(start), _STEPS), True)
     heading, first = read(along, start), read(colour, start)
     for step in range(_STEPS):
         ahead = read(along, paths[:, step])
-        # A line has two senses: keep to the one the stroke came in.
+        # A line has two senses. Keep the sense of the step before.
         ahead = ahead * np.where(np.sum(ahead * heading, -1, keepdims=True) < 0, -1, 1)
         paths[:, step + 1] = paths[:, step] + ahead * (length / _STEPS)
         same[:, step] = np.linalg.norm(read(colour, paths[:, step + 1]) - first, axis=-1) < _EDGE
@@ -42,10 +48,14 @@ def draw(
     jitter: float,
     rng: Generator,
 ) -> None:
-    """Fill a ribbon of bristles along each path; a later stroke covers an earlier one.
+    """Fill a ribbon of bristles along each path. Later strokes cover earlier strokes.
 
-    canvas: RGB and depth of paint, (ZOOM * H, ZOOM * W, 4); paths, reach: as `trace` gives them;
-    stroke: (width, length) in pixels; pigment: (N, 3); jitter: as the brush's.
+    Args:
+        canvas: RGB and depth of paint, (ZOOM * H, ZOOM * W, 4), changed in place.
+        paths, reach: the results of `trace`.
+        stroke: (width, length) in pixels.
+        pigment: (N, 3).
+        jitter: the brush's.
     """
     width, length = stroke
     s = np.linspace(0, _STEPS, math.ceil(1.2 * ZOOM * length))  # along, in steps: (A,)

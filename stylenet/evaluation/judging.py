@@ -1,0 +1,49 @@
+"""What judging photos and judging clips have in common: each model meets its styles."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+from stylenet.evaluation.inputs import Input
+from stylenet.evaluation.judge import Judge, Target
+from stylenet.evaluation.subjects import Subject
+from stylenet.pictures.images import Bytes
+
+Row = dict[str, Any]
+"""Names of the pair, and measures, which may be nested."""
+
+Seen = TypeVar("Seen")
+"""What the models stylise: a photo or a clip."""
+
+
+class Judging(ABC, Generic[Seen]):
+    """Judges models on what they stylise, against style pictures."""
+
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+        self._targets: dict[str, Target] = {}
+
+    def judged(
+        self, subject: Subject, seen: Seen, styles: Sequence[Input]
+    ) -> tuple[Bytes, list[Row]]:
+        """The first result of `subject`, as a picture, and a row of measures for each style.
+
+        Raises:
+            UserError: a style cannot be read, or the net needs more memory than there is.
+        """
+        each = [self.judged_once(one, seen, its) for one, its in subject.by_style(styles)]
+        return each[0][0], [row for _, rows in each for row in rows]
+
+    @abstractmethod
+    def judged_once(
+        self, subject: Subject, seen: Seen, styles: Sequence[Input]
+    ) -> tuple[Bytes, list[Row]]:
+        """The result of a subject that is told no style, and a row for each style."""
+
+    def target(self, style: Input) -> Target:
+        """The features of a style picture that results are compared with; computed once."""
+        if style.sha256 not in self._targets:
+            self._targets[style.sha256] = self.judge.target(style.fitted())
+        return self._targets[style.sha256]

@@ -1,0 +1,57 @@
+"""What exports that are told their style at run time have in common: several styles, or any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from stylenet.export.contract import add_metadata, metadata, weights_sha256
+from stylenet.export.deploy import check_file, write
+from stylenet.export.onnx import Graph, written
+from stylenet.export.parity import Difference, difference, drawn
+from stylenet.export.precision import Export
+from stylenet.models.checkpoint import TrainedModel
+from stylenet.nets.apply import apply_net
+from stylenet.runtime.session import Session
+from stylenet.system.errors import UserError
+
+
+def write_told(
+    out: Path,
+    wanted: Export,
+    target: str,
+    refusal: str,
+    make: Callable[[], Mapping[Path, bytes]],
+) -> None:
+    """Write ONNX files in float32 for whole pictures, once they are proven.
+
+    Args:
+        out: the file that stylises. refusal: what to say where another export is wanted. make:
+            exports and proves the files; called once nothing else is in the way.
+
+    Raises:
+        UserError: another export is wanted, `out` is no ``.onnx`` file, or it cannot be written.
+    """
+    if target != "onnx" or wanted != Export():
+        raise UserError(refusal)
+    check_file(out)
+    for path, content in make().items():
+        write(path, content)
+
+
+def with_facts(graph: Graph, model: TrainedModel, **facts: str) -> bytes:
+    """A graph of the model as an ONNX file's bytes, with the model's metadata and more `facts`."""
+    known = {"precision": "fp32", "weights_sha256": weights_sha256(model.net)}
+    return add_metadata(written(graph, metadata(model.config, "bytes")), known | facts)
+
+
+def compared(
+    session: Session, net: nn.Module, shapes: Sequence[tuple[int, int, int]]
+) -> Iterator[Difference]:
+    """An export beside the net in the same style, on batches of `shapes`, (N, H, W)."""
+    for rgb in map(drawn, shapes):
+        expected = np.stack([apply_net(net, each) for each in rgb])
+        yield difference(session.batch(rgb), expected)

@@ -1,0 +1,55 @@
+"""Photos: each into its own file; a photo that fails does not stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stylenet.pictures.images import write_picture
+from stylenet.runtime.damage import DamagedModelError
+from stylenet.runtime.stylizer import AnyStylizer
+from stylenet.system.errors import UserError
+
+
+@dataclass
+class Tally:
+    """What has come of the photos. pixels: of the pictures written."""
+
+    written: int = 0
+    failed: int = 0
+    pixels: int = 0
+
+
+def stylize_photos(
+    targets: Mapping[Path, Path],
+    stylizer: AnyStylizer,
+    report: Callable[[int, int], None] = lambda done, total: None,
+    complain: Callable[[UserError], None] = lambda error: None,
+) -> Tally:
+    """Stylise each photo into its target.
+
+    Args:
+        report: told the photos done and their number.
+        complain: told why a photo could not be stylised.
+
+    Raises:
+        UserError: a result cannot be written, or the model is damaged; the next ones could not
+            either.
+    """
+    tally = Tally()
+    for number, (photo, target) in enumerate(targets.items()):
+        report(number, len(targets))
+        try:
+            result = stylizer(photo)
+        except DamagedModelError:
+            raise
+        except UserError as error:
+            complain(error)
+            tally.failed += 1
+        else:
+            write_picture(result, target)
+            tally.written += 1
+            tally.pixels += result.rgb.size // 3
+    report(len(targets), len(targets))
+    return tally
