@@ -27,17 +27,17 @@ from stylenet.system.errors import UserError, reason
 from stylenet.system.untrusted import check_plain, label, mapping
 
 EMBEDDED = Path(__file__).parent / "warm_start.pt"
-"""A net that stylises already: what one style learns of photos and strokes serves the next."""
+"""A trained net to start from. What a net learns of photos and strokes serves the next style."""
 
 EMBEDDED_SLIM = EMBEDDED.with_name("warm_start_slim.pt")
-"""A `SlimNet` that does."""
+"""A trained `SlimNet` to start from."""
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A net in evaluation mode, the plain config it was trained with, and the folder it lay in.
+    """A net in evaluation mode, the plain config of its training, and the folder of its file.
 
-    The config is what a file says: no path, address or class is to be taken from it.
+    Anybody may have written the file: take no path, address or class from the config.
     """
 
     net: nn.Module
@@ -65,8 +65,8 @@ def load_model(path: Path) -> TrainedModel:
     Only plain containers and tensors are unpickled, and only nets of stylenet are built.
 
     Raises:
-        UserError: no such file, no stylenet model, one that is damaged, or weights that do not fit
-            the config or are no numbers.
+        UserError: the file is missing, damaged or no stylenet model, or its weights do not fit
+            the config or are not finite.
     """
     file = path / MODEL_FILE if path.is_dir() else path
     content = _read(file)
@@ -79,7 +79,7 @@ def load_model(path: Path) -> TrainedModel:
     try:
         check_plain(config)
         _check_sound(weights, file.stat().st_size)
-        with torch.device("meta"):  # a net of any size, without its memory
+        with torch.device("meta"):  # builds a net of any size without taking memory
             _check_fit(weights, build(recipe).state_dict())
         net: nn.Module = build(recipe)
     except UserError as error:
@@ -89,25 +89,25 @@ def load_model(path: Path) -> TrainedModel:
 
 
 def _check_sound(weights: Any, size: int) -> None:
-    """Refuse what is no set of finite tensors, or more numbers than a file of `size` bytes holds.
+    """Check that weights are finite tensors, and no larger than a file of `size` bytes can hold.
 
     Raises:
-        UserError: it is.
+        UserError: they are not.
     """
     values: list[Any] = list(weights.values()) if isinstance(weights, dict) else [None]
     if not all(isinstance(each, torch.Tensor) and each.layout == torch.strided for each in values):
         raise UserError("it has no weights; train it again")
     if sum(each.numel() * each.element_size() for each in values) > size:
-        raise UserError("it says to hold more weights than it does; train it again")
+        raise UserError("it claims to hold more weights than it does; train it again")
     if not all(each.isfinite().all() for each in values):
         raise UserError("its weights are no numbers, as its training diverged; train it again")
 
 
 def _check_fit(weights: dict[str, torch.Tensor], net: dict[str, torch.Tensor]) -> None:
-    """Hold weights against those of the net that they are for.
+    """Check weights against the weights of the net that they are for.
 
     Raises:
-        UserError: another name, shape or kind of number.
+        UserError: a name, a shape or a kind of number differs.
     """
     for name in dict.fromkeys([*net, *weights]):
         found, wanted = (
@@ -134,10 +134,12 @@ def one_way(model: TrainedModel, direction: str) -> TrainedModel:
 
 
 def in_mixture(model: TrainedModel, weights: NDArray[np.float32]) -> TrainedModel:
-    """Of a model of several styles, the plain one of a mixture; of one alone, with its picture.
+    """The plain model of a mixture, out of a model of several styles.
+
+    If the mixture has a single style, the config of the plain model names its picture.
 
     Args:
-        weights: of its styles, (1, styles).
+        weights: the weight of each style, (1, styles).
     """
     net = model.net
     assert isinstance(net, MultiStyleNet)
@@ -152,7 +154,7 @@ def in_mixture(model: TrainedModel, weights: NDArray[np.float32]) -> TrainedMode
 
 
 def notes(config: dict[str, Any]) -> list[Any]:
-    """What a config says of each picture that was learnt, as `StylePicture.note`."""
+    """The notes of a config on the pictures that were learnt, each as of `StylePicture.note`."""
     note = mapping(config, "style_picture")
     pictures = note.get("pictures", [note])
     return pictures if isinstance(pictures, list) else []
@@ -163,13 +165,14 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
 
     Args:
         recipe: the config that built `net`.
-        init: ``embedded``, which leaves another net as it is; a run folder or a model file of the
-            same recipe, but for its width or attention that is new, or for a net for clips of the
-            per-frame net alike, or for a net of several styles of one style's; or None, to start
-            from random weights.
+        init: what to start from. None: random weights. ``embedded``: the trained net of this
+            package, if it is of the same kind; otherwise `net` stays as it is. Else a run folder
+            or a model file of the same recipe. Its width may differ, and attention may be new. A
+            net for clips may start from the per-frame net of its recipe, and a net of several
+            styles from a net of one style.
 
     Returns:
-        What training starts from, for the record.
+        What training starts from, in words.
 
     Raises:
         UserError: `init` is no model, or a model of another net.
@@ -190,7 +193,7 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
 
 
 def _take_weights(net: nn.Module, recipe: dict[str, Any], model: TrainedModel, init: str) -> str:
-    """Give `net`, which `recipe` built, the weights of `model`, as far as these are for it."""
+    """Give `net`, which `recipe` built, the weights of `model` that fit it."""
     trained, weights = model.config["net"], model.net.state_dict()
     if not _goes_on(trained, recipe):
         if isinstance(net, TransformerNet) and _is_like(trained, recipe):
@@ -205,15 +208,15 @@ def _take_weights(net: nn.Module, recipe: dict[str, Any], model: TrainedModel, i
 
 
 def _goes_on(trained: dict[str, Any], recipe: dict[str, Any]) -> bool:
-    """Whether a net of `recipe` can start from one of `trained`: the same, or with attention added.
+    """Whether `recipe` is the recipe `trained`, or the same with attention added.
 
-    Recipes older than attention do not name it.
+    Recipes from before there was attention lack the key.
     """
     return recipe in (trained, trained | {"attention": False}, trained | {"attention": True})
 
 
 def _is_like(trained: dict[str, Any], recipe: dict[str, Any]) -> bool:
-    """Whether a net for frames or clips can start from a per-frame one, of whatever width."""
+    """Whether a net for frames or clips can start from a per-frame net, whatever its width."""
     alike = trained | {"width": recipe.get("width")}
     return not trained.get("attention") and _goes_on(alike, frame_recipe(recipe))
 
@@ -222,7 +225,7 @@ def _read(file: Path) -> Any:
     refused = UserError(f"{file} is no stylenet model, or is damaged; train it again")
     try:
         with file.open("rb") as opened:
-            if opened.read(2) != b"PK":  # of zip files; others may be of any size
+            if opened.read(2) != b"PK":  # not a zip file; it may be of any size
                 raise refused
             return sealed.parse(b"PK" + opened.read())
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The loss that a model was trained under, as its file tells it."""
+"""The loss that a model was trained under, rebuilt from the config in its file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
 _MOST = 4096
-"""Pixels of a style picture's shorter side: more would fill the memory."""
+"""Largest shorter side of a style picture in pixels. A larger one would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ def criterion(
     measured: bool = True,
     device: str | torch.device = "cpu",
 ) -> Criterion:
-    """What a config describes; its style is not yet set.
+    """Build the loss that a config describes. Its style is not yet set.
 
     Args:
-        measured: with the weight that training has measured, where it has.
+        measured: whether to take the style weight that training has measured, if it has.
 
     Raises:
-        UserError: it describes no perceptual loss, or something that cannot be built.
+        UserError: the config describes no perceptual loss, or the loss cannot be built.
     """
     task = mapping(config, "task")
     weight = mapping(config, "measured").get("style_weight") if measured else None

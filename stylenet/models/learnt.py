@@ -1,8 +1,8 @@
-"""The picture that a model learnt: shipped, and known by its name, or a copy beside the model.
+"""The picture that a model learnt: a shipped picture of a known name, or a copy beside the model.
 
-A model file tells the name and the sha256 of the picture. It also tells the path that the picture
-had, which is not opened: anybody may have written the file. So training leaves a copy of a user's
-own picture in the run folder.
+A model file holds the name and the sha256 of the picture. It also holds the path of the picture.
+This path is never opened, because anybody may have written the file. So training leaves a copy of a
+user's own picture in the run folder.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from stylenet.system.errors import UserError
 from stylenet.system.untrusted import label, mapping
 
 _COPY = re.compile(r"style(_\d+)?")
-"""The stem of a copy: of several pictures, with its number."""
+"""The stem of a copy. Copies of several pictures are numbered."""
 
 
 def keep_copies(run: Path, pictures: Sequence[StylePicture]) -> None:
-    """Leave the user's own pictures in a run folder, as ``style.png`` or ``style_1.png`` ….
+    """Copy the user's own pictures into a run folder, as ``style.png`` or ``style_1.png`` ….
 
     Raises:
-        UserError: one cannot be written.
+        UserError: a copy cannot be written.
     """
     for number, picture in enumerate(pictures, 1):
         if picture.data is not None:
@@ -41,19 +41,22 @@ def keep_copies(run: Path, pictures: Sequence[StylePicture]) -> None:
 
 
 def learnt_picture(config: Mapping[str, Any], model: Path) -> StylePicture:
-    """The picture that a model learnt, of several the first; of any, that of its previews.
+    """The picture that a model learnt.
+
+    For a model of several styles, this is the first picture. For a model of any style, it is the
+    picture of the previews.
 
     Args:
-        config: of the training, as the model's file tells it. model: the file, or its folder.
+        config: the training's config from the model's file. model: the file, or its folder.
 
     Raises:
-        UserError: it learnt none, or one that is neither shipped nor beside it.
+        UserError: the model learnt no picture, or its picture is neither shipped nor beside it.
     """
     folder = model if model.is_dir() else model.parent
     if not (name := _name(config)):
         raise UserError(f"{model} has no style picture of its own")
     note, wanted = _note(config)
-    if name not in known_styles():  # a run may be called otherwise than its style
+    if name not in known_styles():  # the run may call a shipped style by another name
         name = {sha256: shipped for (_, sha256), shipped in originals().items()}.get(
             wanted or "", name
         )
@@ -72,14 +75,14 @@ def learnt_picture(config: Mapping[str, Any], model: Path) -> StylePicture:
 
 
 def has_picture(config: Mapping[str, Any]) -> bool:
-    """Whether a model learnt a picture, or has one for previews; a mixture of styles has none."""
+    """Whether a model learnt a picture, or has one for previews. A mixture of styles has none."""
     return _name(config) is not None
 
 
 def trained_on(config: Mapping[str, Any]) -> str | None:
-    """The sha256 of the picture that a model learnt, of several the first.
+    """The sha256 of the picture that a model learnt; of several pictures, of the first.
 
-    None where it is not known, and for a collection, whose sum is of another kind.
+    None if it is not known, and for a collection, whose sha256 is not that of a picture.
     """
     return _note(config)[1]
 
@@ -95,13 +98,13 @@ def _note(config: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
 
 
 def _name(config: Mapping[str, Any]) -> str | None:
-    """Of the style whose picture is wanted; None where there is none."""
+    """The name of the style whose picture is wanted; None if there is no such style."""
     styles = mapping(config, "net").get("styles")
     if isinstance(styles, list) and styles:
         return Path(str(styles[0])).stem
     preview = mapping(config, "task", "preview")
     note = mapping(config, "style_picture")
-    if not preview and note.get("origin") == "collection":  # or a mixture of several
+    if not preview and note.get("origin") == "collection":  # a collection, or a mixture
         return None
     name = (preview or mapping(config, "style")).get("name")
     return None if name is None else str(name)

@@ -1,4 +1,4 @@
-"""Building what a model file describes: nets, losses and VGG of stylenet, and nothing else."""
+"""Building what a model file describes: only nets, losses and VGG of stylenet."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ VGG = "stylenet.vgg.VGG"
 _BUILT = NETS | LOSSES | {VGG}
 
 _HOW = frozenset({"_target_", "_partial_", "_convert_"})
-"""Keys that are Hydra's, not a class's. The others, such as ``_args_``, no config of ours has."""
+"""Keys of Hydra that a recipe may have. No config of stylenet has others, such as ``_args_``."""
 
 _LARGEST = 1024
-"""Of a net's numbers, such as channels and blocks: a larger one would fill the memory."""
+"""Largest number for a net, such as channels and blocks. A larger one would fill the memory."""
 
 _MOST = 8
-"""Classes in a recipe, such as a net within a net."""
+"""Most classes in a recipe, such as a net within a net."""
 
 
 def build(recipe: Any, **given: Any) -> Any:
-    """The object that a recipe out of a file describes; anybody may have written the file.
+    """Build the object that a recipe describes. Anybody may have written the recipe's file.
 
     Args:
         recipe: plain containers. given: further arguments.
 
     Raises:
-        UserError: it is no recipe, its values do not fit, or it would build, look up, open or fetch
-            anything but what is listed here.
+        UserError: it is no recipe, its values do not fit, or it would build a class that is not
+            listed here, or look up, open or fetch anything.
     """
     if not isinstance(recipe, dict) or "_target_" not in recipe:
         raise UserError("the file describes nothing that can be built; train it again")
@@ -91,7 +91,7 @@ def _check(recipe: Mapping[str, Any]) -> None:
 
 
 def _check_weights(weights: Any, architecture: Any) -> None:
-    """A file may neither name one to open, nor cause a download."""
+    """Refuse weights of VGG that would open another file, or cause a download."""
     from stylenet.vgg import CONVOLUTIONS, at_hand
 
     if weights == "torchvision" and architecture in CONVOLUTIONS:
@@ -120,7 +120,7 @@ def _built(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
         return made(**{**settings, **given})
     except UserError:
         raise
-    except Exception as error:  # its values are the file's, and may be anything
+    except Exception as error:  # values from a file may be anything
         detail = label(error)
         raise UserError(
             f"the settings of {name} do not fit it ({detail}); train it again"

@@ -1,4 +1,4 @@
-"""Files of PyTorch that end with their own sum; only containers and tensors are read."""
+"""PyTorch files that end with their own checksum. Only containers and tensors are read."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from stylenet.system import integrity
 
 
 def dump(content: Any) -> bytes:
-    """`content` as `torch.save` writes it, with its sum."""
+    """Serialise `content` by `torch.save`, and append a checksum."""
     file = io.BytesIO()
     torch.save(content, file)
     return integrity.seal_zip(file.getvalue())
 
 
 def parse(data: bytes) -> Any:
-    """What `dump`, or `torch.save` alone, made bytes of: plain containers and tensors on the CPU.
+    """Read the bytes of `dump`, or of `torch.save`: plain containers and tensors on the CPU.
 
     Nothing is executed, and nothing else is built.
 
     Raises:
-        DamagedError: a sum differs, or it is another file.
+        DamagedError: the checksum differs, or the bytes are something else.
     """
     integrity.check_zip(data)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of tensors that no file of ours holds
+            warnings.simplefilter("ignore")  # about kinds of tensors that stylenet never writes
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # on other files the unpickler raises errors of many kinds
+    except Exception as error:  # foreign files raise many kinds of errors
         raise integrity.DamagedError(str(error)) from None

@@ -1,4 +1,4 @@
-"""A trained net's weights for a net of another width, which then need not begin at nothing."""
+"""Fitting trained weights to a net of another width, so that it need not start at random."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from stylenet.nets.johnson import TransformerNet
 
 IMAGE = "image"
 WAY_DOWN = ("full", "half", "quarter")
-"""Features by the size at which they are made."""
+"""The features on the way down, named by their size."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution, the norm behind it, the features that it reads side by side and makes."""
+    """A convolution, the norm after it, the features it reads (concatenated) and those it makes."""
 
     conv: str
     norm: str
@@ -27,12 +27,12 @@ class Layer:
 
 
 def resized(weights: Mapping[str, Tensor], net: TransformerNet) -> dict[str, Tensor]:
-    """The weights of a net like `net`, but of another width, brought to that of `net`.
+    """Fit the weights of a net like `net`, but of another width, to the width of `net`.
 
-    A wider net gives what the other gave (Net2Net, Chen, Goodfellow & Shlens 2016, section 2.2):
-    channels get copies, and whoever reads them shares its weights out among these, at random, lest
-    copies stay copies for good. A narrower net keeps the channels that matter most: those of large
-    norm scales under large weights.
+    A wider net gives the same results as before (Net2Net, Chen, Goodfellow & Shlens 2016, section
+    2.2). Channels are copied, and layers that read them divide their weights among the copies. They
+    divide at random, because equal copies would stay equal in training. A narrower net keeps the
+    most important channels: they have large norm scales and are read with large weights.
     """
     layers = _layers(net)
     before, after = _widths(weights, layers), _widths(net.state_dict(), layers)
@@ -78,7 +78,7 @@ def _widths(weights: Mapping[str, Tensor], layers: list[Layer]) -> dict[str, int
 
 
 def _places(layer: Layer, widths: Mapping[str, int]) -> list[tuple[str, int]]:
-    """What a layer reads, and at which of its input channels each begins."""
+    """The features that a layer reads, each with its first input channel."""
     starts = accumulate((widths[made] for made in layer.reads), initial=0)
     return list(zip(layer.reads, starts, strict=False))
 
@@ -86,7 +86,7 @@ def _places(layer: Layer, widths: Mapping[str, int]) -> list[tuple[str, int]]:
 def _importance(
     weights: Mapping[str, Tensor], layers: list[Layer], widths: Mapping[str, int]
 ) -> dict[str, Tensor]:
-    """How much each channel of all features but the image matters to those who read it."""
+    """The importance of each channel of all features but the image, to the layers that read it."""
     power = {made: torch.zeros(width) for made, width in widths.items() if made != IMAGE}
     reading = {made: torch.zeros(width) for made, width in widths.items()}
     for layer in layers:
@@ -100,7 +100,7 @@ def _importance(
 
 
 def _shared_out(weight: Tensor, columns: Tensor, random: torch.Generator) -> Tensor:
-    """Input channels `columns` of a convolution (C, D, k, k); copies of one sum to it."""
+    """Input channels `columns` of a convolution (C, D, k, k). Copies of a channel sum to it."""
     shares = 1 - torch.rand(len(weight), len(columns), generator=random)  # in (0, 1]
     whole = torch.zeros(weight.shape[:2]).index_add_(1, columns, shares)
     return weight[:, columns] * (shares / whole[:, columns])[..., None, None]

@@ -1,4 +1,4 @@
-"""Style transfer for any picture: a net learns from photos beside style pictures."""
+"""The task for any style: a net learns from pairs of a photo and a style picture."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ArbitraryTask(Task):
         net: photo and style picture → image.
         loss: content, style and identity terms with their weights, at layers of the net's encoder.
         preview: the style of preview sheets.
-        styles: the style pictures of the data, for the record.
+        styles: the style pictures that the data reads. The task only names them in checkpoints.
         optimizer: makes the optimiser for the net's parameters.
         schedule: makes the per-step schedule, called with ``(optimizer, steps=…)``.
     """
@@ -61,10 +61,10 @@ class ArbitraryTask(Task):
         self.shown: list[StylePicture] = []
 
     def read_style(self) -> None:
-        """Read the picture of the previews; the data reads those that are learnt.
+        """Read the picture of the previews. The data reads the pictures to learn from.
 
         Raises:
-            UserError: it cannot be had.
+            UserError: the picture cannot be obtained.
         """
         self.shown = [self.preview.picture("task.preview.image=PATH, for the previews")]
         self.style = self.shown[0].rgb
@@ -75,11 +75,11 @@ class ArbitraryTask(Task):
             )
 
     def style_pictures(self) -> list[StylePicture]:
-        """That of the previews."""
+        """The picture of the previews."""
         return self.shown
 
     def forward(self, photo: Tensor) -> Tensor:
-        """Stylise as the previews show: (B, 3, H, W) in [0, 1] → the same shape, unclamped."""
+        """Stylise in the style of the previews: (B, 3, H, W) in [0, 1] → same shape, unclamped."""
         stylized: Tensor = Styled(self.net, self.net.code(self._preview().to(photo)))(photo)
         return stylized
 
@@ -106,7 +106,7 @@ class ArbitraryTask(Task):
         """The mean unweighted terms, and the total, of photos in the style of the previews.
 
         Args:
-            photos: names and pictures, uint8 (H, W, 3); shrunk to a shorter side of
+            photos: names and pictures, uint8 (H, W, 3); resized to a shorter side of
                 `UNSEEN_SIDE` pixels.
         """
         self.net.eval()
@@ -119,7 +119,7 @@ class ArbitraryTask(Task):
         return {name: sum(row[name].item() for row in rows) / len(rows) for name in rows[0]}
 
     def style_note(self) -> dict[str, str]:
-        """The collection of style pictures; its sum is of their names, sizes and dates."""
+        """The collection of style pictures. Its sha256 covers their names, sizes and dates."""
         return {
             "name": "arbitrary",
             "origin": "collection",

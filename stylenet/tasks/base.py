@@ -1,4 +1,4 @@
-"""What training asks of every task: a net, its optimiser and schedule, and its results."""
+"""The base of every task: a net, its optimiser and schedule, and what training asks of a task."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from stylenet.system.errors import UserError
 
 
 class Task(LightningModule, ABC):
-    """A net that learns. Checkpoints hold what learns: what is frozen is rebuilt from its source.
+    """A net in training. Checkpoints hold trained weights only; frozen ones are rebuilt.
 
-    kept: beginnings of the names of what checkpoints hold. style: the picture that preview sheets
-    show for the style, uint8 (H, W, 3), once it is read.
+    kept: prefixes of the names of weights that checkpoints hold. style: the picture of the style on
+    preview sheets, uint8 (H, W, 3), once it is read.
 
     Args:
         net: image → image, (B, 3, H, W) in [0, 1].
@@ -43,7 +43,7 @@ class Task(LightningModule, ABC):
         self.net = net
         self.optimizer = optimizer(net.parameters())
         self.make_schedule = schedule
-        self.strict_loading = False  # checkpoints leave out what is frozen
+        self.strict_loading = False  # checkpoints leave out frozen weights
 
     def forward(self, image: Tensor) -> Tensor:
         """Stylise: (B, 3, H, W) in [0, 1] → the same shape, unclamped."""
@@ -52,7 +52,7 @@ class Task(LightningModule, ABC):
 
     @abstractmethod
     def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
-        """The mean unweighted loss terms, and the total, on photos that it never trained on.
+        """The mean unweighted loss terms, and the total, on photos that the net never trained on.
 
         Args:
             photos: names and pictures, uint8 (H, W, 3).
@@ -60,40 +60,42 @@ class Task(LightningModule, ABC):
 
     @abstractmethod
     def read_style(self) -> None:
-        """Read what the style is learnt from, once, before all else: constructors read nothing.
+        """Read the pictures to learn the style from.
+
+        Training calls this once, before all else, because constructors read nothing.
 
         Raises:
-            UserError: it cannot be had.
+            UserError: a picture cannot be obtained.
         """
 
     def style_pictures(self) -> list[StylePicture]:
-        """The single pictures that were read."""
+        """The single style pictures that `read_style` has read; none if it read a collection."""
         return []
 
     def style_note(self) -> dict[str, Any]:
-        """What a checkpoint says of the pictures that a task with ``style=none`` learns from.
+        """The checkpoint's note on the pictures that a task with ``style=none`` learns from.
 
-        The keys are those of `StylePicture.note`; of several known pictures also ``pictures``, the
-        note of each.
+        It has the keys of `StylePicture.note`. With several known pictures it also has
+        ``pictures``, the note of each picture.
         """
         raise NotImplementedError
 
     def previews(
         self, photos: Iterable[tuple[str, NDArray[uint8]]]
     ) -> list[tuple[str, NDArray[uint8], NDArray[uint8]]]:
-        """What preview sheets show: names, pictures before and after, uint8 (H, W, 3) each.
+        """The rows of preview sheets: names, pictures before and after, uint8 (H, W, 3) each.
 
         Args:
-            photos: names and pictures that it never trained on.
+            photos: names and pictures that the net never trained on.
         """
         return [(name, rgb, apply_net(self, rgb)) for name, rgb in photos]
 
     def measured(self) -> dict[str, float]:
-        """What the task itself chose of the config group ``loss``, by key."""
+        """Values of the config group ``loss`` that the task itself has measured, by key."""
         return {}
 
     def configure_optimizers(self) -> Any:
-        """Optimiser and per-step schedule over the trainer's whole length."""
+        """The optimiser, and its per-step schedule over the whole training."""
         schedule = self.make_schedule(self.optimizer, steps=self.trainer.max_steps)
         return {
             "optimizer": self.optimizer,
@@ -101,10 +103,10 @@ class Task(LightningModule, ABC):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse weights that are not all of this task's, as loading them would not.
+        """Refuse incomplete or foreign weights. Loading without `strict_loading` would accept them.
 
         Raises:
-            UserError: some are missing, or of another shape.
+            UserError: a weight is missing, or has another shape.
         """
         found = checkpoint["state_dict"]
         for name, value in self.state_dict().items():
@@ -112,13 +114,13 @@ class Task(LightningModule, ABC):
                 raise UserError(f"the checkpoint's {name} is missing or of another net; start anew")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave out what is frozen."""
+        """Leave out frozen weights."""
         weights = checkpoint["state_dict"]
         checkpoint["state_dict"] = {k: v for k, v in weights.items() if k.startswith(self.kept)}
 
 
 def _fits(name: str, value: Tensor, found: Any) -> bool:
-    """Whether `found` can take the place of `value`; what modules keep beside weights may grow."""
+    """Whether `found` can replace `value`. The extra state of a module may change its shape."""
     if not isinstance(found, Tensor):
         return False
     return name.endswith("_extra_state") or found.shape == value.shape
