@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stylenet.pictures.color import Floats, luma, to_bytes, to_floats
 from stylenet.pictures.images import Bytes
@@ -69,27 +68,20 @@ def stretch(rgb: Floats) -> Floats:
 
 def unsharp_mask(rgb: Floats, amount: float) -> Floats:
     """`rgb` plus `amount` times what a Gaussian blur takes from it."""
-    reach = math.ceil(3 * _BLUR)
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / _BLUR) ** 2)
-    weights = (weights / weights.sum()).astype(np.float32)
-    blurred = _along(_along(rgb, weights, 0), weights, 1)
+    from skimage.filters import gaussian  # loads SciPy, which other options need not wait for
+
+    blurred = gaussian(rgb, _BLUR, mode="nearest", truncate=3, channel_axis=2)
     sharp: Floats = np.clip(rgb + np.float32(amount) * (rgb - blurred), 0, 1)
     return sharp
 
 
-def _along(rgb: Floats, weights: NDArray[np.float32], axis: int) -> Floats:
-    """Convolve with symmetric `weights` along an axis; the edge pixels go on beyond the edge."""
-    reach = len(weights) // 2
-    margins = [(reach, reach) if side == axis else (0, 0) for side in range(3)]
-    padded = np.pad(rgb, margins, mode="edge")
-    length = rgb.shape[axis]
-    parts = [padded.take(range(i, i + length), axis) * weight for i, weight in enumerate(weights)]
-    total: Floats = np.add.reduce(parts)
-    return total
-
-
 def bilateral(rgb: Floats, edge: float) -> Floats:
     """Average each pixel with near ones of like colour (Tomasi & Manduchi 1998, section 2).
+
+    It is written here, as scikit-image's `denoise_bilateral` (0.26) computes something else. Its
+    table of weights over distance is skewed, and it divides the distance of two colours by three.
+    With the three made up for, at least half of the bytes of two photographs still came out
+    different, by up to 79 of 255.
 
     Args:
         edge: standard deviation of the weights over the distance of two colours, each of [0, 1].
