@@ -281,7 +281,7 @@ def _parser() -> argparse.ArgumentParser:
         "with --tile: the net's norms see a sample of the picture, not all of it; nearly the same"
     )
     add("--fast", action="store_true", help=help)
-    help = "of a run that learnt both: photo to painting, or back (default: forth)"
+    help = "of a run that learnt both: forth (A2B, photo to painting; default) or back (B2A)"
     add("--direction", choices=("forth", "back"), default="forth", help=help)
     help = "where the net runs (default: auto, a GPU if there is one)"
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help=help)
