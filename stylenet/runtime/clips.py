@@ -24,20 +24,21 @@ T = TypeVar("T")
 class ClipNet:
     """A net at work on clips.
 
-    run: the 2·around + 1 frames about the one to stylise, and the result for the frame before,
-        None for the first; all uint8 (H, W, 3).
-    around: frames that it sees before, and behind; those beyond the ends are the ends again.
+    run: the 2·receptive_radius + 1 frames about the frame to stylise, and the result for the frame
+        before, None for the first; all uint8 (H, W, 3).
+    receptive_radius: frames that it sees before the frame to stylise, and as many behind; beyond
+        the ends, the end is repeated.
     recurrent: whether it uses the result before.
     """
 
     run: Callable[[Sequence[Bytes], Bytes | None], Bytes]
-    around: int = 0
+    receptive_radius: int = 0
     recurrent: bool = False
 
     def __call__(self, frames: Iterable[Bytes]) -> Iterator[Bytes]:
         """Stylise the frames of a clip, in order."""
         previous = None
-        for window in windows(frames, self.around):
+        for window in windows(frames, self.receptive_radius):
             previous = self.run(window, previous)
             yield previous
 
@@ -65,9 +66,9 @@ class ClipStylizer:
     previous: Bytes | None = None
 
     @property
-    def around(self) -> int:
+    def receptive_radius(self) -> int:
         """Frames that it sees before the one to stylise, and behind."""
-        return self.net.around
+        return self.net.receptive_radius
 
     @property
     def state(self) -> Bytes | None:
@@ -97,7 +98,7 @@ class ClipStylizer:
         """
         with out_of_memory_names("a frame", "give a smaller --size"):
             self.previous = self.net.run(window, self.previous)
-            return self.postprocess(window[self.around], self.previous)
+            return self.postprocess(window[self.receptive_radius], self.previous)
 
 
 class RegionalClipStylizer:
@@ -113,7 +114,7 @@ class RegionalClipStylizer:
     ) -> None:
         self.regions = list(zip(stylizers, map(iter, masks), strict=True))
         self.stylizers = stylizers
-        self.around = max(stylizer.around for stylizer in stylizers)
+        self.receptive_radius = max(stylizer.receptive_radius for stylizer in stylizers)
         self.fitted = stylizers[0].fitted
         self.feather = feather
 
@@ -135,10 +136,10 @@ class RegionalClipStylizer:
 
     def __call__(self, window: Sequence[Bytes]) -> Bytes:
         """The next frame's result, as of a `ClipStylizer`."""
-        before = window[self.around]
+        before = window[self.receptive_radius]
         layers = []
         for stylizer, masks in self.regions:
-            start = self.around - stylizer.around
+            start = self.receptive_radius - stylizer.receptive_radius
             result = stylizer(window[start : len(window) - start])
             layers.append((result, cover(next(masks), before.shape[:2], self.feather)))
         return compose(before, layers)
@@ -147,16 +148,16 @@ class RegionalClipStylizer:
 AnyClipStylizer = ClipStylizer | RegionalClipStylizer
 
 
-def windows(frames: Iterable[T], around: int) -> Iterator[Sequence[T]]:
-    """For every frame, the 2·around + 1 about it."""
-    seen: deque[T] = deque(maxlen=2 * around + 1)
+def windows(frames: Iterable[T], radius: int) -> Iterator[Sequence[T]]:
+    """For every frame, the 2·radius + 1 about it."""
+    seen: deque[T] = deque(maxlen=2 * radius + 1)
     for frame in frames:
         if not seen:
-            seen.extend([frame] * around)
+            seen.extend([frame] * radius)
         seen.append(frame)
-        if len(seen) == 2 * around + 1:
+        if len(seen) == 2 * radius + 1:
             yield list(seen)
-    for _ in range(around if seen else 0):
+    for _ in range(radius if seen else 0):
         seen.append(seen[-1])
-        if len(seen) == 2 * around + 1:
+        if len(seen) == 2 * radius + 1:
             yield list(seen)

@@ -69,11 +69,11 @@ class Session:
                 raise damaged(self.model.name)
             return to_bytes(found.transpose(0, 2, 3, 1))
         count, *shape = rgb.shape
-        still = np.broadcast_to(rgb[:, None], (count, 2 * self.around + 1, *shape))
+        still = np.broadcast_to(rgb[:, None], (count, 2 * self.receptive_radius + 1, *shape))
         return self.frame(still, rgb)
 
     @property
-    def around(self) -> int:
+    def receptive_radius(self) -> int:
         """Frames before, and behind, the one to stylise that the model sees."""
         return self.model.number("stylenet.around", 0)
 
@@ -81,7 +81,7 @@ class Session:
         """Stylise frames of clips, as all models of bytes can.
 
         Args:
-            frames: uint8 (N, 2·around + 1, H, W, 3), those about the ones to stylise.
+            frames: uint8 (N, 2·receptive_radius + 1, H, W, 3), those about the ones to stylise.
             previous: the results for the frames before, (N, H, W, 3); for first frames themselves.
 
         Returns:
@@ -93,9 +93,9 @@ class Session:
         if self.model.io == "window":
             found = self._run(frames=np.ascontiguousarray(frames))
         elif self.model.io == "recurrent":
-            found = self._run(image=frames[:, self.around], previous=previous)
+            found = self._run(image=frames[:, self.receptive_radius], previous=previous)
         else:
-            found = self._run(image=frames[:, self.around])
+            found = self._run(image=frames[:, self.receptive_radius])
         if found.shape != previous.shape or found.dtype != np.uint8:
             raise damaged(self.model.name)
         return found

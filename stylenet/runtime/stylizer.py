@@ -108,10 +108,10 @@ def clip_at_work(model: Model) -> ClipNet:
     if model.io not in ("recurrent", "window"):
         return per_frame(at_work(model))
     session = Session(model)
-    return ClipNet(partial(_frame, session), session.around, model.io == "recurrent")
+    return ClipNet(partial(_frame, session), session.receptive_radius, model.io == "recurrent")
 
 
 def _frame(session: Session, window: Sequence[Bytes], previous: Bytes | None) -> Bytes:
-    before = window[session.around] if previous is None else previous
+    before = window[session.receptive_radius] if previous is None else previous
     stylized: Bytes = session.frame(np.stack(window)[None], before[None])[0]
     return stylized

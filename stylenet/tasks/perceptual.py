@@ -80,10 +80,10 @@ class PerceptualTask(Task):
         if self.loss.strength is not None:
             photos = [photo.decode().rgb for photo in SamplePhotos(held_out=True).listing().photos]
             calibrate(self.vgg, self.loss, photos, [self.style], [1.0])
-        self.learn(self.style, self.style_size)
+        self.set_style(self.style, self.style_size)
 
     @torch.no_grad()
-    def learn(self, style: NDArray[uint8], style_size: int) -> None:
+    def set_style(self, style: NDArray[uint8], style_size: int) -> None:
         """Set the loss to a style picture, uint8 (H, W, 3), at a shorter side of `style_size`."""
         self.loss.set_style(self.vgg(to_tensor(resize_shorter_side(style, style_size))))
 
