@@ -254,7 +254,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--stroke-scale", type=scale, default=1.0, metavar="S", help=help)
     help = "keep the colours of the photo; only light and dark are stylised"
     add("--preserve-color", action="store_true", help=help)
-    help = "from 0, the photo, to 1, fully stylised (default: 1)"
+    help = "blend of both, from 0, the photo, to 1, fully stylised (default: 1)"
     add("--strength", type=share, default=1.0, metavar="S", help=help)
     help = (
         "stylise the white parts of this grey picture only; or a folder of masks with the photos'"

@@ -57,7 +57,7 @@ class ClipStylizer:
     """What happens to each frame of one clip, in order.
 
     size: longer side of the results in pixels; None keeps the clip's. postprocess: filters, colours
-    and strength. previous: the net's last result, before these; None at the start.
+    and the blend with the frame. previous: the net's last result, before these; None at the start.
     """
 
     net: ClipNet

@@ -1,4 +1,4 @@
-"""After the net: filters on the stylised picture, the photo's colours, the strength.
+"""After the net: filters on the stylised picture, the photo's colours, the blend with the photo.
 
 Floats are float32 (H, W, 3) sRGB in [0, 1] throughout.
 """
@@ -27,12 +27,12 @@ _REACH = 2.0
 class Postprocess:
     """What is done to every result, in this order.
 
-    bilateral: strength of edge-keeping smoothing, as the difference in colour, of [0, 1], that
+    bilateral: amount of edge-keeping smoothing, as the difference in colour, of [0, 1], that
         counts as an edge; 0 leaves it out.
     stretch: spread light and dark over the whole range.
     sharpen: amount of the unsharp mask; 0 leaves it out.
     preserve_color: keep the colours of the photo; only light and dark are stylised.
-    strength: from 0, the photo, to 1, fully stylised.
+    strength: the blend, from 0, the photo, to 1, fully stylised.
     """
 
     bilateral: float = 0.0
@@ -114,7 +114,7 @@ def preserve_color(photo: Floats, stylized: Floats) -> Floats:
     return mixed
 
 
-def blend(photo: Floats, stylized: Floats, strength: float) -> Floats:
-    """From `photo`, at strength 0, to `stylized`, at strength 1."""
-    mixed: Floats = np.float32(1 - strength) * photo + np.float32(strength) * stylized
+def blend(photo: Floats, stylized: Floats, share: float) -> Floats:
+    """From `photo`, at share 0, to `stylized`, at share 1."""
+    mixed: Floats = np.float32(1 - share) * photo + np.float32(share) * stylized
     return mixed

@@ -32,7 +32,7 @@ class Stylizer:
     Args:
         model: an exported ``.onnx`` file, or any `Net`.
         size: longer side of the results in pixels; None keeps the photo's.
-        postprocess: filters, colours and strength.
+        postprocess: filters, colours and the blend with the photo.
         stroke_scale: how many times as large as the net's own strokes are to be.
 
     Raises:

@@ -72,7 +72,7 @@ class PerceptualTask(Task):
             self.style = style
 
     def read_style(self) -> None:
-        """Set the loss to the style picture, and its weight to the strength that is asked for.
+        """Set the loss to the style picture, and its weight to the style reduction asked for.
 
         Raises:
             UserError: the weights of VGG cannot be had.
@@ -139,9 +139,9 @@ class PerceptualTask(Task):
         return {name: sum(row[name].item() for row in rows) / len(rows) for name in rows[0]}
 
     def measured(self) -> dict[str, float]:
-        """The style weight that a strength came to."""
-        strength = self.loss.strength
-        return {} if strength is None else {"style_weight": self.loss.weights["style"]}
+        """The style weight that a style reduction came to."""
+        wanted = self.loss.strength
+        return {} if wanted is None else {"style_weight": self.loss.weights["style"]}
 
     def training_step(self, photo: Tensor, _: int) -> Tensor:
         """One batch of photos (B, 3, H, W) → the scalar objective; logs every term."""
