@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Does equal strength look equal? The style reduction that is reached, over many styles.
+"""Does an equal style reduction look equal? What is reached, over many styles.
 
 Each style picture is brought into a few photos by some iterations of pixel optimisation (Adam),
 under three readings of one weight: `loss.strength`, measured on other photos; raw Gram errors with
@@ -42,7 +42,7 @@ HALVINGS = 6
 
 
 def relative_loss(weight: float, strength: float | None = None) -> PerceptualLoss:
-    """Our default loss, with another style weight or a strength."""
+    """Our default loss, with another style weight or a style reduction."""
     return PerceptualLoss(CONTENT, LAYERS, 1.0, weight, 0.0, True, strength)
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
+from stylenet.system.errors import interrupted
+
+if __name__ == "__main__":  # before the imports below, which take seconds
+    sys.excepthook = interrupted
+
 import argparse
 import platform
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace

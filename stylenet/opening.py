@@ -72,8 +72,8 @@ class Wanted:
     """How a model is to be opened.
 
     device: ``auto``, ``cpu`` or ``cuda``. tile: side in pixels, or None for whole pictures. fast:
-    as of a `TiledSession`. direction: ``forth`` or ``back``, of a model that learnt both. mix: of
-    one that takes any style, or has learnt several.
+    as of a `TiledSession`. direction: ``forth`` (A2B) or ``back`` (B2A), of a model that learnt
+    both. mix: of one that takes any style, or has learnt several.
     """
 
     device: str = "auto"

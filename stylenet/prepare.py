@@ -6,8 +6,14 @@ open. Killed at any time, the same command continues where it was.
 
 from __future__ import annotations
 
-import argparse
 import sys
+
+from stylenet.system.errors import interrupted
+
+if __name__ == "__main__":  # before the imports below, which take seconds
+    sys.excepthook = interrupted
+
+import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import astuple, fields

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+
+from stylenet.system.errors import interrupted
+
+if __name__ == "__main__":  # before the imports below, which take seconds
+    sys.excepthook = interrupted
+
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+
+from stylenet.system.errors import interrupted
+
+if __name__ == "__main__":  # before the imports below, which take seconds
+    sys.excepthook = interrupted
+
+import argparse
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -248,7 +254,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--stroke-scale", type=scale, default=1.0, metavar="S", help=help)
     help = "keep the colours of the photo; only light and dark are stylised"
     add("--preserve-color", action="store_true", help=help)
-    help = "from 0, the photo, to 1, fully stylised (default: 1)"
+    help = "blend of both, from 0, the photo, to 1, fully stylised (default: 1)"
     add("--strength", type=share, default=1.0, metavar="S", help=help)
     help = (
         "stylise the white parts of this grey picture only; or a folder of masks with the photos'"
@@ -275,7 +281,7 @@ def _parser() -> argparse.ArgumentParser:
         "with --tile: the net's norms see a sample of the picture, not all of it; nearly the same"
     )
     add("--fast", action="store_true", help=help)
-    help = "of a run that learnt both: photo to painting, or back (default: forth)"
+    help = "of a run that learnt both: forth (A2B, photo to painting; default) or back (B2A)"
     add("--direction", choices=("forth", "back"), default="forth", help=help)
     help = "where the net runs (default: auto, a GPU if there is one)"
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help=help)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
+from stylenet.system.errors import interrupted
+
+if __name__ == "__main__":  # before the imports below, which take seconds
+    sys.excepthook = interrupted
+
 import logging
 import math
 import os
 import shlex
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext

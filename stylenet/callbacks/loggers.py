@@ -29,7 +29,8 @@ class Wandb(WandbLogger):
         # Lightning's own `offline` would put all later runs of the process offline too.
         mode, kept = "offline" if offline else None, _kept_id(Path(save_dir) / "wandb" / "run_id")
         super().__init__(mode=mode, save_dir=save_dir, id=kept, resume="allow", **options)
-        self._wandb_init.pop("anonymous", None)  # wandb warns of it, whatever its value
+        # A private name: Lightning always passes `anonymous` on, and wandb warns of any value.
+        self._wandb_init.pop("anonymous", None)
 
     @property
     def experiment(self) -> Any:
@@ -57,6 +58,7 @@ class Wandb(WandbLogger):
         Args:
             model: the file to keep as an artifact; None if training was cut short.
         """
+        # A private name: the public `experiment` would open a run where there is none.
         if model is not None and self._experiment is not None:
             artifact = wandb.Artifact(f"model-{self.experiment.id}", type="model")
             artifact.add_file(str(model))
@@ -64,6 +66,7 @@ class Wandb(WandbLogger):
         self._finish(0)
 
     def _finish(self, exit_code: int) -> None:
+        # A private name, as in `end`.
         if self._experiment is not None:
             self._experiment.finish(exit_code=exit_code)
 

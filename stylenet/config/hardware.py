@@ -24,6 +24,7 @@ def kind(accelerator: str) -> str:
         raise UserError(f"trainer.accelerator={accelerator}: no GPU found; use trainer=cpu")
     if has_gpu and accelerator in ("auto", "gpu", "cuda"):
         return "gpu"
+    # A private name: torch 2.5, the oldest that is supported, has no public one.
     return "cpu_bf16" if torch.cpu._is_avx512_bf16_supported() else "cpu"
 
 

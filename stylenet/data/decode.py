@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from stylenet.data.duplicates import look
+from stylenet.data.duplicates import dhash
 from stylenet.data.source import Photo
 from stylenet.pictures.decoding import MOST_BYTES
 from stylenet.pictures.images import Bytes
@@ -33,7 +33,7 @@ _AHEAD = 8 * _THREADS  # pictures; some take far longer than others, and results
 _LONG = 300  # pictures; decoding fewer takes no time worth a progress bar
 
 Decoded = tuple[Bytes, str]
-"""A shrunk picture, uint8 (H, W, 3), and its look."""
+"""A shrunk picture, uint8 (H, W, 3), and its dHash."""
 
 
 def decoded(
@@ -74,7 +74,7 @@ def _decode(photo: Photo, side: int) -> Decoded | str:
     try:
         with out_of_memory_names(photo.name, "shrink it first"):
             rgb = shrink(photo.decode(side).rgb, side)
-            return rgb, look(rgb)
+            return rgb, dhash(rgb)
     except UserError as error:
         return str(error)
 

@@ -1,4 +1,4 @@
-"""Which pictures show the same: found by a hash of how they look, not of their bytes."""
+"""Which pictures show the same: found by dHash, a hash of what they show, not of their bytes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _BANDS = _BITS + 1  # of hashes that differ in `_BITS` bits at most, one band of
 _BAND = 11  # bits: 6 * 11 >= 64
 
 
-def look(rgb: Bytes) -> str:
-    """A picture's difference hash and mean colour, 16 and 6 hexadecimal digits.
+def dhash(rgb: Bytes) -> str:
+    """A picture's dHash, the difference hash, and mean colour, 16 and 6 hexadecimal digits.
 
     rgb: uint8 (H, W, 3).
 
@@ -44,7 +44,7 @@ def find_duplicates(entries: Mapping[int, Entry]) -> dict[int, int]:
 
     entries: usable ones by number.
     """
-    hashes = {number: int(entry.look[:16], 16) for number, entry in entries.items()}
+    hashes = {number: int(entry.dhash[:16], 16) for number, entry in entries.items()}
     kept: dict[tuple[int, int], list[int]] = defaultdict(list)
     duplicates: dict[int, int] = {}
     for number in sorted(entries, key=lambda number: -entries[number].size):
@@ -72,7 +72,7 @@ def _alike_otherwise(one: Entry, other: Entry) -> bool:
 
 
 def _colour_distance(one: Entry, other: Entry) -> int:
-    colours = zip(bytes.fromhex(one.look[16:]), bytes.fromhex(other.look[16:]), strict=True)
+    colours = zip(bytes.fromhex(one.dhash[16:]), bytes.fromhex(other.dhash[16:]), strict=True)
     return max(abs(a - b) for a, b in colours)
 
 

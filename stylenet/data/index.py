@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 from zlib import crc32
 
-_LOOK = re.compile("[0-9a-f]{22}")
+_DHASH = re.compile("[0-9a-f]{22}")
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Entry:
 
     labels: its classes by column, see `Photo`.
     shape: height and width in the cache; None where it cannot be used.
-    look: its `stylenet.data.duplicates.look`; empty where it cannot be used.
+    dhash: its `stylenet.data.duplicates.dhash`; empty where it cannot be used.
     reason: why it cannot be used; empty where it can.
     digest: of its pixels in the cache; empty where it cannot be used, and in older caches.
     """
@@ -38,7 +38,7 @@ class Entry:
     name: str
     labels: Mapping[str, str]
     shape: tuple[int, int] | None = None
-    look: str = ""
+    dhash: str = ""
     reason: str = ""
     digest: str = ""
 
@@ -110,7 +110,7 @@ def _entry(
     name: str,
     labels: dict[str, str],
     shape: list[int] | None,
-    look: str,
+    dhash: str,
     reason: str,
     digest: str = "",
 ) -> Entry:
@@ -118,11 +118,11 @@ def _entry(
     _require(isinstance(labels, dict))
     _require(all(isinstance(text, str) for pair in labels.items() for text in pair))
     if shape is None:
-        return Entry(name, labels, None, look, reason, digest)
+        return Entry(name, labels, None, dhash, reason, digest)
     height, width = shape
     _require(all(isinstance(side, int) and side > 0 for side in shape))
-    _require(_LOOK.fullmatch(look) is not None)
-    return Entry(name, labels, (height, width), look, reason, digest)
+    _require(_DHASH.fullmatch(dhash) is not None)
+    return Entry(name, labels, (height, width), dhash, reason, digest)
 
 
 def _require(fits: bool) -> None:

@@ -46,7 +46,7 @@ class PhotoDataModule(LightningDataModule):
         at a side of 320, if that is more, so that one cache serves all kinds of hardware.
     workers: processes that prepare batches; their number does not change the stream. A streamed
         source uses one at most.
-    jitter: strength of the colour jitter, see `RandomCrop`.
+    jitter: amount of the colour jitter, see `RandomCrop`.
     paintings: a second set, or the path of a folder of it, for tasks that learn from two: every
         batch of crops then has one of it beside, in its own colours.
     styles: such a set of style pictures, as `style_pictures` takes them. They are shrunk to a

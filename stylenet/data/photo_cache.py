@@ -38,7 +38,7 @@ class PhotoCache:
     """Decoded photographs, read from disk as they are asked for; cheap to send to a worker.
 
     skipped: (name, reason) of every picture of the source that could not be used.
-    contents: their number and sums over all of them in their order, of looks and of pixels, by
+    contents: their number and sums over all of them in their order, of dHashes and of pixels, by
         which the same pictures are known wherever they lie; no sum of pixels in an older cache.
     """
 
@@ -161,9 +161,10 @@ def _open(data: Path) -> PhotoCache | None:
 
 
 def _contents(used: list[Entry]) -> dict[str, Any]:
-    looks = (f"{entry.shape} {entry.look}" for entry in used)
+    hashes = (f"{entry.shape} {entry.dhash}" for entry in used)
     pixels = _sum(entry.digest for entry in used) if all(entry.digest for entry in used) else None
-    return {"count": len(used), "looks": _sum(looks), "pixels": pixels}
+    # Checkpoints hold the sum of dHashes under the name "looks".
+    return {"count": len(used), "looks": _sum(hashes), "pixels": pixels}
 
 
 def _sum(lines: Iterable[str]) -> str:
@@ -227,12 +228,12 @@ def _written(
             if isinstance(result, str):
                 group.append(Entry(photo.name, photo.labels, reason=result))
             else:
-                rgb, look = result
+                rgb, dhash = result
                 pixels = np.ascontiguousarray(rgb).data
                 file.write(pixels)
                 digest = hashlib.blake2b(pixels, digest_size=16).hexdigest()
                 shape = (rgb.shape[0], rgb.shape[1])
-                group.append(Entry(photo.name, photo.labels, shape, look, digest=digest))
+                group.append(Entry(photo.name, photo.labels, shape, dhash, digest=digest))
                 good += 1
                 if good == _ROOM_CHECKED_AFTER and listing.count is not None:
                     size = (file.tell() - found.size) / good

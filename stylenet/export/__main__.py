@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
+from stylenet.system.errors import interrupted
+
+if __name__ == "__main__":  # before the imports below, which take seconds
+    sys.excepthook = interrupted
+
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         "given several times, as NAME:SHARE, for a fixed mixture (default: all, chosen at run time)"
     )
     add("--style", type=split_share, action="append", default=[], metavar="NAME", help=help)
-    help = "of a run that learnt both: photo to painting, or back (default: forth)"
+    help = "of a run that learnt both: forth (A2B, photo to painting; default) or back (B2A)"
     add("--direction", choices=("forth", "back"), default="forth", help=help)
     help = (
         "tensorrt: a folder with the graph, a build script and, where TensorRT is installed, the "

@@ -94,7 +94,7 @@ def clip_io(net: nn.Module, io: str) -> str:
         UserError: a net for clips with another `io` than ``bytes``.
     """
     seen = traits(net)
-    kind = "recurrent" if seen.recurrent else "window" if seen.around else io
+    kind = "recurrent" if seen.recurrent else "window" if seen.receptive_radius else io
     if kind != io != "bytes":
         raise UserError(f"--io {io} is for per-frame nets; a {kind} net takes --io bytes")
     return kind
@@ -133,7 +133,8 @@ def _graph(net: nn.Module, io: str) -> Graph:
         seen = traits(net)
         frames = example[:, None].repeat(1, seen.window, 1, 1, 1)
         free = {"frames": {0: batch, 2: height, 3: width}}
-        return Graph(Window(net), (frames,), free, outputs, {"stylenet.around": str(seen.around)})
+        facts = {"stylenet.around": str(seen.receptive_radius)}  # the name that files keep
+        return Graph(Window(net), (frames,), free, outputs, facts)
     free = {"image": {0: batch, 2: height, 3: width}}
     return Graph(Floats(net), (to_floats(example),), free, outputs, {}, (0, 2, 3))
 

@@ -35,7 +35,10 @@ class StyleGraph(nn.Module):
 
 
 class PhotoGraph(nn.Module):
-    """uint8 (N, H, W, 3), a code and a strength for each → the same."""
+    """uint8 (N, H, W, 3), a code and alpha for each → uint8 (N, H, W, 3).
+
+    The exported input of alpha has the name ``strength``, which other services know.
+    """
 
     def __init__(self, net: ArbitraryNet) -> None:
         super().__init__()
@@ -79,10 +82,10 @@ def proven_pair(model: TrainedModel) -> tuple[bytes, bytes]:
 def _compared(photo: bytes, style: bytes, net: ArbitraryNet) -> Iterator[Difference]:
     pair = Pair(open_model(photo, device="cpu"), open_model(style, device="cpu"))
     styles, shares = [drawn(shape)[0] for shape in STYLES], [1.0, 2.0]
-    halfway = {0.5: SHAPES[:1]} if net.has_strength else {}
-    for strength, shapes in ({1.0: SHAPES} | halfway).items():
-        session = pair.styled(styles, shares, strength)
-        yield from compared(session, styled(net, styles, shares, strength), shapes)
+    halfway = {0.5: SHAPES[:1]} if net.has_alpha else {}
+    for alpha, shapes in ({1.0: SHAPES} | halfway).items():
+        session = pair.styled(styles, shares, alpha)
+        yield from compared(session, styled(net, styles, shares, alpha), shapes)
 
 
 def _style_graph(net: ArbitraryNet) -> Graph:
@@ -97,7 +100,7 @@ def _photo_graph(net: ArbitraryNet) -> Graph:
     places = {2: torch.export.Dim("T")} if code.ndim == 3 else {}
     examples: tuple[Tensor, ...] = (image, code)
     inputs = {"image": free, "code": {0: free[0]} | places}
-    if net.has_strength:
+    if net.has_alpha:
         examples += (torch.ones(len(image)),)
         inputs["strength"] = {0: free[0]}
     return Graph(PhotoGraph(net), examples, inputs, ["stylized"], {})

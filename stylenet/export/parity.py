@@ -84,7 +84,7 @@ def compare(
     batch, ours = _batch(open_model(exported, device="cpu")), clip_net(net)
     found = []
     for rgb in map(drawn, SHAPES) if pictures is None else pictures:
-        frames, previous = _moving(rgb, ours.around)
+        frames, previous = _moving(rgb, ours.receptive_radius)
         theirs = [ours.run(*each) for each in zip(frames, previous, strict=True)]
         found.append(difference(batch(frames, previous), np.stack(theirs)))
     return found
@@ -124,9 +124,9 @@ def _batch(model: Model) -> Callable[[Bytes, Bytes], Bytes]:
     return lambda frames, _: np.stack([tiled(rgb) for rgb in frames[:, 0]])
 
 
-def _moving(rgb: Bytes, around: int) -> tuple[Bytes, Bytes]:
+def _moving(rgb: Bytes, radius: int) -> tuple[Bytes, Bytes]:
     """Pictures with others before and behind them, for nets that see these, and before them."""
-    frames = [np.roll(rgb, 3 * time, axis=2) for time in range(-around, around + 1)]
+    frames = [np.roll(rgb, 3 * time, axis=2) for time in range(-radius, radius + 1)]
     return np.stack(frames, 1), np.ascontiguousarray(255 - rgb[:, ::-1])
 
 

@@ -1,4 +1,4 @@
-"""Losses between two collections: what a critic thinks, and what a way there and back leaves."""
+"""Losses between two collections: what a discriminator thinks, and what a cycle leaves."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ REAL, MADE = 1.0, 0.0
 
 
 def least_squares(scores: Tensor, wanted: float) -> Tensor:
-    """Mean squared distance of a critic's scores from `REAL` or `MADE` (Mao et al. 2017, eq. 2).
+    """Mean squared distance of scores from `REAL` or `MADE` (Mao et al. 2017, eq. 2).
 
     Args:
-        scores: of patches, (B, 1, h, w).
+        scores: a discriminator's, of patches, (B, 1, h, w).
 
     Returns:
         (B,).
@@ -24,14 +24,14 @@ def least_squares(scores: Tensor, wanted: float) -> Tensor:
     return (scores.float() - wanted).square().flatten(1).mean(1)
 
 
-def critic_error(real: Tensor, made: Tensor) -> Tensor:
+def discriminator_error(real: Tensor, made: Tensor) -> Tensor:
     """Half the error on real pictures plus half of that on made ones (Zhu et al. 2017, sect. 7.1).
 
     Args:
         real, made: scores (B, 1, h, w).
 
     Returns:
-        (B,): 0 for a critic that is always right, 1/4 for one that always says 1/2.
+        (B,): 0 for a discriminator that is always right, 1/4 for one that always says 1/2.
     """
     return (least_squares(real, REAL) + least_squares(made, MADE)) / 2
 

@@ -20,16 +20,17 @@ class PerceptualLoss(nn.Module):
     content, of Gram differences (`gram_matrix`'s normaliser) for style. Such style errors were seen
     to differ 3000-fold between layers and 30-fold between style pictures. With
     ``relative=True`` each is divided by the target's own mean square, so that 1 means "as far off
-    as a blank", a layer's share is its weight, and one style weight means the same strength for
-    every picture.
+    as a blank", a layer's share is its weight, and one style weight means the same for every
+    picture.
 
     Args:
         content_layers: VGG layer → weight within the content term.
         style_layers: VGG layer → weight within the style term.
         content_weight, style_weight, tv_weight: factors of the three terms in the total.
         relative: divide each layer's error by its target's energy.
-        strength: from 0 to 1, in the place of `style_weight`, which is to be measured for each
-            style (`stylenet.pixels.strength`); None takes the weight as it is.
+        strength: the style reduction asked for, from 0 to 1, in the place of `style_weight`. The
+            weight is measured for each style (`stylenet.pixels.strength`). None takes the weight
+            as it is.
 
     Raises:
         UserError: a negative weight, a strength beyond [0, 1] or without a content weight, or no

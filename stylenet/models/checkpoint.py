@@ -119,7 +119,7 @@ def _check_fit(weights: dict[str, torch.Tensor], net: dict[str, torch.Tensor]) -
 
 
 def one_way(model: TrainedModel, direction: str) -> TrainedModel:
-    """Of a model that goes ``forth`` and ``back``, the one; a model of one way goes forth.
+    """Of a model of both directions, ``forth`` (A2B) or ``back`` (B2A); others go ``forth`` alone.
 
     Raises:
         UserError: back is asked of a model of one way.

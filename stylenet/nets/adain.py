@@ -30,7 +30,7 @@ class AdaIN(ArbitraryNet):
         weights: of the encoder, as of `VGG`.
     """
 
-    has_strength = True
+    has_alpha = True
 
     def __init__(self, width: float = 1.0, skips: bool = True, weights: str = "caffe") -> None:
         super().__init__(LAYERS, Decoder(width, skips), weights)
@@ -41,10 +41,10 @@ class AdaIN(ArbitraryNet):
         return statistics(features, self.transferred)
 
     def transfer(
-        self, features: Features, code: Tensor, strength: Tensor | None = None
+        self, features: Features, code: Tensor, alpha: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """AdaIN (equation 8), towards which the photo's features go by `strength` (equation 14)."""
-        return with_statistics(features, code, self.transferred, strength)
+        """AdaIN (equation 8), towards which the photo's features go by `alpha` (equation 14)."""
+        return with_statistics(features, code, self.transferred, alpha)
 
 
 def statistics(features: Features, levels: Sequence[str]) -> Tensor:
@@ -54,19 +54,19 @@ def statistics(features: Features, levels: Sequence[str]) -> Tensor:
 
 
 def with_statistics(
-    features: Features, code: Tensor, levels: Sequence[str], strength: Tensor | None = None
+    features: Features, code: Tensor, levels: Sequence[str], alpha: Tensor | None = None
 ) -> dict[str, Tensor]:
     """Each level's features with the statistics of `code`, as `statistics` gives it.
 
     Args:
-        strength: (B,), from 0, the features as they are, to 1 (None).
+        alpha: (B,), from 0, the features as they are, to 1 (None).
     """
     parts = torch.split(code, [2 * CHANNELS[level] for level in levels], 1)
     moved = {}
     for level, part in zip(levels, parts, strict=True):
         before = features[level].float()  # (B, C, h, w)
         after = adain(before, part)
-        moved[level] = after if strength is None else before.lerp(after, strength.view(-1, 1, 1, 1))
+        moved[level] = after if alpha is None else before.lerp(after, alpha.view(-1, 1, 1, 1))
     return moved
 
 

@@ -25,7 +25,7 @@ def apply_net(net: nn.Module, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def clip_net(net: nn.Module) -> ClipNet:
     """Any net at work on clips, on its device."""
     seen = traits(net)
-    return ClipNet(partial(_frame, net), seen.around, seen.recurrent)
+    return ClipNet(partial(_frame, net), seen.receptive_radius, seen.recurrent)
 
 
 @torch.inference_mode()

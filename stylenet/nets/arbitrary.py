@@ -38,27 +38,27 @@ class ArbitraryNet(nn.Module, ABC):
     transferred: tuple[str, ...]
     """The layers that a style is transferred at."""
 
-    has_strength: ClassVar[bool]
-    """Whether an export takes the strength of the style."""
+    has_alpha: ClassVar[bool]
+    """Whether an export takes alpha."""
 
     def __init__(self, layers: Sequence[str], decoder: Decoder, weights: str) -> None:
         super().__init__()
         self.encoder = constant(VGG(layers, weights))
         self.decoder = decoder
 
-    def forward(self, photo: Tensor, code: Tensor, strength: Tensor | None = None) -> Tensor:
+    def forward(self, photo: Tensor, code: Tensor, alpha: Tensor | None = None) -> Tensor:
         """Stylise.
 
         Args:
             photo: (B, 3, H, W) in [0, 1], any H, W ≥ 32.
             code: of a style for each photo, as `code` gives it.
-            strength: (B,), from 0, the photo's own features, to 1 (None), the style's.
+            alpha: (B,), from 0, the photo's own features, to 1 (None), the style's.
 
         Returns:
             (B, 3, H, W), unclamped.
         """
         features = self.encoder(padded(photo), self.transferred)
-        image: Tensor = self.decoder(self.transfer(features, code, strength))
+        image: Tensor = self.decoder(self.transfer(features, code, alpha))
         return cropped(image, photo.shape[2], photo.shape[3])
 
     def code(self, style: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class ArbitraryNet(nn.Module, ABC):
 
     @abstractmethod
     def transfer(
-        self, features: Features, code: Tensor, strength: Tensor | None = None
+        self, features: Features, code: Tensor, alpha: Tensor | None = None
     ) -> dict[str, Tensor]:
         """The photo's features at `transferred` in the style → those that the decoder reads."""
 
@@ -85,22 +85,22 @@ class Styled(nn.Module):
     """A net with its style fixed: image → image, (B, 3, H, W) in [0, 1], like any other.
 
     Args:
-        code: of the style, (1, …). strength: from 0 to 1.
+        code: of the style, (1, …). alpha: from 0 to 1.
     """
 
-    def __init__(self, net: ArbitraryNet, code: Tensor, strength: float = 1.0) -> None:
+    def __init__(self, net: ArbitraryNet, code: Tensor, alpha: float = 1.0) -> None:
         super().__init__()
         self.net = net
-        self.strength = strength
+        self.alpha = alpha
         self.register_buffer("code", code)
 
     def forward(self, photo: Tensor) -> Tensor:
         """Stylise; the result has the same shape, unclamped."""
         code = self.get_buffer("code")
         codes = code.expand(len(photo), *code.shape[1:])
-        full = self.strength == 1  # and then needs no mixing
-        strength = None if full else photo.new_full((len(photo),), self.strength)
-        stylized: Tensor = self.net(photo, codes, strength)
+        full = self.alpha == 1  # and then needs no mixing
+        alpha = None if full else photo.new_full((len(photo),), self.alpha)
+        stylized: Tensor = self.net(photo, codes, alpha)
         return stylized
 
 
@@ -108,13 +108,13 @@ def styled(
     net: nn.Module,
     styles: Sequence[NDArray[np.uint8]],
     shares: Sequence[float],
-    strength: float = 1.0,
+    alpha: float = 1.0,
 ) -> Styled:
     """A net that takes a style with a mixture of pictures, uint8 (H, W, 3) each, of any size."""
     assert isinstance(net, ArbitraryNet)
     with torch.inference_mode():
         codes = [net.code(to_tensor(fitted(style))).numpy() for style in styles]
-    return Styled(net, torch.from_numpy(mixed(codes, shares)), strength)
+    return Styled(net, torch.from_numpy(mixed(codes, shares)), alpha)
 
 
 def constant(module: nn.Module) -> nn.Module:

@@ -24,20 +24,20 @@ SCALE = {"relu4_1": 32.0, "relu3_1": 10.0, "relu2_1": 6.0, "relu1_1": 1.0}
 """The deviations of features, as measured: the decoder works on features divided by them."""
 
 STAGES = ((256,), (256, 256, 256, 128), (128, 64), (64,))
-"""Channels of the convolutions between the doublings (Huang & Belongie 2017, section 6.1)."""
+"""Channels of the convolutions between the upsamplings (Huang & Belongie 2017, section 6.1)."""
 
 
 class Decoder(nn.Module):
-    """Features → image: 3x3 convolutions and ReLUs under reflection padding, three doublings.
+    """Features → image: 3x3 convolutions and ReLUs under reflection padding, upsampled three times.
 
     There are no norms, which would take away the very statistics that a style is here; so weights
-    start at a scale that keeps variance through ReLUs (He et al. 2015, equation 10). Doubling is
+    start at a scale that keeps variance through ReLUs (He et al. 2015, equation 10). Upsampling is
     bilinear, behind a [1 2 1]/4 on all but the half size, as `TransformerNet` does to leave no
     hatching.
 
     Args:
         width: factor on the channels; the encoder keeps all of its own.
-        skips: read relu3_1, relu2_1 and relu1_1 beside the doubled features; False as published,
+        skips: read relu3_1, relu2_1 and relu1_1 beside the upsampled features; False as published,
             from relu4_1 alone.
 
     Raises:

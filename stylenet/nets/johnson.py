@@ -120,6 +120,6 @@ class TransformerNet(nn.Module):
         return out
 
     def _upsample(self, x: Tensor, beside: Tensor) -> Tensor:
-        """Double the size, drop the row and column by which an odd `beside` is smaller, join it."""
-        double = fitted(self.resize(x), beside)
-        return torch.cat([double, beside], 1) if self.skips else double
+        """Upsample, drop the row and column by which an odd `beside` is smaller, join it."""
+        upsampled = fitted(self.resize(x), beside)
+        return torch.cat([upsampled, beside], 1) if self.skips else upsampled

@@ -1,4 +1,4 @@
-"""The critic of Isola et al. 2017: which patches of a picture look real."""
+"""The discriminator of Isola et al. 2017: which patches of a picture look real."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PatchGAN(nn.Sequential):
     def __init__(self, width: float = 1.0) -> None:
         channels = [round(width * count) for count in CHANNELS]
         if channels[0] < 1:
-            raise UserError(f"task.critic.width={width} leaves no critic; use more")
+            raise UserError(f"task.critic.width={width} leaves no discriminator; use more")
         first, *strides = STRIDES
         layers = [nn.Conv2d(3, channels[0], 4, first, padding=1), nn.LeakyReLU(SLOPE)]
         for (before, after), stride in zip(pairwise(channels), strides, strict=True):

@@ -75,7 +75,7 @@ class SANet(ArbitraryNet):
         weights: of the encoder, as of `VGG`.
     """
 
-    has_strength = False  # it would cost attention of the photo to itself, each time
+    has_alpha = False  # it would cost attention of the photo to itself, each time
 
     def __init__(self, width: float = 1.0, skips: bool = True, weights: str = "caffe") -> None:
         super().__init__(LAYERS, Decoder(width, skips), weights)
@@ -97,19 +97,19 @@ class SANet(ArbitraryNet):
         return torch.cat([first[:, :, None], places], 2)
 
     def transfer(
-        self, features: Features, code: Tensor, strength: Tensor | None = None
+        self, features: Features, code: Tensor, alpha: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """The style's, mixed by `strength` with the photo's attention to itself (section 4.4)."""
+        """The style's, mixed by `alpha` with the photo's attention to itself (section 4.4)."""
         styled = self._attend(features, code[:, :, 1:])
-        if strength is not None:
+        if alpha is not None:
             own = self._attend(features, self.code_of(features)[:, :, 1:])
-            styled = own.lerp(styled, strength.view(-1, 1, 1, 1))
+            styled = own.lerp(styled, alpha.view(-1, 1, 1, 1))
         if not self.levels:
             return {"relu4_1": styled}
         numbers = code[:, : 2 * sum(WIDTHS[level] for level in self.levels), 0]
         return {
             "relu4_1": styled,
-            **with_statistics(features, numbers, self.levels, strength),
+            **with_statistics(features, numbers, self.levels, alpha),
         }
 
     def _attend(self, features: Features, code: Tensor) -> Tensor:

@@ -49,8 +49,8 @@ class SlimNet(nn.Module):
         """Stylise `image`: (B, 3, H, W) in [0, 1], any H, W ≥ 32 → the same shape, unclamped."""
         half = self.stem((image - CENTRE) / CONTRAST)  # (B, 16, ⌈H/2⌉, ⌈W/2⌉)
         quarter = self.residuals(self.down(half))  # (B, 32, ⌈H/4⌉, ⌈W/4⌉)
-        double = upsample(binomial(self.narrow(quarter)))
-        x = self.up(torch.cat([fitted(double, half), half], 1))
+        upsampled = upsample(binomial(self.narrow(quarter)))
+        x = self.up(torch.cat([fitted(upsampled, half), half], 1))
         out: Tensor = fitted(self.head(x), image) * CONTRAST + CENTRE
         return out
 

@@ -17,26 +17,27 @@ class Traits:
         takes_style: the net takes the code of a style picture beside the photo, as `ArbitraryNet`.
         styles: names of the styles that the net has learnt, whose weights it takes beside the
             photo, as `MultiStyleNet`; empty for a net of one style.
-        around: frames that the net sees before the frame to stylise, and as many behind it.
+        receptive_radius: frames that the net sees before the frame to stylise, and as many behind
+            it.
         recurrent: the net takes its result for the frame before.
         directions: ways that the net translates; with several, a module of each name, as `TwoWay`.
     """
 
     takes_style: bool = False
     styles: tuple[str, ...] = ()
-    around: int = 0
+    receptive_radius: int = 0
     recurrent: bool = False
     directions: tuple[str, ...] = ("forth",)
 
     @property
     def window(self) -> int:
         """The number of frames that the net sees at once."""
-        return 2 * self.around + 1
+        return 2 * self.receptive_radius + 1
 
     @property
     def sees_clips(self) -> bool:
         """Whether the net sees more of a clip than the frame to stylise."""
-        return self.recurrent or self.around > 0
+        return self.recurrent or self.receptive_radius > 0
 
     @property
     def one_picture(self) -> bool:

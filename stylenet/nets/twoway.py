@@ -1,4 +1,4 @@
-"""Two nets in one: from one kind of picture to another, and back."""
+"""Two nets in one: A2B, from one kind of picture to another, and B2A, back."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from stylenet.nets.traits import Traits
 
 
 class TwoWay(nn.Module):
-    """A net for each direction; called as a net, it is the one that goes forth.
+    """A net for each direction; called as a net, it is the net A2B.
 
     Args:
-        forth: image → image, (B, 3, H, W) in [0, 1]. back: the other way.
+        forth: A2B, image → image, (B, 3, H, W) in [0, 1].
+        back: B2A, image → image, of the same shapes.
     """
 
     traits: ClassVar[Traits] = Traits(directions=("forth", "back"))

@@ -52,7 +52,7 @@ class WindowNet(TransformerNet):
     one over neighbours joined along their channels, and is computed as that.
     """
 
-    traits: ClassVar[Traits] = Traits(around=2)
+    traits: ClassVar[Traits] = Traits(receptive_radius=2)
     joined: ClassVar[tuple[int, int]] = (STEPS, STEPS)
     steady: ClassVar[bool] = True
 
@@ -86,14 +86,14 @@ def on_clip(net: nn.Module, frames: Tensor, previous: Tensor | None) -> Tensor:
     """Stylise the middle frame with any net, which gets what its traits ask for.
 
     Args:
-        frames: (B, 2·around + 1, 3, H, W) in [0, 1].
+        frames: (B, 2·receptive_radius + 1, 3, H, W) in [0, 1].
         previous: the result for the frame before, (B, 3, H, W); None for the first.
 
     Returns:
         (B, 3, H, W), unclamped.
     """
     seen = traits(net)
-    image = frames if seen.around else frames[:, 0]
+    image = frames if seen.receptive_radius else frames[:, 0]
     stylized: Tensor = net(image, previous) if seen.recurrent else net(image)
     return stylized
 

@@ -42,8 +42,8 @@ class Muon(Optimizer):
         momentum: of Muon (Nesterov).
         betas: of Adam.
         eps: of both, against division by zero.
-        cautious: take no weight against the gradient at hand (`agreeing`). Not for several styles
-            by turns, of which each pulls to its own side.
+        cautious: take no weight against the gradient at hand (`cautious_mask`). Not for several
+            styles by turns, of which each pulls to its own side.
     """
 
     def __init__(
@@ -62,6 +62,12 @@ class Muon(Optimizer):
         defaults = {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps}
         defaults["cautious"] = cautious
         super().__init__([group for group in groups if group["params"]], defaults)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take a saved state; old checkpoints lack `cautious`, so the constructor's is used."""
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group.setdefault("cautious", self.defaults["cautious"])
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -97,7 +103,7 @@ class Muon(Optimizer):
             scale = MATCH * max(matrices.shape[1:]) ** 0.5
             updates = orthogonalize(matrices, group["eps"]) * scale
             for (p, _), update in zip(pairs, updates, strict=True):
-                self._take(p, update.view(shape), group["lr"])
+                _take(p, update.view(shape), group)
 
     def _adam(self, params: list[Tensor], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
@@ -111,17 +117,17 @@ class Muon(Optimizer):
             state["square"].lerp_(p.grad.square(), 1 - beta2)
             mean = state["mean"] / (1 - beta1 ** state["step"])
             square = state["square"] / (1 - beta2 ** state["step"])
-            self._take(p, mean / (square.sqrt() + group["eps"]), group["lr"])
-
-    def _take(self, p: Tensor, update: Tensor, lr: float) -> None:
-        assert p.grad is not None
-        # Not the group's, which a checkpoint from before there was a choice comes without.
-        if self.defaults["cautious"]:
-            update = agreeing(update, p.grad)
-        p.sub_(update, alpha=lr)
+            _take(p, mean / (square.sqrt() + group["eps"]), group)
 
 
-def agreeing(update: Tensor, gradient: Tensor) -> Tensor:
+def _take(p: Tensor, update: Tensor, group: dict[str, Any]) -> None:
+    assert p.grad is not None
+    if group["cautious"]:
+        update = cautious_mask(update, p.grad)
+    p.sub_(update, alpha=group["lr"])
+
+
+def cautious_mask(update: Tensor, gradient: Tensor) -> Tensor:
     """Leave out what goes against the gradient at hand, and enlarge the rest in its place.
 
     This is algorithm 1 of Liang et al. 2024. Momentum may point uphill, where a step would raise
@@ -131,8 +137,8 @@ def agreeing(update: Tensor, gradient: Tensor) -> Tensor:
         update: the step that is to be subtracted from the weights.
         gradient: the present gradient, of the same shape.
     """
-    agrees = (update * gradient > 0).to(update.dtype)
-    return update * agrees / agrees.mean().clamp_min(FEWEST)
+    mask = (update * gradient > 0).to(update.dtype)
+    return update * mask / mask.mean().clamp_min(FEWEST)
 
 
 def orthogonalize(matrices: Tensor, eps: float = 1e-8) -> Tensor:

@@ -1,4 +1,6 @@
-"""The strength of the loss: a style weight that removes the same share of every style's error.
+"""Style reduction: a style weight that removes the same share of every style's error.
+
+The config calls the style reduction ``loss.strength``.
 
 No formula gives this weight. Equal raw weights, weights relative to the style's energy and weights
 relative to the photo's own error all reduce the error of some styles 1.5 times as much as others'.
@@ -30,9 +32,9 @@ ITERATIONS = 20
 
 _TRIALS = 7
 _NEAR = 0.01
-"""The search ends when the share differs from the strength by less."""
+"""The search ends when the share differs from the style reduction asked for by less."""
 _LEAP = 2.0
-"""Step of the weight's logarithm until two trials enclose the strength."""
+"""Step of the weight's logarithm until two trials enclose the style reduction asked for."""
 _FAR = 5.0
 """Largest change of the weight's logarithm from its start. Beyond it content no longer counts."""
 
@@ -44,7 +46,7 @@ def calibrate(
     styles: Sequence[Bytes],
     shares: Sequence[float],
 ) -> None:
-    """Set the style weight of `loss` so that its strength is the share of style error removed.
+    """Set the style weight of `loss` so that its `strength`, a style reduction, is reached.
 
     The share rises with the weight until content no longer counts. The search is by false position
     on the weight's logarithm. Afterwards the style targets of `loss` are those of `SIDE` pixels.

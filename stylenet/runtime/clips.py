@@ -24,21 +24,21 @@ T = TypeVar("T")
 class ClipNet:
     """A net that stylises the frames of a clip.
 
-    run: takes 2·around + 1 frames, centred on the frame to stylise, and the result for the frame
-        before (None for the first frame). All are uint8 (H, W, 3), the new result, too.
-    around: number of frames that the net sees on each side of the frame to stylise. The first and
-        last frame of the clip are repeated beyond its ends.
-    recurrent: whether the net uses the result for the frame before.
+    run: the 2·receptive_radius + 1 frames about the frame to stylise, and the result for the frame
+        before, None for the first; all uint8 (H, W, 3).
+    receptive_radius: frames that it sees before the frame to stylise, and as many behind; beyond
+        the ends, the end is repeated.
+    recurrent: whether it uses the result before.
     """
 
     run: Callable[[Sequence[Bytes], Bytes | None], Bytes]
-    around: int = 0
+    receptive_radius: int = 0
     recurrent: bool = False
 
     def __call__(self, frames: Iterable[Bytes]) -> Iterator[Bytes]:
         """Stylise the frames of a clip, in order."""
         previous = None
-        for window in windows(frames, self.around):
+        for window in windows(frames, self.receptive_radius):
             previous = self.run(window, previous)
             yield previous
 
@@ -56,8 +56,8 @@ def _alone(net: Callable[[Bytes], Bytes], window: Sequence[Bytes], previous: Byt
 class ClipStylizer:
     """Stylises the frames of one clip, in order.
 
-    size: longer side of the results in pixels; None keeps the size of the clip. postprocess: steps
-    after the net. previous: the net's last result, before these steps; None at the start.
+    size: longer side of the results in pixels; None keeps the clip's. postprocess: filters, colours
+    and the blend with the frame. previous: the net's last result, before these; None at the start.
     """
 
     net: ClipNet
@@ -66,9 +66,9 @@ class ClipStylizer:
     previous: Bytes | None = None
 
     @property
-    def around(self) -> int:
-        """Number of frames that the net sees on each side of the frame to stylise."""
-        return self.net.around
+    def receptive_radius(self) -> int:
+        """Frames that it sees before the one to stylise, and behind."""
+        return self.net.receptive_radius
 
     @property
     def state(self) -> Bytes | None:
@@ -98,7 +98,7 @@ class ClipStylizer:
         """
         with out_of_memory_names("a frame", "give a smaller --size"):
             self.previous = self.net.run(window, self.previous)
-            return self.postprocess(window[self.around], self.previous)
+            return self.postprocess(window[self.receptive_radius], self.previous)
 
 
 class RegionalClipStylizer:
@@ -114,7 +114,7 @@ class RegionalClipStylizer:
     ) -> None:
         self.regions = list(zip(stylizers, map(iter, masks), strict=True))
         self.stylizers = stylizers
-        self.around = max(stylizer.around for stylizer in stylizers)
+        self.receptive_radius = max(stylizer.receptive_radius for stylizer in stylizers)
         self.fitted = stylizers[0].fitted
         self.feather = feather
 
@@ -135,11 +135,11 @@ class RegionalClipStylizer:
             deque(islice(masks, frame), maxlen=0)
 
     def __call__(self, window: Sequence[Bytes]) -> Bytes:
-        """Stylise the next frame, as `ClipStylizer` does."""
-        before = window[self.around]
+        """The next frame's result, as of a `ClipStylizer`."""
+        before = window[self.receptive_radius]
         layers = []
         for stylizer, masks in self.regions:
-            start = self.around - stylizer.around
+            start = self.receptive_radius - stylizer.receptive_radius
             result = stylizer(window[start : len(window) - start])
             layers.append((result, cover(next(masks), before.shape[:2], self.feather)))
         return compose(before, layers)
@@ -148,16 +148,16 @@ class RegionalClipStylizer:
 AnyClipStylizer = ClipStylizer | RegionalClipStylizer
 
 
-def windows(frames: Iterable[T], around: int) -> Iterator[Sequence[T]]:
-    """For every frame, the 2·around + 1 frames centred on it. Both ends are repeated."""
-    seen: deque[T] = deque(maxlen=2 * around + 1)
+def windows(frames: Iterable[T], radius: int) -> Iterator[Sequence[T]]:
+    """For every frame, the 2·radius + 1 about it."""
+    seen: deque[T] = deque(maxlen=2 * radius + 1)
     for frame in frames:
         if not seen:
-            seen.extend([frame] * around)
+            seen.extend([frame] * radius)
         seen.append(frame)
-        if len(seen) == 2 * around + 1:
+        if len(seen) == 2 * radius + 1:
             yield list(seen)
-    for _ in range(around if seen else 0):
+    for _ in range(radius if seen else 0):
         seen.append(seen[-1])
-        if len(seen) == 2 * around + 1:
+        if len(seen) == 2 * radius + 1:
             yield list(seen)

@@ -26,26 +26,24 @@ class StyledSession(Session):
     """The stylising graph of a pair with a fixed style: uint8 RGB in and out, as any `Session`.
 
     Args:
-        model: a model with the input ``code``. code: (1, …), of the style. strength: from 0, the
-            photo, to 1, fully stylised.
+        model: that takes a code. code: (1, …). alpha: from 0, the photo, to 1. The graph calls
+            this input ``strength``.
 
     Raises:
-        UserError: `strength` is not 1, and the model has no input for it.
+        UserError: the model takes no alpha, and alpha is not 1.
     """
 
-    def __init__(self, model: Model, code: Code, strength: float = 1.0) -> None:
+    def __init__(self, model: Model, code: Code, alpha: float = 1.0) -> None:
         super().__init__(model)
-        if strength != 1 and "strength" not in model.inputs:
-            raise UserError(
-                f"{model.name} has no --alpha; use --strength, or give the training run"
-            )
+        if alpha != 1 and "strength" not in model.inputs:
+            raise UserError(f"{model.name} has no --alpha; use --strength, or the run itself")
         self.code = code
-        self.strength = strength
+        self.alpha = alpha
 
     def _style(self, count: int) -> dict[str, NDArray[Any]]:
         style = {"code": np.repeat(self.code, count, axis=0)}
         if "strength" in self.model.inputs:
-            style["strength"] = np.full(count, self.strength, np.float32)
+            style["strength"] = np.full(count, self.alpha, np.float32)
         return style
 
 
@@ -76,7 +74,7 @@ class Pair:
         return code
 
     def styled(
-        self, styles: Sequence[Bytes], shares: Sequence[float], strength: float = 1.0
+        self, styles: Sequence[Bytes], shares: Sequence[float], alpha: float = 1.0
     ) -> StyledSession:
         """The stylising graph with a mixture of styles.
 
@@ -87,7 +85,7 @@ class Pair:
             UserError: as `StyledSession`.
         """
         codes = [self.code(fitted(style)) for style in styles]
-        return StyledSession(self.model, mixed(codes, shares), strength)
+        return StyledSession(self.model, mixed(codes, shares), alpha)
 
 
 def _beside(model: Model) -> Model:

@@ -1,4 +1,4 @@
-"""After the net: filters on the stylised picture, the photo's colours, blending with the photo.
+"""After the net: filters on the stylised picture, the photo's colours, the blend with the photo.
 
 Floats are float32 (H, W, 3) sRGB in [0, 1] throughout.
 """
@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stylenet.pictures.color import Floats, luma, to_bytes, to_floats
 from stylenet.pictures.images import Bytes
@@ -28,12 +27,12 @@ _REACH = 2.0
 class Postprocess:
     """The steps after the net, in this order.
 
-    bilateral: edge-keeping smoothing. The number is the difference in colour, in [0, 1], that
-        counts as an edge; 0 leaves the step out.
-    stretch: whether to spread luma over the whole range.
-    sharpen: amount of the unsharp mask; 0 leaves the step out.
-    preserve_color: whether to keep the chroma of the photo, so that only luma is stylised.
-    strength: from 0, the photo, to 1, fully stylised.
+    bilateral: amount of edge-keeping smoothing, as the difference in colour, of [0, 1], that
+        counts as an edge; 0 leaves it out.
+    stretch: spread light and dark over the whole range.
+    sharpen: amount of the unsharp mask; 0 leaves it out.
+    preserve_color: keep the colours of the photo; only light and dark are stylised.
+    strength: the blend, from 0, the photo, to 1, fully stylised.
     """
 
     bilateral: float = 0.0
@@ -68,28 +67,21 @@ def stretch(rgb: Floats) -> Floats:
 
 
 def unsharp_mask(rgb: Floats, amount: float) -> Floats:
-    """Add `amount` times the detail that a Gaussian blur removes."""
-    reach = math.ceil(3 * _BLUR)
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / _BLUR) ** 2)
-    weights = (weights / weights.sum()).astype(np.float32)
-    blurred = _along(_along(rgb, weights, 0), weights, 1)
+    """`rgb` plus `amount` times what a Gaussian blur takes from it."""
+    from skimage.filters import gaussian  # loads SciPy, which other options need not wait for
+
+    blurred = gaussian(rgb, _BLUR, mode="nearest", truncate=3, channel_axis=2)
     sharp: Floats = np.clip(rgb + np.float32(amount) * (rgb - blurred), 0, 1)
     return sharp
 
 
-def _along(rgb: Floats, weights: NDArray[np.float32], axis: int) -> Floats:
-    """Convolve with symmetric `weights` along an axis; edge pixels are repeated beyond the edge."""
-    reach = len(weights) // 2
-    margins = [(reach, reach) if side == axis else (0, 0) for side in range(3)]
-    padded = np.pad(rgb, margins, mode="edge")
-    length = rgb.shape[axis]
-    parts = [padded.take(range(i, i + length), axis) * weight for i, weight in enumerate(weights)]
-    total: Floats = np.add.reduce(parts)
-    return total
-
-
 def bilateral(rgb: Floats, edge: float) -> Floats:
     """Average each pixel with near pixels of like colour (Tomasi & Manduchi 1998, section 2).
+
+    It is written here, as scikit-image's `denoise_bilateral` (0.26) computes something else. Its
+    table of weights over distance is skewed, and it divides the distance of two colours by three.
+    With the three made up for, at least half of the bytes of two photographs still came out
+    different, by up to 79 of 255.
 
     Args:
         edge: standard deviation of the weights over the distance of two colours in [0, 1]³.
@@ -122,7 +114,7 @@ def preserve_color(photo: Floats, stylized: Floats) -> Floats:
     return mixed
 
 
-def blend(photo: Floats, stylized: Floats, strength: float) -> Floats:
-    """Mix linearly: `photo` at strength 0, `stylized` at strength 1."""
-    mixed: Floats = np.float32(1 - strength) * photo + np.float32(strength) * stylized
+def blend(photo: Floats, stylized: Floats, share: float) -> Floats:
+    """From `photo`, at share 0, to `stylized`, at share 1."""
+    mixed: Floats = np.float32(1 - share) * photo + np.float32(share) * stylized
     return mixed

@@ -70,21 +70,20 @@ class Session:
                 raise damaged(self.model.name)
             return to_bytes(found.transpose(0, 2, 3, 1))
         count, *shape = rgb.shape
-        still = np.broadcast_to(rgb[:, None], (count, 2 * self.around + 1, *shape))
+        still = np.broadcast_to(rgb[:, None], (count, 2 * self.receptive_radius + 1, *shape))
         return self.frame(still, rgb)
 
     @property
-    def around(self) -> int:
-        """Number of frames that the model sees on each side of the frame to stylise."""
+    def receptive_radius(self) -> int:
+        """Frames before, and behind, the one to stylise that the model sees."""
         return self.model.number("stylenet.around", 0)
 
     def frame(self, frames: Bytes, previous: Bytes) -> Bytes:
         """Stylise a frame of each of N clips. The model must take bytes.
 
         Args:
-            frames: uint8 (N, 2·around + 1, H, W, 3), centred on the frames to stylise.
-            previous: uint8 (N, H, W, 3), the results for the frames before. For the first frame
-                of a clip, give the frame itself.
+            frames: uint8 (N, 2·receptive_radius + 1, H, W, 3), those about the ones to stylise.
+            previous: the results for the frames before, (N, H, W, 3); for first frames themselves.
 
         Returns:
             uint8 (N, H, W, 3).
@@ -95,9 +94,9 @@ class Session:
         if self.model.io == "window":
             found = self._run(frames=np.ascontiguousarray(frames))
         elif self.model.io == "recurrent":
-            found = self._run(image=frames[:, self.around], previous=previous)
+            found = self._run(image=frames[:, self.receptive_radius], previous=previous)
         else:
-            found = self._run(image=frames[:, self.around])
+            found = self._run(image=frames[:, self.receptive_radius])
         if found.shape != previous.shape or found.dtype != np.uint8:
             raise damaged(self.model.name)
         return found

@@ -48,6 +48,6 @@ def clip_with_strokes(clip: ClipNet, net: Callable[[Bytes], Bytes], scale: float
     """
     if scale == 1:
         return clip
-    if clip.recurrent or clip.around:
+    if clip.recurrent or clip.receptive_radius:
         raise UserError("--stroke-scale on a clip is for per-frame nets; leave it out")
     return per_frame(lambda rgb: with_strokes(net, rgb, scale))

@@ -71,7 +71,7 @@ def _finish_parts(
     state, count = parts.state(done - 1), PART * done
     stylizer.go_on(count, read_picture(state).rgb if state.is_file() else None)
     fitted = ((time, stylizer.fitted(rgb)) for time, rgb in reader.frames)
-    frames = islice(windows(fitted, stylizer.around), count, None)
+    frames = islice(windows(fitted, stylizer.receptive_radius), count, None)
     while part := list(islice(frames, PART)):
         results = _stylized(part, stylizer, report, count, reader.total)
         _write_part(parts, done, reader.look, target, stylizer, results)
@@ -87,7 +87,7 @@ def _stylized(
     total: int,
 ) -> Iterator[Frame]:
     for number, window in enumerate(part, before + 1):
-        time, _ = window[stylizer.around]
+        time, _ = window[stylizer.receptive_radius]
         yield time, stylizer([rgb for _, rgb in window])
         report(number, total)
 

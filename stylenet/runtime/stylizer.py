@@ -31,9 +31,9 @@ class Stylizer:
 
     Args:
         model: an exported ``.onnx`` file, or any `Net`.
-        size: longer side of the results in pixels; None keeps the size of the photo.
-        postprocess: the steps after the net.
-        stroke_scale: size of strokes, as a multiple of the net's own strokes.
+        size: longer side of the results in pixels; None keeps the photo's.
+        postprocess: filters, colours and the blend with the photo.
+        stroke_scale: how many times as large as the net's own strokes are to be.
 
     Raises:
         UserError: the model cannot be opened.
@@ -109,10 +109,10 @@ def clip_at_work(model: Model) -> ClipNet:
     if model.io not in ("recurrent", "window"):
         return per_frame(at_work(model))
     session = Session(model)
-    return ClipNet(partial(_frame, session), session.around, model.io == "recurrent")
+    return ClipNet(partial(_frame, session), session.receptive_radius, model.io == "recurrent")
 
 
 def _frame(session: Session, window: Sequence[Bytes], previous: Bytes | None) -> Bytes:
-    before = window[session.around] if previous is None else previous
+    before = window[session.receptive_radius] if previous is None else previous
     stylized: Bytes = session.frame(np.stack(window)[None], before[None])[0]
     return stylized

@@ -81,8 +81,8 @@ def record(
 
 def _stylized(frames: Iterator[Frame], stylizer: AnyClipStylizer) -> Iterator[Frame]:
     fitted = ((time, stylizer.fitted(rgb)) for time, rgb in frames)
-    for window in windows(fitted, stylizer.around):
-        yield window[stylizer.around][0], stylizer([rgb for _, rgb in window])
+    for window in windows(fitted, stylizer.receptive_radius):
+        yield window[stylizer.receptive_radius][0], stylizer([rgb for _, rgb in window])
 
 
 def _opened(device: Path) -> Any:

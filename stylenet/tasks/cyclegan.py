@@ -19,7 +19,7 @@ from stylenet.losses.adversarial import (
     REAL,
     CycleLoss,
     absolute_error,
-    critic_error,
+    discriminator_error,
     least_squares,
 )
 from stylenet.nets.apply import apply_net
@@ -28,7 +28,7 @@ from stylenet.nets.twoway import TwoWay
 from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.system.errors import UserError
 from stylenet.tasks.base import Task
-from stylenet.tasks.pool import ImagePool
+from stylenet.tasks.image_buffer import ImageBuffer
 from stylenet.tensors import to_tensor
 
 SIDE = 256
@@ -39,20 +39,25 @@ SHOWN = 3
 
 
 class CycleGAN(Task):
-    """Zhu et al. 2017: a generator for each direction, and a critic for each kind of picture.
+    """Zhu et al. 2017: a generator for each direction, a discriminator for each kind of picture.
 
-    A step is a batch, in which generators and critics take one step each, both from where they
-    stood before it. One backward pass serves both: the terms of one do not reach the other.
+    A step is a batch, in which generators and discriminators take one step each, both from where
+    they stood before it. One backward pass serves both: the terms of one do not reach the other.
+
+    Config keys, checkpoints and ``losses.csv`` say ``critic`` for a discriminator, ``pool`` for an
+    image buffer, ``forth`` for A2B and ``back`` for B2A, where A are photos and B paintings.
 
     Args:
-        net: forth from photo to painting, and back.
-        critic: makes a critic; there are two, for paintings and for photos.
+        net: A2B, from photo to painting, and B2A, from painting to photo.
+        critic: makes a discriminator; there are two, of paintings and of photos.
         loss: the weights of the generators' terms.
         paintings: the second collection, or the path of a folder of it.
-        pool: earlier results, of each kind, that a critic may be shown in the place of new ones.
-        optimizer: makes the optimiser of the generators, and that of the critics.
-        critic_lr: the critics' learning rate. They learn a small collection by heart: as fast as
-            the generators, they soon tell everything apart, and these learn to change nothing.
+        pool: size of each image buffer: earlier results of one kind, which a discriminator may be
+            shown in the place of new ones.
+        optimizer: makes the optimiser of the generators, and that of the discriminators.
+        critic_lr: the discriminators' learning rate. They learn a small collection by heart: as
+            fast as the generators, they soon tell everything apart, and the generators learn to
+            change nothing.
         schedule: makes the per-step schedule of each, called with ``(optimizer, steps=…)``.
 
     Raises:
@@ -83,8 +88,8 @@ class CycleGAN(Task):
         super().__init__(net.to(memory_format=torch.channels_last), optimizer, schedule)
         self.critics = nn.ModuleDict({"forth": critic(), "back": critic()})
         self.critics.to(memory_format=torch.channels_last)
-        self.pools = nn.ModuleDict({"forth": ImagePool(pool), "back": ImagePool(pool)})
-        self.critics_optimizer = optimizer(self.critics.parameters(), lr=critic_lr)
+        self.pools = nn.ModuleDict({"forth": ImageBuffer(pool), "back": ImageBuffer(pool)})
+        self.discriminators_optimizer = optimizer(self.critics.parameters(), lr=critic_lr)
         self.loss = loss
         self.automatic_optimization = False
 
@@ -103,14 +108,14 @@ class CycleGAN(Task):
         return collection_note(self.paintings, "cyclegan")
 
     def configure_optimizers(self) -> Any:
-        """Generators and critics, with a schedule each over the trainer's whole length.
+        """Generators and discriminators, with a schedule each over the trainer's whole length.
 
         Raises:
             UserError: a precision that scales losses, which only Lightning's own steps undo.
         """
         if self.trainer.precision == "16-mixed":
             raise UserError("task=cyclegan cannot take trainer.precision=16-mixed; use bf16-mixed")
-        optimizers = [self.optimizer, self.critics_optimizer]
+        optimizers = [self.optimizer, self.discriminators_optimizer]
         steps = self.trainer.max_steps
         return optimizers, [self.make_schedule(each, steps=steps) for each in optimizers]
 
@@ -120,10 +125,10 @@ class CycleGAN(Task):
         made = {"forth": self.net.forth(batch[0]), "back": self.net.back(batch[1])}
         terms = self.generator_terms(real, made)
         total = self.loss.total(terms)
-        terms["critic"] = self.critic_term(real, made)
-        generators, critics = self.optimizers()  # type: ignore[attr-defined]
+        terms["critic"] = self.discriminator_term(real, made)
+        generators, discriminators = self.optimizers()  # type: ignore[attr-defined]
         # Lightning counts a step for each of its own; a batch is to count as one.
-        both = generators, critics.optimizer
+        both = generators, discriminators.optimizer
         for optimizer in both:
             optimizer.zero_grad()
         self.manual_backward((total + terms["critic"]).mean())
@@ -139,8 +144,8 @@ class CycleGAN(Task):
     ) -> dict[str, Tensor]:
         """What the generators make small, unweighted: each (B,).
 
-        ``forth`` and ``back`` are the critics' opinions; ``cycle`` and ``identity`` are sums over
-        both directions.
+        ``forth`` (A2B) and ``back`` (B2A) are the discriminators' opinions; ``cycle`` and
+        ``identity`` are sums over both directions.
 
         Args:
             real: by the direction that makes such pictures, (B, 3, H, W) in [0, 1].
@@ -157,17 +162,17 @@ class CycleGAN(Task):
             + absolute_error(back(photos), photos),
         }
 
-    def critic_term(self, real: dict[str, Tensor], made: dict[str, Tensor]) -> Tensor:
-        """What the critics make small, the sum of both: (B,)."""
+    def discriminator_term(self, real: dict[str, Tensor], made: dict[str, Tensor]) -> Tensor:
+        """What the discriminators make small, the sum of both: (B,)."""
         errors = [
-            critic_error(critic(real[way]), critic(self.pools[way](made[way])))
-            for way, critic in self.critics.items()
+            discriminator_error(discriminator(real[way]), discriminator(self.pools[way](made[way])))
+            for way, discriminator in self.critics.items()
         ]
         return torch.stack(errors).sum(0)
 
     @torch.no_grad()
     def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
-        """The mean critic's opinion and cycle error of photos made paintings, and their total.
+        """The mean terms of photos made paintings: a discriminator's opinion, cycle error, total.
 
         Args:
             photos: names and pictures, uint8 (H, W, 3); shrunk to a shorter side of `SIDE` pixels.
@@ -192,8 +197,8 @@ class CycleGAN(Task):
         return super().previews(photos) + back
 
 
-def opinion(critic: nn.Module, image: Tensor) -> Tensor:
-    """What `critic` thinks of `image` (B, 3, H, W), with a gradient to the image alone."""
-    frozen = {name: weight.detach() for name, weight in critic.named_parameters()}
-    scores: Tensor = functional_call(critic, frozen, image)
+def opinion(discriminator: nn.Module, image: Tensor) -> Tensor:
+    """What `discriminator` thinks of `image` (B, 3, H, W), with a gradient to the image alone."""
+    frozen = {name: weight.detach() for name, weight in discriminator.named_parameters()}
+    scores: Tensor = functional_call(discriminator, frozen, image)
     return scores

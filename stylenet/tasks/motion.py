@@ -53,9 +53,9 @@ class Moving:
         noisy = moved + self.noise * torch.from_numpy(noise).to(photo.device)
         return noisy.mul(1 + self.brightness * torch.from_numpy(light).to(photo.device)).clamp(0, 1)
 
-    def window(self, time: int, around: int) -> Tensor:
-        """The frames about `time`: (B, 2·around + 1, 3, H, W)."""
-        return torch.stack([self.frame(time + k) for k in range(-around, around + 1)], 1)
+    def window(self, time: int, radius: int) -> Tensor:
+        """The frames about `time`: (B, 2·radius + 1, 3, H, W)."""
+        return torch.stack([self.frame(time + k) for k in range(-radius, radius + 1)], 1)
 
     def shown(self, time: int) -> Tensor:
         """Where the frame at `time` shows what the photo shows: (B, 1, H, W), 0 or 1."""

@@ -95,7 +95,7 @@ class MultiStyleTask(PerceptualTask):
 
     def _grams(self, picture: NDArray[uint8]) -> dict[str, Tensor]:
         """The loss's targets for one picture, by style layer."""
-        self.learn(picture, self.style_size)
+        self.set_style(picture, self.style_size)
         return {layer: self.loss.get_buffer(f"gram_{layer}") for layer in self.loss.style_layers}
 
     def terms(self, photo: Tensor) -> dict[str, Tensor]:
@@ -107,11 +107,11 @@ class MultiStyleTask(PerceptualTask):
     def terms_in(self, photo: Tensor, styles: Tensor) -> dict[str, Tensor]:
         """The unweighted terms of each photo (B, 3, H, W) in the style of its number, (B,)."""
         styles = styles.to(photo.device)
-        self.turn_to(styles)
+        self.set_styles(styles)
         weights = one_hot(styles, len(self.notes)).to(photo.dtype)
         return self.perceptual_terms(photo, self.net(photo, weights))
 
-    def turn_to(self, styles: Tensor) -> None:
+    def set_styles(self, styles: Tensor) -> None:
         """Let the loss be about these styles, a number for each photo."""
         self.grams = {layer: grams.to(styles.device) for layer, grams in self.grams.items()}
         self.loss.set_targets({layer: grams[styles] for layer, grams in self.grams.items()})
@@ -121,7 +121,7 @@ class MultiStyleTask(PerceptualTask):
         photos = list(photos)
         rows = []
         for number, net in enumerate(self._plain_nets()):
-            self.turn_to(torch.tensor([number], device=self.device))
+            self.set_styles(torch.tensor([number], device=self.device))
             rows.append(self.terms_of(net, photos))
         return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 

@@ -72,7 +72,7 @@ class PerceptualTask(Task):
             self.style = style
 
     def read_style(self) -> None:
-        """Set the loss to the style picture, and its weight to the strength that is asked for.
+        """Set the loss to the style picture, and its weight to the style reduction asked for.
 
         Raises:
             UserError: the weights of VGG cannot be had.
@@ -80,10 +80,10 @@ class PerceptualTask(Task):
         if self.loss.strength is not None:
             photos = [photo.decode().rgb for photo in SamplePhotos(held_out=True).listing().photos]
             calibrate(self.vgg, self.loss, photos, [self.style], [1.0])
-        self.learn(self.style, self.style_size)
+        self.set_style(self.style, self.style_size)
 
     @torch.no_grad()
-    def learn(self, style: NDArray[uint8], style_size: int) -> None:
+    def set_style(self, style: NDArray[uint8], style_size: int) -> None:
         """Set the loss to a style picture, uint8 (H, W, 3), at a shorter side of `style_size`."""
         self.loss.set_style(self.vgg(to_tensor(resize_shorter_side(style, style_size))))
 
@@ -139,9 +139,9 @@ class PerceptualTask(Task):
         return {name: sum(row[name].item() for row in rows) / len(rows) for name in rows[0]}
 
     def measured(self) -> dict[str, float]:
-        """The style weight that a strength came to."""
-        strength = self.loss.strength
-        return {} if strength is None else {"style_weight": self.loss.weights["style"]}
+        """The style weight that a style reduction came to."""
+        wanted = self.loss.strength
+        return {} if wanted is None else {"style_weight": self.loss.weights["style"]}
 
     def training_step(self, photo: Tensor, _: int) -> Tensor:
         """One batch of photos (B, 3, H, W) → the scalar objective; logs every term."""

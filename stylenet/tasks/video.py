@@ -56,7 +56,7 @@ class VideoTask(PerceptualTask):
         results: list[Tensor] = []
         for time in range(3 if seen.recurrent else 2):
             before = results[-1].clamp(0, 1) if results else None
-            results.append(on_clip(self.net, moving.window(time, seen.around), before))
+            results.append(on_clip(self.net, moving.window(time, seen.receptive_radius), before))
         return results
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:

@@ -37,6 +37,21 @@ def test_every_net_builds(choice: str):
     assert list(instantiate(composed(f"net={choice}").net).parameters())
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["task=cyclegan", "net=unet", "data.paintings=/nowhere"],
+        ["task=multistyle", "net.styles=[/nowhere/a.png,/nowhere/b.png]"],
+        ["task=arbitrary", "data.styles=/nowhere", "task.preview.image=/nowhere/a.png"],
+    ],
+    ids=lambda overrides: overrides[0],
+)
+def test_a_task_reads_nothing_before_it_is_asked_to(overrides: list[str]):
+    task = instantiate(composed(*overrides, "trainer.accelerator=cpu").task)
+    with pytest.raises(UserError, match="nowhere"):
+        task.read_style()
+
+
 @pytest.mark.parametrize("choice", choices("loss"))
 def test_every_loss_builds(choice: str):
     assert instantiate(composed(f"loss={choice}").loss).weights

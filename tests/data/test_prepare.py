@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 
 from stylenet.config import hardware
 from stylenet.data.balance import balances, table
-from stylenet.data.duplicates import find_duplicates, look
+from stylenet.data.duplicates import dhash, find_duplicates
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.hub import HubPhotos
 from stylenet.data.index import Entry, append_end, append_entries, locked, read_index
@@ -234,7 +234,7 @@ def test_copies_are_found_among_photographs_and_no_others(benchmark):
     pictures += [255 - rgb for rgb in pictures[: len(rgbs)]]
     shapes = [(rgb.shape[0], rgb.shape[1]) for rgb in pictures]
     entries = {
-        number: Entry("", {}, shape, look(rgb))
+        number: Entry("", {}, shape, dhash(rgb))
         for number, (rgb, shape) in enumerate(zip(pictures, shapes, strict=True))
     }
     count = len(rgbs)
@@ -243,7 +243,7 @@ def test_copies_are_found_among_photographs_and_no_others(benchmark):
 
 def test_flat_pictures_of_different_colours_or_shapes_differ():
     def flat(height: int, width: int, colour: int) -> Entry:
-        return Entry("", {}, (height, width), look(np.full((height, width, 3), colour, np.uint8)))
+        return Entry("", {}, (height, width), dhash(np.full((height, width, 3), colour, np.uint8)))
 
     entries = [flat(80, 100, 50), flat(80, 100, 60), flat(80, 120, 50), flat(64, 80, 51)]
     assert find_duplicates(dict(enumerate(entries))) == {3: 0}

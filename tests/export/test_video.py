@@ -64,7 +64,7 @@ def test_a_clip_comes_out_as_from_the_net(folder, kind, clip):
     exported = clip_at_work(open_model(folder / f"{kind}.onnx"))
     for ours, theirs in zip(exported(clip), net(clip), strict=True):
         assert np.abs(ours.astype(int) - theirs).max() <= 2  # a recurrent net's own are its input
-    assert (exported.around, exported.recurrent) == (net.around, net.recurrent)
+    assert (exported.receptive_radius, exported.recurrent) == (net.receptive_radius, net.recurrent)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,7 +8,7 @@ from stylenet.losses.adversarial import (
     REAL,
     CycleLoss,
     absolute_error,
-    critic_error,
+    discriminator_error,
     least_squares,
 )
 from stylenet.system.errors import UserError
@@ -26,10 +26,10 @@ def test_the_squared_distance_of_scores_for_each_picture():
     assert least_squares(halves, REAL).tolist() == [1]
 
 
-def test_a_critic_that_is_right_has_no_error_and_one_that_cannot_tell_a_quarter():
-    assert critic_error(scores(1.0), scores(0.0)).tolist() == [0]
-    assert critic_error(scores(0.5), scores(0.5)).tolist() == [0.25]
-    assert critic_error(scores(0.0), scores(1.0)).tolist() == [1]
+def test_a_discriminator_that_is_right_has_no_error_and_one_that_cannot_tell_a_quarter():
+    assert discriminator_error(scores(1.0), scores(0.0)).tolist() == [0]
+    assert discriminator_error(scores(0.5), scores(0.5)).tolist() == [0.25]
+    assert discriminator_error(scores(0.0), scores(1.0)).tolist() == [1]
 
 
 def test_black_is_two_from_white():

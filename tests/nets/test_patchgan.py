@@ -1,4 +1,4 @@
-"""The critic: what a score has seen, and for which patch."""
+"""The discriminator: what a score has seen, and for which patch."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def test_every_patch_has_a_score(size: tuple[int, int], scores: tuple[int, int])
     assert PatchGAN(width=0.05)(torch.rand(2, 3, *size)).shape == (2, 1, *scores)
 
 
-def test_the_size_of_the_published_critic():
+def test_the_size_of_the_published_discriminator():
     """4x4 weights, biases at both ends, scale and shift of the norms between."""
     convolutions = 3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512
     norms = 2 * (128 + 256 + 512)

@@ -31,7 +31,7 @@ def test_a_grown_net_paints_every_frame_alone(kind, width):
     frames = torch.rand(2, traits(net).window, 3, *SIZE)
     with torch.no_grad():
         result = on_clip(net, frames, torch.rand(2, 3, *SIZE))
-        expected = plain(frames[:, traits(net).around])
+        expected = plain(frames[:, traits(net).receptive_radius])
     torch.testing.assert_close(result, expected, rtol=1e-3, atol=1e-5)
 
 

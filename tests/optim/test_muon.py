@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from stylenet.optim.muon import Muon, agreeing, orthogonalize
+from stylenet.optim.muon import Muon, cautious_mask, orthogonalize
 
 
 def test_singular_values_become_even_and_directions_stay():
@@ -49,10 +49,10 @@ def test_all_but_wide_convolutions_goes_by_adam():
 def test_no_weight_goes_against_its_gradient_and_the_rest_makes_up_for_it():
     update = torch.tensor([3.0, 1.0, -2.0, 4.0])
     gradient = torch.tensor([1.0, -1.0, -5.0, 0.0])
-    assert torch.equal(agreeing(update, gradient), torch.tensor([6.0, 0.0, -4.0, 0.0]))
-    assert torch.equal(agreeing(update, -gradient), torch.tensor([0.0, 4.0, 0.0, 0.0]))
-    assert torch.equal(agreeing(update, update), update)
-    assert torch.equal(agreeing(update, -update), torch.zeros(4))
+    assert torch.equal(cautious_mask(update, gradient), torch.tensor([6.0, 0.0, -4.0, 0.0]))
+    assert torch.equal(cautious_mask(update, -gradient), torch.tensor([0.0, 4.0, 0.0, 0.0]))
+    assert torch.equal(cautious_mask(update, update), update)
+    assert torch.equal(cautious_mask(update, -update), torch.zeros(4))
 
 
 def test_a_weight_whose_gradient_turns_round_waits_for_its_momentum():
@@ -98,3 +98,14 @@ def test_a_saved_optimiser_goes_on_as_if_never_stopped():
     fit(halves, second, 3)
     for a, b in zip(whole, halves, strict=True):
         assert torch.equal(a, b)
+
+
+def test_an_old_checkpoint_without_the_choice_of_caution_takes_the_optimisers_own():
+    for cautious in (False, True):
+        weight = nn.Parameter(torch.zeros(2))
+        optimizer = Muon([weight], lr=0.1, cautious=cautious)
+        saved = optimizer.state_dict()
+        for group in saved["param_groups"]:
+            del group["cautious"]
+        optimizer.load_state_dict(saved)
+        assert [group["cautious"] for group in optimizer.param_groups] == [cautious]

@@ -1,4 +1,4 @@
-"""Strength: the weight that is found takes away the share of the style error that was asked for."""
+"""Style reduction: the weight that is found takes away the share of style error asked for."""
 
 import numpy as np
 import pytest

@@ -60,7 +60,7 @@ class Place:
 
 
 def draw(path: Path, seed: int) -> None:
-    """A picture of large coloured patches, so that small changes leave its look as it is."""
+    """A picture of large coloured patches, so that small changes leave its dHash as it is."""
     patches = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
     Image.fromarray(patches.repeat(16, 0).repeat(16, 1)).save(path)
 
@@ -140,7 +140,7 @@ def test_a_moved_run_goes_on_with_moved_pictures_to_the_same_bits(
 
 
 def change_a_corner(photos: Path) -> None:
-    """Of one photo, which leaves its size, its date and its look."""
+    """Of one photo, which leaves its size, its date and its dHash."""
     with Image.open(photos / "1.png") as image:
         pixels = np.asarray(image).copy()
     pixels[0, 0] ^= 1

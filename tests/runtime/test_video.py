@@ -77,7 +77,7 @@ def trailing(stop: int | None = None) -> ClipStylizer:
 
 def ahead() -> ClipStylizer:
     """A net that shows the frame two behind."""
-    return ClipStylizer(ClipNet(lambda window, _: window[4], around=2))
+    return ClipStylizer(ClipNet(lambda window, _: window[4], receptive_radius=2))
 
 
 @pytest.mark.parametrize("size", [(64, 48), (65, 47)])

@@ -91,7 +91,7 @@ def test_the_run_tells_what_it_learnt_from_and_shows_both_directions(trained: Pa
 def test_an_interrupted_run_ends_bit_identical_to_an_uninterrupted_one(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Critics, both optimisers and a pool that is full of pictures included."""
+    """Discriminators, both optimisers and a buffer that is full of pictures included."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     common = [f"data.paintings={folder}", "trainer.max_steps=10"]
     assert train(monkeypatch, *SMALL, *common, f"run={whole}") == 0
@@ -135,23 +135,23 @@ def test_nothing_is_left_to_make_small_where_both_nets_change_nothing(folder: Pa
     assert terms["forth"].shape == (2,)
 
 
-def test_a_critic_judges_without_teaching_the_generators(folder: Path):
+def test_a_discriminator_judges_without_teaching_the_generators(folder: Path):
     task = make_task(folder)
     photo, painting = torch.rand(2, 1, 3, 32, 32)
     made = {"forth": task.net.forth(photo), "back": task.net.back(painting)}
-    task.critic_term({"forth": painting, "back": photo}, made).sum().backward()
+    task.discriminator_term({"forth": painting, "back": photo}, made).sum().backward()
     assert all(parameter.grad is None for parameter in task.net.parameters())
     for name, parameter in task.critics.named_parameters():
         assert parameter.grad is not None, name
 
 
-def test_critics_learn_at_a_rate_of_their_own(folder: Path):
+def test_discriminators_learn_at_a_rate_of_their_own(folder: Path):
     task = make_task(folder)
     before = [parameter.detach().clone() for parameter in task.critics.parameters()]
     photo, painting = torch.rand(2, 1, 3, 32, 32)
     real = {"forth": painting, "back": photo}
-    task.critic_term(real, real).sum().backward()
-    task.critics_optimizer.step()
+    task.discriminator_term(real, real).sum().backward()
+    task.discriminators_optimizer.step()
     pairs = zip(task.critics.parameters(), before, strict=True)
     moved = torch.stack([(now - then).abs().max() for now, then in pairs]).max()
     # Adam's first step is the rate itself, whatever the gradient.

@@ -1,4 +1,4 @@
-"""A pool of earlier results for a critic to judge beside the newest."""
+"""The image buffer: earlier results for a discriminator to judge beside the newest."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from stylenet.system.errors import UserError
 
 
-class ImagePool(nn.Module):
-    """Hands a critic an earlier picture for every other new one (Shrivastava et al. 2017, 2.3).
+class ImageBuffer(nn.Module):
+    """Hands on an earlier picture for every other new one (Shrivastava et al. 2017, section 2.3).
 
-    A module, so that checkpoints hold its pictures.
+    A discriminator so sees earlier results, too. A module, so that checkpoints hold its pictures.
 
     Args:
         size: pictures to keep; 0 hands on every picture as it comes.
@@ -46,5 +46,5 @@ class ImagePool(nn.Module):
         return torch.stack(self.images) if self.images else torch.empty(0)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Take the place of the pool that `get_extra_state` told of."""
+        """Hold the pictures that `get_extra_state` told of."""
         self.images = list(state)
