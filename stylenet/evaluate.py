@@ -41,7 +41,7 @@ from stylenet.system.threads import share_cpus
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; 0, or 130 if interrupted."""
+    """Run the command line. Returns 0, or 130 if interrupted."""
     options = _parser().parse_args(argv)
     with exit_on_user_error():
         try:
@@ -53,10 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Evaluate, print the Markdown report, and write all reports if asked to.
+    """Evaluate, print the Markdown report, and write all reports if ``--out`` is given.
 
     Raises:
-        UserError: something given cannot be read, or the reports not be written.
+        UserError: a given file cannot be read, or a report cannot be written.
     """
     start = time.perf_counter()
     share_cpus()
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
     styles = [suite.styles or [subject.style()] for subject in subjects]
     judge = Judge()
     facts = manifest(suite, subjects, styles, judge, options.clip)
-    if options.out:  # now, as a place that cannot be written should not show after minutes
+    if options.out:  # now, so that an unwritable place shows before the work of minutes
         write(options.out, {"manifest.json": to_json(facts)})
     if options.suite == "video":
         models, gallery = _judged_on_clips(judge, suite, subjects, styles, options.clip)
@@ -94,9 +94,10 @@ def judge_all(
     subjects: Sequence[Subject],
     styles: Sequence[Sequence[Input]],
 ) -> tuple[list[list[Row]], Gallery]:
-    """Every subject on every photo, with a progress bar.
+    """Judge every subject on every photo, with a progress bar.
 
-    styles: those that each subject is compared with.
+    Args:
+        styles: the styles that each subject is compared with.
 
     Returns:
         The rows of each subject, and pictures to show.
@@ -130,7 +131,11 @@ def judge_clips(
     styles: Sequence[Sequence[Input]],
     gallery: Gallery,
 ) -> list[list[Row]]:
-    """Every subject on every clip, made when its turn comes; shown in `gallery`.
+    """Judge every subject on every clip, and add rows to `gallery`.
+
+    Args:
+        clips: functions that make the clips. Each is called when its turn comes.
+        styles: the styles that each subject is compared with.
 
     Returns:
         The rows of each subject.
@@ -160,9 +165,9 @@ def _judged_on_clips(
     styles: Sequence[Sequence[Input]],
     file: Path | None,
 ) -> tuple[list[dict[str, Any]], Gallery]:
-    """The models' figures on photos under moving cameras, and beside them on a clip."""
+    """The figures of models on photos under moving cameras, and on the clip `file` if given."""
     gallery, benchmark = Gallery(), VideoBenchmark(judge)
-    real = footage(file) if file else None  # now, as a bad clip should not show after minutes
+    real = footage(file) if file else None  # now, so that a bad clip shows before the work
     filmed = [partial(film, photo, name) for photo in suite.photos for name in CAMERAS]
     rows = judge_clips(benchmark, filmed, subjects, styles, gallery)
     models = [_figures(*pair) for pair in zip(subjects, rows, strict=True)]
@@ -190,7 +195,7 @@ def _figures(subject: Subject, rows: list[Row]) -> dict[str, Any]:
 
 
 def _timings(files: Sequence[tuple[Path, Path | None]], start: float) -> dict[str, Any]:
-    """All that differs from run to run."""
+    """Everything that differs from run to run."""
     threads = torch.get_num_threads()
     return {
         "platform": platform.platform(),
@@ -212,7 +217,7 @@ def _suite(options: argparse.Namespace) -> Suite:
     if options.clip and options.suite != "video":
         raise UserError("--clip belongs to --suite video; add it")
     if options.lbfgs and options.suite == "video":
-        raise UserError("--lbfgs is of photos; leave it out of --suite video")
+        raise UserError("--lbfgs is for photos; leave it out with --suite video")
     if options.suite != "coco-wikiart":
         if options.content or options.styles:
             raise UserError("--content and --styles belong to --suite coco-wikiart; add it")
@@ -225,8 +230,8 @@ def _suite(options: argparse.Namespace) -> Suite:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m stylenet.evaluate",
-        description=f"{__doc__} All run on the CPU and are judged by the same VGG-19. The same "
-        "inputs give the same figures, but for the timings.",
+        description=f"{__doc__} All models run on the CPU and are judged by the same VGG-19. "
+        "The same inputs give the same figures, except for timings.",
     )
     add = parser.add_argument
     help = "a run, its model.pt, an exported .onnx, or a peer's .onnx with its --adapter"
@@ -236,13 +241,16 @@ def _parser() -> argparse.ArgumentParser:
         "with every style; video: the embedded photos under moving cameras (default: samples)"
     )
     add("--suite", choices=("samples", "coco-wikiart", "video"), default="samples", help=help)
-    help = "also this clip, beside the suite video; its flow is estimated"
+    help = "with --suite video: also judge this clip; its flow is estimated"
     add("--clip", type=Path, metavar="CLIP", help=help)
     add("--content", type=Path, metavar="FOLDER", help="photos, such as MS-COCO's")
     add("--styles", type=Path, metavar="FOLDER", help="style pictures, such as WikiArt's")
-    help = "YAML that describes a peer's net; one for all peers, or one each in their order"
+    help = "YAML that describes a peer's net; one for all peers, or one for each, in their order"
     add("--adapter", type=Path, action="append", default=[], metavar="FILE", help=help)
-    help = "also the L-BFGS iteration equalled: minutes for a new pair, whose curve is then kept"
+    help = (
+        "also find the L-BFGS iteration that each result equals; a new pair of photo and style"
+        " takes minutes, and its curve is kept"
+    )
     add("--lbfgs", action="store_true", help=help)
     add("-o", "--out", type=Path, metavar="FOLDER", help="for JSON, Markdown, HTML and manifest")
     return parser

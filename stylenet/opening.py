@@ -1,4 +1,4 @@
-"""Opening a model to stylise with: exported or trained, of one style, of several, or of any."""
+"""Opening an exported or trained model to stylise with, of one, several or any styles."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from stylenet.system.errors import UserError
 
 @dataclass(frozen=True)
 class Mix:
-    """The style of a model that takes any, or has learnt several.
+    """The style for a model that takes any style, or has learnt several.
 
-    styles: picture files, or names of what it has learnt, each with its share. alpha: from 0, the
-    photo, to 1, all of the style.
+    styles: picture files, or names of learnt styles, each with its share. alpha: from 0, the photo,
+    to 1, all of the style.
     """
 
     styles: Sequence[tuple[Path, float]] = ()
@@ -32,14 +32,14 @@ class Mix:
 
     @property
     def shares(self) -> list[float]:
-        """Of each picture; of any sum."""
+        """The share of each style. Their sum is arbitrary."""
         return [share for _, share in self.styles]
 
     def pictures(self) -> list[Bytes]:
-        """Each uint8 (H, W, 3).
+        """The style pictures, uint8 (H, W, 3) each.
 
         Raises:
-            UserError: one cannot be read, or is smaller than 64x64.
+            UserError: a picture cannot be read, or is smaller than 64x64.
         """
         return [read_picture(path, min_side=MIN_LEARNABLE_SIDE).rgb for path, _ in self.styles]
 
@@ -47,17 +47,18 @@ class Mix:
         """The styles, for a model that has learnt several.
 
         Raises:
-            UserError: an alpha.
+            UserError: `alpha` is given, which such models do not take.
         """
         if self.alpha != 1:
             raise UserError("--alpha is for models that take any style; use --strength")
         return self.styles
 
     def check(self, model: Path, takes_style: bool, tile: int | None) -> None:
-        """Hold what was asked for against a model of one style, or of any.
+        """Check the request against a model of one style, or of any style.
 
         Raises:
-            UserError: a style for a model of one, none for a model of any, or tiles for that.
+            UserError: the model has one style, and is given a style or `alpha`; or it takes any
+                style, and is given none, or tiles.
         """
         if takes_style and not self.styles:
             raise UserError(f"{model} takes any style; give one with --style PICTURE")
@@ -69,11 +70,11 @@ class Mix:
 
 @dataclass(frozen=True)
 class Wanted:
-    """How a model is to be opened.
+    """How to open a model.
 
-    device: ``auto``, ``cpu`` or ``cuda``. tile: side in pixels, or None for whole pictures. fast:
-    as of a `TiledSession`. direction: ``forth`` (A2B) or ``back`` (B2A), of a model that learnt
-    both. mix: of one that takes any style, or has learnt several.
+    device: ``auto``, ``cpu`` or ``cuda``. tile: side of tiles in pixels, or None for whole
+    pictures. fast: as in `TiledSession`. direction: ``forth`` (A2B) or ``back`` (B2A), for a model
+    that learnt both. mix: for a model that takes any style, or has learnt several.
     """
 
     device: str = "auto"
@@ -85,7 +86,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Opened:
-    """A model at work on photos, and on clips, and where it runs."""
+    """An open model: its nets for photos and for clips, and the device of both."""
 
     net: Net
     clip: ClipNet
@@ -93,13 +94,13 @@ class Opened:
 
 
 def open_to_stylize(path: Path, wanted: Wanted, report: Report) -> Opened:
-    """An exported model, or the net of a run or model file.
+    """Open an exported model, or the net of a run or model file.
 
     Args:
-        report: told of tiles done.
+        report: called with the number of tiles done, and of all.
 
     Raises:
-        UserError: the model cannot be opened, or is not for what is asked.
+        UserError: the model cannot be opened, or does not suit the request.
     """
     return _exported(path, wanted, report) if path.suffix == ".onnx" else _run(path, wanted, report)
 
@@ -132,7 +133,7 @@ def _at_work(model: Model, wanted: Wanted, report: Report) -> Opened:
 
 
 def _run(path: Path, wanted: Wanted, report: Report) -> Opened:
-    import torch  # exported models do without it, and start sooner
+    import torch  # exported models need no torch, and start sooner without
 
     from stylenet.models.checkpoint import in_mixture, load_model, one_way
     from stylenet.nets.apply import apply_net, clip_net
@@ -168,8 +169,10 @@ def _run(path: Path, wanted: Wanted, report: Report) -> Opened:
 
 @cache
 def _survive_forks() -> None:
-    """Have forked children run nets on one thread: for others of the parent, which are not there,
-    OpenMP would wait for ever."""
+    """Make forked children run nets on one thread.
+
+    OpenMP would wait for ever for the other threads of the parent, which a child lacks.
+    """
     import torch
 
     if hasattr(os, "register_at_fork"):

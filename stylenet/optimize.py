@@ -1,4 +1,4 @@
-"""Stylise one photo by pixel optimisation: minutes instead of a training, one picture only."""
+"""Stylise one photo by pixel optimisation: it takes minutes, and needs no trained net."""
 
 from __future__ import annotations
 
@@ -56,22 +56,22 @@ from stylenet.vgg import VGG
 ITERATIONS = 100
 
 WRITTEN = 10
-"""How often the result is written along the way."""
+"""How many times the result is written along the way."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A style on the command line: its picture, and its share."""
+    """A style from the command line: its picture and its share."""
 
     picture: Bytes
     share: float
 
 
 def described(*overrides: str) -> tuple[PerceptualLoss, Callable[[list[str]], VGG], DictConfig]:
-    """The loss, what makes its VGG, and the scene of the training config with `overrides`.
+    """The loss, a function that makes its VGG, and the scene, of the config with `overrides`.
 
     Raises:
-        UserError: what is wrong with them, or a task that learns by another loss.
+        UserError: an override is wrong, or the task has no perceptual loss.
     """
     cfg = configs.composed(["loss=gatys", "trainer=cpu", *overrides])
     with configs.building():
@@ -84,10 +84,10 @@ def described(*overrides: str) -> tuple[PerceptualLoss, Callable[[list[str]], VG
 
 
 def wanted(text: str) -> Wanted:
-    """``NAME_OR_PICTURE`` or ``NAME_OR_PICTURE:SHARE`` → the style.
+    """Read the style that ``NAME_OR_PICTURE`` or ``NAME_OR_PICTURE:SHARE`` names.
 
     Raises:
-        UserError: no such style or picture.
+        UserError: the style or picture does not exist, or its share is 0.
     """
     name, share = split_share(text)
     if not share:
@@ -96,7 +96,7 @@ def wanted(text: str) -> Wanted:
 
 
 def start_image(init: str, photo: Tensor, seed: int) -> Tensor:
-    """What to begin with: ``photo``, ``noise``, a picture, or what a trained net makes of it.
+    """The image to start from: ``photo``, ``noise``, a picture, or a trained net's result.
 
     Raises:
         UserError: `init` is none of these.
@@ -129,10 +129,10 @@ def start_image(init: str, photo: Tensor, seed: int) -> Tensor:
 
 
 class Result:
-    """The file that shows how far the optimisation is.
+    """The file of the result, which is refreshed along the way.
 
     Args:
-        photo: what the result is of. grey: its values, (H, W), for a result as grey as they are.
+        photo: the photo to stylise. grey: its grey values, (H, W), if the result is to be grey.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class Result:
         self.postprocess = postprocess
 
     def write(self, image: Tensor) -> None:
-        """Put an image, (1, 3, h, w) of any size, into the file at the photo's size."""
+        """Write an image, (1, 3, h, w) of any size, to the file, at the size of the photo."""
         made = to_bytes(resize(image, self.photo.size))
         rgb = self.postprocess(self.photo.rgb, made)
         if self.grey is None:
@@ -199,10 +199,13 @@ def run(options: argparse.Namespace) -> None:
 def read_photo(
     path: Path, size: int | None, scene: DictConfig | None
 ) -> tuple[Picture, Grey | None]:
-    """The photo at its longer side of `size`, or the scene's, and its values if it is to be grey.
+    """The photo, and its grey values if the scene is grey.
+
+    Args:
+        size: longer side of both in pixels; None takes the size of the scene or of the file.
 
     Raises:
-        UserError: no picture, or one in colour for a grey scene.
+        UserError: the file is no picture, or is in colour for a grey scene.
     """
     photo = read_picture(path)
     grey = read_grey(path) if scene and scene.grey else None
@@ -215,7 +218,7 @@ def read_photo(
 
 
 def follow(steps: Iterator[Iteration], total: int, result: Result) -> tuple[Iteration, Iteration]:
-    """Show progress, write the result now and then and at the end; the first and the last step."""
+    """Take all steps, show progress and write the result. Returns the first and the last step."""
     losses = TextColumn("{task.fields[losses]}")
     columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), losses
     first: Iteration | None = None
@@ -233,7 +236,7 @@ def follow(steps: Iterator[Iteration], total: int, result: Result) -> tuple[Iter
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; 0, or 130 if interrupted, with the picture as far as it is."""
+    """Run the command line. Returns 0, or 130 if interrupted; the picture so far is kept."""
     options = _parser().parse_intermixed_args(argv)
     with exit_on_user_error():
         try:
@@ -252,7 +255,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("photo", type=Path, metavar="PHOTO")
-    help = "a style's name or a picture, with :SHARE for one of several"
+    help = "the name of a style, or a picture; several, as STYLE:SHARE, are mixed"
     add("--style", required=True, action="append", metavar="STYLE", help=help)
     add("-o", "--out", required=True, type=Path, metavar="OUT", help="a picture file")
     add(
@@ -262,20 +265,26 @@ def _parser() -> argparse.ArgumentParser:
         help="longer side in pixels (default: the photo's or the scene's)",
     )
     help = (
-        "at the coarsest size; two fifths of them at each doubling (default: 100, or the scene's)"
+        "iterations at the coarsest size; each doubling of the size takes two fifths as many"
+        " (default: 100, or the scene's)"
     )
     add("--iterations", type=count, metavar="N", help=help)
     help = (
-        "photo, noise, a picture or a run or model file, whose result is refined (default: photo)"
+        "what to start from: photo, noise, a picture, or a run or model file, whose result is"
+        " refined (default: photo)"
     )
     add("--init", default="photo", metavar="START", help=help)
     help = "default: lbfgs, but adam from noise"
     add("--optimizer", choices=OPTIMIZERS, help=help)
-    help = "the style's shorter side in pixels: the size of the strokes (default: the photo's)"
+    help = (
+        "shorter side of the style picture, which sets the size of strokes (default: the photo's)"
+    )
     add("--style-size", type=pixels, metavar="N", help=help)
     add("--preserve-color", action="store_true", help="keep the colours of the photo")
-    add("--seed", type=int, default=0, help="of the noise (default: 0)")
-    help = "of the config, as in training: scene=art, loss=johnson, loss.style_weight=2e10 …"
+    add("--seed", type=int, default=0, help="seed of the noise (default: 0)")
+    help = (
+        "settings of the config, as in training: scene=art, loss=johnson, loss.style_weight=2e10 …"
+    )
     add("overrides", nargs="*", metavar="KEY=VALUE", help=help)
     return parser
 

@@ -27,8 +27,8 @@ def report(sweep: Path, photos: Sequence[Path], lbfgs: bool = False) -> None:
     """Write ``report.html`` and ``report.png`` into the folder `sweep`.
 
     Args:
-        photos: files, and folders to choose from; the held-out samples if none.
-        lbfgs: also find the iteration of pixel optimisation that each run equals.
+        photos: files, and folders to choose from; if empty, the held-out samples.
+        lbfgs: whether to find the iteration of pixel optimisation that each run equals.
 
     Raises:
         UserError: `sweep` is no sweep or has no finished run, a photo or a style picture cannot
@@ -68,11 +68,14 @@ def _parser() -> argparse.ArgumentParser:
     help = "the folder of a sweep, such as runs/sweeps/NAME; report.html and report.png go there"
     add("sweep", type=Path, metavar="SWEEP", help=help)
     help = (
-        "photos to stylise, six evenly chosen of a folder (default: the held-out sample photos);"
-        " shown at a longer side of 512 pixels at most"
+        "photos to stylise, or a folder to choose six of evenly (default: the held-out sample"
+        " photos); they are shown at a longer side of at most 512 pixels"
     )
     add("--photos", nargs="+", type=Path, default=[], metavar="PHOTO_OR_FOLDER", help=help)
-    help = "also the L-BFGS iteration that each run equals under its own loss: minutes for each"
+    help = (
+        "also find the L-BFGS iteration that each run equals under its own loss; this takes minutes"
+        " for each run"
+    )
     add("--lbfgs", action="store_true", help=help)
     return parser
 

@@ -1,4 +1,4 @@
-"""Stylise photos, or folders of them, a clip, or what a webcam sees, with a trained model."""
+"""Stylise photos, folders of photos, a clip or a webcam with a trained model."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from stylenet.system.terminal import progress_bar
 
 
 class _Tiles:
-    """A second bar, for the tiles of one picture."""
+    """A second progress bar, for the tiles of one picture."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -97,7 +97,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _clip(options: argparse.Namespace) -> Path | None:
-    """The one clip, if it is one that is to be stylised."""
+    """The clip to stylise, if there is one."""
     photos: list[Path] = options.photos
     if bool(photos) == bool(options.webcam):
         raise UserError("give photos, folders or a clip; or else --webcam")
@@ -117,10 +117,10 @@ def _read(options: argparse.Namespace, clip: Path | None) -> list[Path]:
 
 
 def _masks(options: argparse.Namespace) -> list[Mask]:
-    """One for each model, or for each style of the only one, or none at all.
+    """The masks: one for each model, or one for each style of a single model, or none.
 
     Raises:
-        UserError: their numbers differ, or a mask does not exist.
+        UserError: the numbers differ, or a mask does not exist.
     """
     kept = [Mask(path, keep=True) for path in options.keep]
     masks = [*(Mask(path) for path in options.mask), *kept]
@@ -129,7 +129,7 @@ def _masks(options: argparse.Namespace) -> list[Mask]:
     if (models > 1 or len(masks) > 1) and len(masks) not in fitting:
         raise UserError(
             f"{models} --model, {styles} --style and {len(masks)} --mask; give a mask for each "
-            "model, or for each style of one"
+            "model, or for each style of a single model"
         )
     for mask in masks:
         if not mask.path.exists():
@@ -138,7 +138,7 @@ def _masks(options: argparse.Namespace) -> list[Mask]:
 
 
 def _regions(options: argparse.Namespace, masks: Sequence[Mask]) -> list[tuple[Path, Mix]]:
-    """The model of each mask, and what it is to mix; without masks, of the whole picture."""
+    """The model and the mix for each mask, or, without masks, for the whole picture."""
     if len(masks) > len(options.model):
         [model] = options.model
         return [(model, Mix([style], options.alpha)) for style in options.style]
@@ -174,7 +174,7 @@ def _frame_stylizer(
 def _stylize_photos(
     stylizer: AnyStylizer, targets: Mapping[Path, Path], out: str, progress: Progress
 ) -> int:
-    """Name the photos that fail on stderr; return how many did."""
+    """Stylise photos, and name those that fail on stderr. Returns the number of failures."""
     start, task = time.perf_counter(), progress.add_task("")
 
     def report(done: int, total: int) -> None:
@@ -219,7 +219,7 @@ def _stylize_frames(
 
 
 def _changed(path: Path) -> int:
-    """When a model, or a mask, was written last."""
+    """The time at which a model or mask was last written, in nanoseconds."""
     return model_file(path).stat().st_mtime_ns
 
 
@@ -234,52 +234,51 @@ def _parser() -> argparse.ArgumentParser:
     add("photos", nargs="*", type=Path, metavar="PHOTO_OR_FOLDER", help=help)
     help = "film instead, until Ctrl-C: a camera's number, or its device, such as /dev/video0"
     add("--webcam", metavar="CAMERA", help=help)
-    help = "a run, its model.pt, or an exported .onnx; more than one with a --mask for each"
+    help = "a run, its model.pt, or an exported .onnx; several need a --mask for each"
     add("--model", required=True, type=Path, action="append", metavar="RUN_OR_FILE", help=help)
     help = (
-        "a picture whose style a model of task=arbitrary takes, or the name of one that a model of"
-        " task=multistyle has learnt; may be given several times, with :SHARE, which are mixed, but"
-        " where each has a --mask"
+        "for a model of task=arbitrary, a style picture; for a model of task=multistyle, the name"
+        " of a style that it has learnt; several, as STYLE:SHARE, are mixed, unless each has a"
+        " --mask"
     )
     add("--style", type=style, action="append", default=[], metavar="STYLE", help=help)
-    help = "of a picture's --style, from 0, the photo's own look, to 1 (default: 1)"
+    help = "with a style picture: from 0, the photo's own look, to 1, the style's (default: 1)"
     add("--alpha", type=share, default=1.0, metavar="A", help=help)
     help = (
-        "a picture file for one photo, a clip for a clip, or a folder, which mirrors those searched"
+        "a picture file for one photo, a clip for a clip, or a folder, which mirrors the folders"
+        " that are searched"
     )
     add("-o", "--out", required=True, metavar="OUT", help=help)
     help = "longer side of the results in pixels (default: as the photo)"
     add("--size", type=pixels, metavar="N", help=help)
-    help = "strokes so many times as large: 2 for a large picture (default: 1)"
+    help = "size of strokes, a multiple of the net's own: 2 for a large picture (default: 1)"
     add("--stroke-scale", type=scale, default=1.0, metavar="S", help=help)
-    help = "keep the colours of the photo; only light and dark are stylised"
+    help = "keep the colours of the photo, and stylise only light and dark"
     add("--preserve-color", action="store_true", help=help)
     help = "blend of both, from 0, the photo, to 1, fully stylised (default: 1)"
     add("--strength", type=share, default=1.0, metavar="S", help=help)
     help = (
-        "stylise the white parts of this grey picture only; or a folder of masks with the photos'"
-        " names; or a clip of them for a clip; one for each --model, or each --style of one"
+        "stylise only where this grey picture is white; or a folder of masks, named as the photos;"
+        " or a clip of masks for a clip; one for each --model, or for each --style of a single one"
     )
     either = parser.add_mutually_exclusive_group().add_argument
     either("--mask", type=Path, action="append", default=[], metavar="MASK", help=help)
-    help = "leave the white parts of this picture, folder or clip as they are"
+    help = "as --mask, but keep the photo where the mask is white"
     either("--keep", type=Path, action="append", default=[], metavar="MASK", help=help)
     help = f"pixels over which the edges of masks fade (default: {FEATHER:g})"
     add("--feather", type=amount, default=FEATHER, metavar="N", help=help)
-    help = "smooth, but keep edges: those where colours differ by more than E of 1, such as 0.1"
+    help = "smooth, but keep edges, where colours differ by more than E of 1, such as 0.1"
     add("--bilateral", type=share, default=0.0, metavar="E", help=help)
     help = "spread light and dark over the whole range"
     add("--stretch", action="store_true", help=help)
     help = "unsharp mask: 0.5 is crisp, 1 is hard (default: 0)"
     add("--sharpen", type=amount, default=0.0, metavar="A", help=help)
     help = (
-        "stylise a picture larger than memory allows in squares of N pixels, exactly as the whole;"
-        " some six times slower"
+        "stylise in squares of N pixels, for a picture larger than memory allows; the result is"
+        " exactly the same, but takes some six times as long"
     )
     add("--tile", type=pixels, metavar="N", help=help)
-    help = (
-        "with --tile: the net's norms see a sample of the picture, not all of it; nearly the same"
-    )
+    help = "with --tile: the net's norms see only a sample of the picture: faster, nearly the same"
     add("--fast", action="store_true", help=help)
     help = "of a run that learnt both: forth (A2B, photo to painting; default) or back (B2A)"
     add("--direction", choices=("forth", "back"), default="forth", help=help)
@@ -289,7 +288,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def style(text: str) -> tuple[Path, float]:
-    """``PICTURE`` or ``PICTURE:SHARE``, of the command line."""
+    """Parse ``STYLE`` or ``STYLE:SHARE`` of the command line."""
     name, share = split_share(text)
     if not share > 0:
         raise argparse.ArgumentTypeError(f"{text} has no share; give one above 0")

@@ -307,7 +307,7 @@ def test_a_net_for_any_style_shows_the_picture_of_its_previews(folder, tmp_path)
         (["peer.onnx", "--adapter", "bare.yaml"], "bare.yaml names no style picture; add style: "),
         (["bare.pt"], "bare.pt has no style picture of its own; use --suite coco-wikiart"),
         (["model.pt", "--clip", "clip.mp4"], "--clip belongs to --suite video; add it"),
-        (["model.pt", "--suite", "video", "--lbfgs"], "--lbfgs is of photos; leave it out"),
+        (["model.pt", "--suite", "video", "--lbfgs"], "--lbfgs is for photos; leave it out"),
         (["model.pt", "--suite", "video", "--clip", "gone.mp4"], "cannot open gone.mp4"),
         (["model.pt", "-o", "peer.yaml/out"], "cannot write peer.yaml/out/manifest.json (Not a "),
     ],

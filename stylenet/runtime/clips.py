@@ -24,11 +24,11 @@ T = TypeVar("T")
 class ClipNet:
     """A net that stylises the frames of a clip.
 
-    run: the 2·receptive_radius + 1 frames about the frame to stylise, and the result for the frame
-        before, None for the first; all uint8 (H, W, 3).
-    receptive_radius: frames that it sees before the frame to stylise, and as many behind; beyond
-        the ends, the end is repeated.
-    recurrent: whether it uses the result before.
+    run: takes 2·receptive_radius + 1 frames, centred on the frame to stylise, and the result for
+        the frame before (None for the first frame). All are uint8 (H, W, 3), the new result, too.
+    receptive_radius: number of frames that the net sees on each side of the frame to stylise. The
+        first and last frame of the clip are repeated beyond its ends.
+    recurrent: whether the net uses the result for the frame before.
     """
 
     run: Callable[[Sequence[Bytes], Bytes | None], Bytes]
@@ -56,8 +56,8 @@ def _alone(net: Callable[[Bytes], Bytes], window: Sequence[Bytes], previous: Byt
 class ClipStylizer:
     """Stylises the frames of one clip, in order.
 
-    size: longer side of the results in pixels; None keeps the clip's. postprocess: filters, colours
-    and the blend with the frame. previous: the net's last result, before these; None at the start.
+    size: longer side of the results in pixels; None keeps the size of the clip. postprocess: steps
+    after the net. previous: the net's last result, before these steps; None at the start.
     """
 
     net: ClipNet
@@ -67,7 +67,7 @@ class ClipStylizer:
 
     @property
     def receptive_radius(self) -> int:
-        """Frames that it sees before the one to stylise, and behind."""
+        """Number of frames that the net sees on each side of the frame to stylise."""
         return self.net.receptive_radius
 
     @property
@@ -135,7 +135,7 @@ class RegionalClipStylizer:
             deque(islice(masks, frame), maxlen=0)
 
     def __call__(self, window: Sequence[Bytes]) -> Bytes:
-        """The next frame's result, as of a `ClipStylizer`."""
+        """Stylise the next frame, as `ClipStylizer` does."""
         before = window[self.receptive_radius]
         layers = []
         for stylizer, masks in self.regions:
@@ -149,7 +149,7 @@ AnyClipStylizer = ClipStylizer | RegionalClipStylizer
 
 
 def windows(frames: Iterable[T], radius: int) -> Iterator[Sequence[T]]:
-    """For every frame, the 2·radius + 1 about it."""
+    """For every frame, the 2·radius + 1 frames centred on it. Both ends are repeated."""
     seen: deque[T] = deque(maxlen=2 * radius + 1)
     for frame in frames:
         if not seen:

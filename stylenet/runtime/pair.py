@@ -26,17 +26,19 @@ class StyledSession(Session):
     """The stylising graph of a pair with a fixed style: uint8 RGB in and out, as any `Session`.
 
     Args:
-        model: that takes a code. code: (1, …). alpha: from 0, the photo, to 1. The graph calls
-            this input ``strength``.
+        model: a model with the input ``code``. code: (1, …), of the style. alpha: from 0, the
+            photo, to 1, fully stylised. The graph calls this input ``strength``.
 
     Raises:
-        UserError: the model takes no alpha, and alpha is not 1.
+        UserError: `alpha` is not 1, and the model has no input for it.
     """
 
     def __init__(self, model: Model, code: Code, alpha: float = 1.0) -> None:
         super().__init__(model)
         if alpha != 1 and "strength" not in model.inputs:
-            raise UserError(f"{model.name} has no --alpha; use --strength, or the run itself")
+            raise UserError(
+                f"{model.name} has no --alpha; use --strength, or give the training run"
+            )
         self.code = code
         self.alpha = alpha
 
@@ -80,6 +82,7 @@ class Pair:
 
         Args:
             styles: pictures, uint8 (H, W, 3) each, of any size. shares: one per style, of any sum.
+            alpha: as in `StyledSession`.
 
         Raises:
             UserError: as `StyledSession`.

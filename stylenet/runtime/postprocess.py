@@ -1,4 +1,4 @@
-"""After the net: filters on the stylised picture, the photo's colours, the blend with the photo.
+"""After the net: filters on the stylised picture, the photo's colours, blending with the photo.
 
 Floats are float32 (H, W, 3) sRGB in [0, 1] throughout.
 """
@@ -27,11 +27,11 @@ _REACH = 2.0
 class Postprocess:
     """The steps after the net, in this order.
 
-    bilateral: amount of edge-keeping smoothing, as the difference in colour, of [0, 1], that
-        counts as an edge; 0 leaves it out.
-    stretch: spread light and dark over the whole range.
-    sharpen: amount of the unsharp mask; 0 leaves it out.
-    preserve_color: keep the colours of the photo; only light and dark are stylised.
+    bilateral: edge-keeping smoothing. The number is the difference in colour, in [0, 1], that
+        counts as an edge; 0 leaves the step out.
+    stretch: whether to spread luma over the whole range.
+    sharpen: amount of the unsharp mask; 0 leaves the step out.
+    preserve_color: whether to keep the chroma of the photo, so that only luma is stylised.
     strength: the blend, from 0, the photo, to 1, fully stylised.
     """
 
@@ -67,8 +67,8 @@ def stretch(rgb: Floats) -> Floats:
 
 
 def unsharp_mask(rgb: Floats, amount: float) -> Floats:
-    """`rgb` plus `amount` times what a Gaussian blur takes from it."""
-    from skimage.filters import gaussian  # loads SciPy, which other options need not wait for
+    """Add `amount` times the detail that a Gaussian blur removes."""
+    from skimage.filters import gaussian  # loads SciPy, which other options do not need
 
     blurred = gaussian(rgb, _BLUR, mode="nearest", truncate=3, channel_axis=2)
     sharp: Floats = np.clip(rgb + np.float32(amount) * (rgb - blurred), 0, 1)
@@ -78,10 +78,10 @@ def unsharp_mask(rgb: Floats, amount: float) -> Floats:
 def bilateral(rgb: Floats, edge: float) -> Floats:
     """Average each pixel with near pixels of like colour (Tomasi & Manduchi 1998, section 2).
 
-    It is written here, as scikit-image's `denoise_bilateral` (0.26) computes something else. Its
+    scikit-image's `denoise_bilateral` (0.26) is not used, because it computes something else. Its
     table of weights over distance is skewed, and it divides the distance of two colours by three.
-    With the three made up for, at least half of the bytes of two photographs still came out
-    different, by up to 79 of 255.
+    With the division undone, at least half of the bytes of two photographs still differed, by up to
+    79 of 255.
 
     Args:
         edge: standard deviation of the weights over the distance of two colours in [0, 1]³.
@@ -115,6 +115,6 @@ def preserve_color(photo: Floats, stylized: Floats) -> Floats:
 
 
 def blend(photo: Floats, stylized: Floats, share: float) -> Floats:
-    """From `photo`, at share 0, to `stylized`, at share 1."""
+    """Mix linearly: `photo` at share 0, `stylized` at share 1."""
     mixed: Floats = np.float32(1 - share) * photo + np.float32(share) * stylized
     return mixed

@@ -75,15 +75,16 @@ class Session:
 
     @property
     def receptive_radius(self) -> int:
-        """Frames before, and behind, the one to stylise that the model sees."""
+        """Number of frames that the model sees on each side of the frame to stylise."""
         return self.model.number("stylenet.around", 0)
 
     def frame(self, frames: Bytes, previous: Bytes) -> Bytes:
         """Stylise a frame of each of N clips. The model must take bytes.
 
         Args:
-            frames: uint8 (N, 2·receptive_radius + 1, H, W, 3), those about the ones to stylise.
-            previous: the results for the frames before, (N, H, W, 3); for first frames themselves.
+            frames: uint8 (N, 2·receptive_radius + 1, H, W, 3), centred on the frames to stylise.
+            previous: uint8 (N, H, W, 3), the results for the frames before. For the first frame
+                of a clip, give the frame itself.
 
         Returns:
             uint8 (N, H, W, 3).

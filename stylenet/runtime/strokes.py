@@ -38,10 +38,10 @@ def with_strokes(net: Callable[[Bytes], Bytes], photo: Bytes, scale: float) -> B
 
 
 def clip_with_strokes(clip: ClipNet, net: Callable[[Bytes], Bytes], scale: float) -> ClipNet:
-    """A net at work on clips, with strokes as of `with_strokes`.
+    """A net for clips, with strokes as in `with_strokes`.
 
     Args:
-        clip: the net on clips. net: the same net on photos.
+        clip: the net for clips. net: the same net for photos.
 
     Raises:
         UserError: the net looks beyond a frame, and `scale` is not 1.

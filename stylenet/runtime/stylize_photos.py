@@ -1,4 +1,4 @@
-"""Photos: each into its own file; a photo that fails does not stop the others."""
+"""Stylising photos, each into its own file. A photo that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stylenet.system.errors import UserError
 
 @dataclass
 class Tally:
-    """What has come of the photos. pixels: of the pictures written."""
+    """How many photos were written and how many failed. pixels: of all pictures written."""
 
     written: int = 0
     failed: int = 0
@@ -30,12 +30,12 @@ def stylize_photos(
     """Stylise each photo into its target.
 
     Args:
-        report: told the photos done and their number.
-        complain: told why a photo could not be stylised.
+        report: called with the number of photos done, and of all.
+        complain: called with the reason why a photo could not be stylised.
 
     Raises:
-        UserError: a result cannot be written, or the model is damaged; the next ones could not
-            either.
+        UserError: a result cannot be written, or the model is damaged. The next photos would fail
+            in the same way.
     """
     tally = Tally()
     for number, (photo, target) in enumerate(targets.items()):

@@ -31,9 +31,9 @@ class Stylizer:
 
     Args:
         model: an exported ``.onnx`` file, or any `Net`.
-        size: longer side of the results in pixels; None keeps the photo's.
-        postprocess: filters, colours and the blend with the photo.
-        stroke_scale: how many times as large as the net's own strokes are to be.
+        size: longer side of the results in pixels; None keeps the size of the photo.
+        postprocess: the steps after the net.
+        stroke_scale: size of strokes, as a multiple of the net's own strokes.
 
     Raises:
         UserError: the model cannot be opened.

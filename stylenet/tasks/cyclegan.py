@@ -1,4 +1,4 @@
-"""Two collections, unpaired: photos learn to look like paintings, and paintings like photos."""
+"""CycleGAN: from two unpaired collections, a net learns to paint photos, and the way back."""
 
 from __future__ import annotations
 
@@ -32,17 +32,18 @@ from stylenet.tasks.image_buffer import ImageBuffer
 from stylenet.tensors import to_tensor
 
 SIDE = 256
-"""Shorter side in pixels of the paintings on the sheet, and of unseen photos."""
+"""Shorter side in pixels of the paintings on preview sheets, and of unseen photos."""
 
 SHOWN = 3
-"""Paintings on the sheet."""
+"""Number of paintings on preview sheets."""
 
 
 class CycleGAN(Task):
     """Zhu et al. 2017: a generator for each direction, a discriminator for each kind of picture.
 
-    A step is a batch, in which generators and discriminators take one step each, both from where
-    they stood before it. One backward pass serves both: the terms of one do not reach the other.
+    In each batch, generators and discriminators take one step each. Both steps start from the
+    weights before the batch. One backward pass serves both, because the terms of the one have no
+    gradient to the weights of the other.
 
     Config keys, checkpoints and ``losses.csv`` say ``critic`` for a discriminator, ``pool`` for an
     image buffer, ``forth`` for A2B and ``back`` for B2A, where A are photos and B paintings.
@@ -51,14 +52,14 @@ class CycleGAN(Task):
         net: A2B, from photo to painting, and B2A, from painting to photo.
         critic: makes a discriminator; there are two, of paintings and of photos.
         loss: the weights of the generators' terms.
-        paintings: the second collection, or the path of a folder of it.
-        pool: size of each image buffer: earlier results of one kind, which a discriminator may be
-            shown in the place of new ones.
-        optimizer: makes the optimiser of the generators, and that of the discriminators.
-        critic_lr: the discriminators' learning rate. They learn a small collection by heart: as
-            fast as the generators, they soon tell everything apart, and the generators learn to
-            change nothing.
-        schedule: makes the per-step schedule of each, called with ``(optimizer, steps=…)``.
+        paintings: the second collection, or the path of its folder.
+        pool: size of each image buffer. A buffer keeps earlier results of one kind, and its
+            discriminator sees some of them instead of new results.
+        optimizer: makes the optimiser of the generators, and another of the discriminators.
+        critic_lr: the learning rate of the discriminators. They learn a small collection by heart.
+            At the rate of the generators they soon tell every picture apart, and the generators
+            learn to change nothing.
+        schedule: makes the per-step schedule of an optimiser, called with ``(optimizer, steps=…)``.
 
     Raises:
         UserError: no paintings are named.
@@ -94,24 +95,24 @@ class CycleGAN(Task):
         self.automatic_optimization = False
 
     def read_style(self) -> None:
-        """Read the paintings that sheets show.
+        """Read the paintings that preview sheets show.
 
         Raises:
-            UserError: there are none.
+            UserError: the collection has no paintings.
         """
         first = first_pictures(self.paintings, SHOWN)
         self.shown = [(name, resize_shorter_side(rgb, SIDE)) for name, rgb in first]
         self.style = self.shown[0][1]
 
     def style_note(self) -> dict[str, str]:
-        """Which collection of paintings."""
+        """The note on the collection of paintings."""
         return collection_note(self.paintings, "cyclegan")
 
     def configure_optimizers(self) -> Any:
-        """Generators and discriminators, with a schedule each over the trainer's whole length.
+        """The optimisers of generators and discriminators, each with a schedule over all steps.
 
         Raises:
-            UserError: a precision that scales losses, which only Lightning's own steps undo.
+            UserError: the precision scales losses. Only Lightning's own steps undo the scaling.
         """
         if self.trainer.precision == "16-mixed":
             raise UserError("task=cyclegan cannot take trainer.precision=16-mixed; use bf16-mixed")
@@ -121,13 +122,13 @@ class CycleGAN(Task):
 
     def training_step(self, batch: Tensor, _: int) -> None:
         """One batch of photos and paintings, (2, B, 3, H, W); logs every term."""
-        real = {"back": batch[0], "forth": batch[1]}  # by the direction that makes its kind
+        real = {"back": batch[0], "forth": batch[1]}  # by the direction that makes such pictures
         made = {"forth": self.net.forth(batch[0]), "back": self.net.back(batch[1])}
         terms = self.generator_terms(real, made)
         total = self.loss.total(terms)
         terms["critic"] = self.discriminator_term(real, made)
         generators, discriminators = self.optimizers()  # type: ignore[attr-defined]
-        # Lightning counts a step for each of its own; a batch is to count as one.
+        # Lightning counts each step of its optimisers. A batch is one step, so one is not wrapped.
         both = generators, discriminators.optimizer
         for optimizer in both:
             optimizer.zero_grad()
@@ -142,14 +143,14 @@ class CycleGAN(Task):
     def generator_terms(
         self, real: dict[str, Tensor], made: dict[str, Tensor]
     ) -> dict[str, Tensor]:
-        """What the generators make small, unweighted: each (B,).
+        """The unweighted loss terms of the generators, each (B,).
 
-        ``forth`` (A2B) and ``back`` (B2A) are the discriminators' opinions; ``cycle`` and
-        ``identity`` are sums over both directions.
+        ``forth`` (A2B) and ``back`` (B2A) are the adversarial errors. ``cycle`` and ``identity``
+        are sums over both directions.
 
         Args:
-            real: by the direction that makes such pictures, (B, 3, H, W) in [0, 1].
-            made: by the direction that made them, out of the other real ones.
+            real: real pictures, (B, 3, H, W) in [0, 1], by the direction that makes such pictures.
+            made: results by the direction that made them, from the other real pictures.
         """
         forth, back = self.net.forth, self.net.back
         paintings, photos = real["forth"], real["back"]
@@ -163,7 +164,7 @@ class CycleGAN(Task):
         }
 
     def discriminator_term(self, real: dict[str, Tensor], made: dict[str, Tensor]) -> Tensor:
-        """What the discriminators make small, the sum of both: (B,)."""
+        """The loss of the discriminators, the sum of both: (B,)."""
         errors = [
             discriminator_error(discriminator(real[way]), discriminator(self.pools[way](made[way])))
             for way, discriminator in self.critics.items()
@@ -172,10 +173,10 @@ class CycleGAN(Task):
 
     @torch.no_grad()
     def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
-        """The mean terms of photos made paintings: a discriminator's opinion, cycle error, total.
+        """The mean terms of photos turned into paintings: adversarial and cycle error, total.
 
         Args:
-            photos: names and pictures, uint8 (H, W, 3); shrunk to a shorter side of `SIDE` pixels.
+            photos: names and pictures, uint8 (H, W, 3); resized to a shorter side of `SIDE` pixels.
         """
         self.eval()
         rows = []
@@ -198,7 +199,7 @@ class CycleGAN(Task):
 
 
 def opinion(discriminator: nn.Module, image: Tensor) -> Tensor:
-    """What `discriminator` thinks of `image` (B, 3, H, W), with a gradient to the image alone."""
+    """The scores of `discriminator` for `image` (B, 3, H, W). Only the image gets a gradient."""
     frozen = {name: weight.detach() for name, weight in discriminator.named_parameters()}
     scores: Tensor = functional_call(discriminator, frozen, image)
     return scores

@@ -1,4 +1,4 @@
-"""The image buffer: earlier results for a discriminator to judge beside the newest."""
+"""The image buffer of CycleGAN: it lets discriminators judge earlier results, too."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from stylenet.system.errors import UserError
 
 
 class ImageBuffer(nn.Module):
-    """Hands on an earlier picture for every other new one (Shrivastava et al. 2017, section 2.3).
+    """Replaces half of new pictures by earlier ones (Shrivastava et al. 2017, section 2.3).
 
-    A discriminator so sees earlier results, too. A module, so that checkpoints hold its pictures.
+    The buffer is a module, so that checkpoints hold its pictures.
 
     Args:
-        size: pictures to keep; 0 hands on every picture as it comes.
+        size: number of pictures to keep; 0 returns every picture as it comes.
 
     Raises:
-        UserError: a negative size.
+        UserError: `size` is negative.
     """
 
     def __init__(self, size: int) -> None:
@@ -28,7 +28,7 @@ class ImageBuffer(nn.Module):
         self.images: list[Tensor] = []
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) → as many, detached: each itself, or one that it takes the place of."""
+        """(B, C, H, W) → same shape, detached: each picture, or an earlier one that it replaces."""
         return torch.stack([self._exchanged(image) for image in images.detach()])
 
     def _exchanged(self, image: Tensor) -> Tensor:
@@ -42,9 +42,9 @@ class ImageBuffer(nn.Module):
         return earlier.to(image.device)
 
     def get_extra_state(self) -> Tensor:
-        """The pictures, (n, C, H, W); an empty tensor where there are none."""
+        """The kept pictures, (n, C, H, W), or an empty tensor if there are none."""
         return torch.stack(self.images) if self.images else torch.empty(0)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Hold the pictures that `get_extra_state` told of."""
+        """Restore the pictures from `get_extra_state`."""
         self.images = list(state)

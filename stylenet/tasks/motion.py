@@ -1,4 +1,4 @@
-"""Photos set in motion by known flows: what a net for clips learns from without clips."""
+"""Photos set in motion by known flows, from which a net for clips learns without clips."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from stylenet.losses.temporal import inside, warp
 from stylenet.system.errors import UserError
 
 _SMALLEST = 1 / 4
-"""Pixels of the smallest reach: a camera that is hardly moved."""
+"""The smallest reach in pixels: a camera that hardly moves."""
 
 _BEND = 4
-"""Cells across a picture in which the smooth displacement is drawn."""
+"""Number of cells across a picture. The smooth displacement is drawn once per cell."""
 
 
 @dataclass(frozen=True)
 class Moving:
-    """A photo in motion: its frame at time 0 is the photo, and at `t` it has moved t times `flow`.
+    """A photo in motion. At time 0 it is in place, and at time t it has moved by t times `flow`.
 
     photo: (B, 3, H, W) in [0, 1]. flow: (B, 2, H, W), as in `stylenet.losses.temporal`.
-    hidden: (B, 1, H, W), 1 where something else comes in front of it behind time 0.
-    noise, brightness: standard deviations of each frame's own. seed: of these.
+    hidden: (B, 1, H, W), 1 where something else comes in front of the photo after time 0.
+    noise, brightness: standard deviations of what is drawn for each frame. seed: of these draws.
     """
 
     photo: Tensor
@@ -54,23 +54,24 @@ class Moving:
         return noisy.mul(1 + self.brightness * torch.from_numpy(light).to(photo.device)).clamp(0, 1)
 
     def window(self, time: int, radius: int) -> Tensor:
-        """The frames about `time`: (B, 2·radius + 1, 3, H, W)."""
+        """The frames centred on `time`: (B, 2·radius + 1, 3, H, W)."""
         return torch.stack([self.frame(time + k) for k in range(-radius, radius + 1)], 1)
 
     def shown(self, time: int) -> Tensor:
-        """Where the frame at `time` shows what the photo shows: (B, 1, H, W), 0 or 1."""
+        """Where the frame at `time` still shows the photo: (B, 1, H, W), 0 or 1."""
         return inside(self.flow * time) * (1 - self.hidden)
 
 
 @dataclass(frozen=True)
 class Motion:
-    """Draws how photos move: shift, zoom, turn and a smooth bend at once.
+    """Draws motions of photos: a shift, a zoom, a turn and a smooth bend at once.
 
-    reach: about the most that a pixel moves from one frame to the next, as a share of the picture's
-        side; how far each does is drawn log-uniformly, so that slow motions are as likely.
-    noise: standard deviation of each frame's noise, of [0, 1].
+    reach: about the largest displacement of a pixel from one frame to the next, as a share of the
+        picture's shorter side. The displacement of each photo is drawn log-uniformly, so that slow
+        motions are as likely as fast ones.
+    noise: standard deviation of each frame's noise, for values in [0, 1].
     brightness: standard deviation of each frame's factor on brightness.
-    seed: motions are a pure function of it and of the step.
+    seed: motions depend on the seed and the step alone.
 
     Raises:
         UserError: a number is out of range.
@@ -113,7 +114,7 @@ class Motion:
 
 
 def _rectangle(draw: np.random.Generator, height: int, width: int) -> Tensor:
-    """(1, 1, H, W): half of the time none, else up to half the height and half the width."""
+    """A mask, (1, 1, H, W): empty in half of the draws, else of up to half of each side."""
     mask = torch.zeros(1, 1, height, width)
     down, across = draw.integers(1, [height // 2 + 1, width // 2 + 1])
     top, left = draw.integers(0, [height - down + 1, width - across + 1])

@@ -1,4 +1,4 @@
-"""Several styles at once: one net learns them all, each photo of a step in another."""
+"""The task for several styles: one net learns them all, and photos take the styles in turn."""
 
 from __future__ import annotations
 
@@ -29,25 +29,26 @@ from stylenet.tasks.perceptual import PerceptualTask
 from stylenet.vgg import VGG
 
 MEND = "net.styles=[PATH,NAME]"
-"""How a style's picture is given."""
+"""Advice in messages on how to give the picture of a style."""
 
 CELL = 128
-"""Pixels of a side of each picture on preview sheets."""
+"""Side in pixels of each style picture on preview sheets."""
 
 
 class MultiStyleTask(PerceptualTask):
     """Fit `net` so that each of its styles paints photos as a net of that style alone would.
 
-    Photo `i` of all photos seen gets style `i` modulo their number: a resumed run goes on where it
-    was.
+    Photo number `i` of the training gets style `i` modulo the number of styles. So a resumed run
+    continues the turns.
 
     Args:
-        net: with as many styles.
-        styles: shipped ones by name, or picture files.
-        vgg, loss, style_size, optimizer, schedule: as of `PerceptualTask`.
+        net: a net with these styles.
+        styles: names of shipped styles, or picture files.
+        vgg, loss, style_size, optimizer, schedule: as in `PerceptualTask`.
 
     Raises:
-        UserError: another net or loss, or styles that are not the net's.
+        UserError: the net has a single style, the loss calibrates its weight, or `styles` differ
+            from the styles of the net.
     """
 
     net: MultiStyleNet
@@ -78,10 +79,10 @@ class MultiStyleTask(PerceptualTask):
         self.grams: dict[str, Tensor] = {}
 
     def read_style(self) -> None:
-        """Read the pictures, and what the loss wants of each.
+        """Read the pictures, and compute the targets of the loss for each.
 
         Raises:
-            UserError: one that cannot be found or read.
+            UserError: a picture cannot be found or read.
         """
         self.pictures = [find_style(style).picture(MEND) for style in self.styles]
         self.style = _mosaic([picture.rgb for picture in self.pictures])
@@ -90,7 +91,7 @@ class MultiStyleTask(PerceptualTask):
         self.grams = {layer: torch.cat([each[layer] for each in grams]) for layer in grams[0]}
 
     def style_pictures(self) -> list[StylePicture]:
-        """Of all styles."""
+        """The pictures of all styles."""
         return self.pictures
 
     def _grams(self, picture: NDArray[uint8]) -> dict[str, Tensor]:
@@ -99,25 +100,25 @@ class MultiStyleTask(PerceptualTask):
         return {layer: self.loss.get_buffer(f"gram_{layer}") for layer in self.loss.style_layers}
 
     def terms(self, photo: Tensor) -> dict[str, Tensor]:
-        """The unweighted terms of each photo (B, 3, H, W) in the style whose turn it is, (B,)."""
+        """The unweighted terms of each photo (B, 3, H, W) in the style next in turn, each (B,)."""
         first = self.global_step * self.trainer.world_size + self.global_rank
         turns = torch.arange(len(photo)) + first * len(photo)
         return self.terms_in(photo, turns % len(self.notes))
 
     def terms_in(self, photo: Tensor, styles: Tensor) -> dict[str, Tensor]:
-        """The unweighted terms of each photo (B, 3, H, W) in the style of its number, (B,)."""
+        """The unweighted terms of photos (B, 3, H, W) in `styles`, numbers (B,): each (B,)."""
         styles = styles.to(photo.device)
         self.set_styles(styles)
         weights = one_hot(styles, len(self.notes)).to(photo.dtype)
         return self.perceptual_terms(photo, self.net(photo, weights))
 
     def set_styles(self, styles: Tensor) -> None:
-        """Let the loss be about these styles, a number for each photo."""
+        """Set the targets of the loss to these styles, a number for each photo: (B,)."""
         self.grams = {layer: grams.to(styles.device) for layer, grams in self.grams.items()}
         self.loss.set_targets({layer: grams[styles] for layer, grams in self.grams.items()})
 
     def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
-        """The mean unweighted terms, and the total, of all photos in all styles, clamped."""
+        """The mean unweighted terms, and the total, of clamped results: all photos, all styles."""
         photos = list(photos)
         rows = []
         for number, net in enumerate(self._plain_nets()):
@@ -128,14 +129,14 @@ class MultiStyleTask(PerceptualTask):
     def previews(
         self, photos: Iterable[tuple[str, NDArray[uint8]]]
     ) -> list[tuple[str, NDArray[uint8], NDArray[uint8]]]:
-        """Every style once, on the photos by turns."""
+        """Every style once, on the photos in turn."""
         turns = zip(
             itertools.cycle(list(photos)), self.net.styles, self._plain_nets(), strict=False
         )
         return [(f"{name}, {style}", rgb, apply_net(net, rgb)) for (name, rgb), style, net in turns]
 
     def style_note(self) -> dict[str, Any]:
-        """All pictures as one collection, with the note of each; the sum is that of their sums."""
+        """The note on all pictures as one collection. Its sha256 is of all their sha256."""
         sums = " ".join(note["sha256"] for note in self.notes)
         return {
             "name": "multistyle",
@@ -146,13 +147,13 @@ class MultiStyleTask(PerceptualTask):
         }
 
     def _plain_nets(self) -> Iterator[nn.Module]:
-        """The net of each style alone."""
+        """The plain net of each style."""
         for weights in torch.eye(len(self.notes), device=self.device):
             yield self.net.mixture(weights[None]).eval()
 
 
 def _mosaic(pictures: Sequence[NDArray[uint8]]) -> NDArray[uint8]:
-    """The middles of all pictures as one, row by row."""
+    """The central squares of all pictures in one picture, row by row."""
     across = math.ceil(math.sqrt(len(pictures)))
     canvas = Image.new("RGB", (across * CELL, -(-len(pictures) // across) * CELL), "white")
     for number, rgb in enumerate(pictures):

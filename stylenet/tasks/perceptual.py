@@ -31,24 +31,24 @@ UNSEEN_SIDE = 256
 class PerceptualTask(Task):
     """Fit `net` so that its outputs have the photo's content and the picture's style.
 
-    The objective is the mean over images of the logarithm of the total loss: each photo then
-    counts by its relative progress, where a plain mean follows the few photos that are far off.
+    The objective is the mean over images of the logarithm of the total loss. So each photo counts
+    by its relative progress. A plain mean would follow the few photos of large loss.
 
     Args:
         net: image → image, (B, 3, H, W) in [0, 1].
         vgg: makes the feature extractor for a list of layers.
         loss: content, style and total-variation terms with their weights.
-        style: the style picture, uint8 (H, W, 3); None for a task that reads its own.
-        style_size: its shorter side for the loss, in pixels: the size of the strokes.
+        style: the style picture, uint8 (H, W, 3); None if the task reads its own styles.
+        style_size: shorter side of the style picture in pixels. It sets the size of strokes.
         optimizer: makes the optimiser for the net's parameters.
         schedule: makes the per-step schedule, called with ``(optimizer, steps=…)``.
 
     Raises:
-        UserError: a net of several styles.
+        UserError: the net has several styles, but the task learns one.
     """
 
     several: ClassVar[bool] = False
-    """Whether it is for nets of several styles."""
+    """Whether the task is for nets of several styles."""
 
     def __init__(
         self,
@@ -72,10 +72,10 @@ class PerceptualTask(Task):
             self.style = style
 
     def read_style(self) -> None:
-        """Set the loss to the style picture, and its weight to the style reduction asked for.
+        """Set the loss to the style picture, and its weight to the requested style reduction.
 
         Raises:
-            UserError: the weights of VGG cannot be had.
+            UserError: the weights of VGG cannot be obtained.
         """
         if self.loss.strength is not None:
             photos = [photo.decode().rgb for photo in SamplePhotos(held_out=True).listing().photos]
@@ -88,13 +88,13 @@ class PerceptualTask(Task):
         self.loss.set_style(self.vgg(to_tensor(resize_shorter_side(style, style_size))))
 
     def on_fit_start(self) -> None:
-        """Keep the frozen VGG in the precision it is used in: autocast would cast it every step."""
+        """Cast the frozen VGG once to the precision of training. Autocast casts in every step."""
         if self.trainer.precision == "bf16-mixed":
             self.vgg = copy.deepcopy(self.exact)
             self.vgg.stages.bfloat16()
 
     def on_fit_end(self) -> None:
-        """Take the VGG whose weights are not rounded again: results are judged by it."""
+        """Restore the VGG with unrounded weights, which judges the results."""
         self.vgg = self.exact
 
     def terms(self, photo: Tensor) -> dict[str, Tensor]:
@@ -104,8 +104,8 @@ class PerceptualTask(Task):
     def perceptual_terms(self, photo: Tensor, stylized: Tensor) -> dict[str, Tensor]:
         """The unweighted terms of one result for `photo`, both (B, 3, H, W), each (B,).
 
-        Results are judged as files will hold them. Judged unclamped, a trained net's loss was 3 %
-        lower than what came of its results.
+        Results are clamped first, because files hold clamped values. Without clamping, the loss of
+        a trained net was 3 % below the loss of its files.
         """
         stylized = in_range(stylized)
         with torch.no_grad():
@@ -121,7 +121,7 @@ class PerceptualTask(Task):
         """The mean unweighted terms, and the total, of clamped results.
 
         Args:
-            photos: names and pictures, uint8 (H, W, 3); shrunk to a shorter side of
+            photos: names and pictures, uint8 (H, W, 3); resized to a shorter side of
                 `UNSEEN_SIDE` pixels.
         """
         return self.terms_of(self.net, photos)
@@ -130,7 +130,7 @@ class PerceptualTask(Task):
     def terms_of(
         self, net: nn.Module, photos: Iterable[tuple[str, NDArray[uint8]]]
     ) -> dict[str, float]:
-        """`unseen_terms` of any net, in the style that the loss is set to."""
+        """`unseen_terms` for any net, in the style that the loss is set to."""
         net.eval()
         rows = []
         for _, rgb in photos:
@@ -139,7 +139,7 @@ class PerceptualTask(Task):
         return {name: sum(row[name].item() for row in rows) / len(rows) for name in rows[0]}
 
     def measured(self) -> dict[str, float]:
-        """The style weight that a style reduction came to."""
+        """The style weight that gives the requested style reduction, if one is requested."""
         wanted = self.loss.strength
         return {} if wanted is None else {"style_weight": self.loss.weights["style"]}
 

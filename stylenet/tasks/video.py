@@ -1,4 +1,4 @@
-"""The task for clips: the perceptual one, and strokes that stay on what moves."""
+"""The task for clips: the perceptual loss, and a temporal term that keeps strokes on objects."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from stylenet.tasks.perceptual import PerceptualTask
 
 
 class VideoTask(PerceptualTask):
-    """Fit `net` so that what it makes of a photo in motion moves with the photo.
+    """Fit `net` so that its results for a photo in motion move with the photo.
 
-    The perceptual loss looks at one frame of each little clip. The temporal term is the mean
-    squared difference between the results for later frames and the result for the first, warped by
-    the flow that moved the photo, where both show the same: no clips, and no estimate of flow.
+    The perceptual loss judges one frame of each short clip. The temporal term compares the results
+    for later frames with the result for the first frame, warped by the flow that moved the photo.
+    It is the mean squared difference where both frames show the same. The flow is known, so
+    training needs neither clips nor an estimate of flow.
 
     Args:
         motion: sets photos in motion.
         temporal_weight: factor of the temporal term in the total.
-        options: as of `PerceptualTask`.
+        options: as in `PerceptualTask`.
 
     Raises:
-        UserError: a negative weight.
+        UserError: `temporal_weight` is negative.
     """
 
     def __init__(self, motion: Motion, temporal_weight: float, **options: Any) -> None:
@@ -44,14 +45,14 @@ class VideoTask(PerceptualTask):
         step = self.global_step
         moving = self.motion(photo, step)
         results = self.results(moving)
-        judged = step % len(results)  # each in turn: a recurrent net's later frames are the usual
+        judged = step % len(results)  # in turn: most frames of a clip are later ones
         return {
             **self.perceptual_terms(moving.frame(judged), results[judged]),
             "temporal": flicker(moving, results),
         }
 
     def results(self, moving: Moving) -> list[Tensor]:
-        """The net's results from time 0 on; two frames, or three that a recurrent net goes over."""
+        """The net's results from time 0 on: for two frames, or for three if it is recurrent."""
         seen = traits(self.net)
         results: list[Tensor] = []
         for time in range(3 if seen.recurrent else 2):
