@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
     styles = [suite.styles or [subject.style()] for subject in subjects]
     judge = Judge()
     facts = manifest(suite, subjects, styles, judge, options.clip)
-    if options.out:  # now, so that an unwritable place shows before the work of minutes
+    if options.out:  # now, so that an unwritable place shows at once
         write(options.out, {"manifest.json": to_json(facts)})
     if options.suite == "video":
         models, gallery = _judged_on_clips(judge, suite, subjects, styles, options.clip)
@@ -167,7 +167,7 @@ def _judged_on_clips(
 ) -> tuple[list[dict[str, Any]], Gallery]:
     """The figures of models on photos under moving cameras, and on the clip `file` if given."""
     gallery, benchmark = Gallery(), VideoBenchmark(judge)
-    real = footage(file) if file else None  # now, so that a bad clip shows before the work
+    real = footage(file) if file else None  # now, so that a bad clip shows at once
     filmed = [partial(film, photo, name) for photo in suite.photos for name in CAMERAS]
     rows = judge_clips(benchmark, filmed, subjects, styles, gallery)
     models = [_figures(*pair) for pair in zip(subjects, rows, strict=True)]

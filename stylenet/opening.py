@@ -32,7 +32,7 @@ class Mix:
 
     @property
     def shares(self) -> list[float]:
-        """The share of each style. Their sum is arbitrary."""
+        """The share of each style. Shares need not sum to 1."""
         return [share for _, share in self.styles]
 
     def pictures(self) -> list[Bytes]:
@@ -154,7 +154,7 @@ def _run(path: Path, wanted: Wanted, report: Report) -> Opened:
 
         return _at_work(open_model(to_onnx(trained, "tiles"), device), wanted, report)
     if wanted.fast:
-        raise UserError("--fast is about tiles; add --tile 768, or leave it out")
+        raise UserError("--fast is for tiles; add --tile 768, or leave it out")
     has_gpu = torch.cuda.is_available()
     if device == "cuda" and not has_gpu:
         raise UserError("--device cuda: no GPU found; use --device cpu")

@@ -68,7 +68,7 @@ class Wanted:
 
 
 def described(*overrides: str) -> tuple[PerceptualLoss, Callable[[list[str]], VGG], DictConfig]:
-    """The loss, a function that makes its VGG, and the scene, of the config with `overrides`.
+    """The loss, a function to make its VGG, and the scene, from the config with `overrides`.
 
     Raises:
         UserError: an override is wrong, or the task has no perceptual loss.

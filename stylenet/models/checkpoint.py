@@ -100,7 +100,7 @@ def _check_sound(weights: Any, size: int) -> None:
     if sum(each.numel() * each.element_size() for each in values) > size:
         raise UserError("it claims to hold more weights than it does; train it again")
     if not all(each.isfinite().all() for each in values):
-        raise UserError("its weights are no numbers, as its training diverged; train it again")
+        raise UserError("its weights are not finite, as its training diverged; train it again")
 
 
 def _check_fit(weights: dict[str, torch.Tensor], net: dict[str, torch.Tensor]) -> None:
@@ -119,10 +119,10 @@ def _check_fit(weights: dict[str, torch.Tensor], net: dict[str, torch.Tensor]) -
 
 
 def one_way(model: TrainedModel, direction: str) -> TrainedModel:
-    """Of a model of both directions, ``forth`` (A2B) or ``back`` (B2A); others go ``forth`` alone.
+    """One direction of a model: ``forth`` (A2B) or ``back`` (B2A). Most have ``forth`` alone.
 
     Raises:
-        UserError: back is asked of a model of one way.
+        UserError: the model lacks the direction.
     """
     directions = traits(model.net).directions
     if direction not in directions:
@@ -154,7 +154,7 @@ def in_mixture(model: TrainedModel, weights: NDArray[np.float32]) -> TrainedMode
 
 
 def notes(config: dict[str, Any]) -> list[Any]:
-    """The notes of a config on the pictures that were learnt, each as of `StylePicture.note`."""
+    """The notes of a config on the learnt pictures, in the form of `StylePicture.note`."""
     note = mapping(config, "style_picture")
     pictures = note.get("pictures", [note])
     return pictures if isinstance(pictures, list) else []

@@ -100,7 +100,7 @@ def _importance(
 
 
 def _shared_out(weight: Tensor, columns: Tensor, random: torch.Generator) -> Tensor:
-    """Input channels `columns` of a convolution (C, D, k, k). Copies of a channel sum to it."""
+    """Input channels `columns` of a convolution (C, D, k, k). Copies sum to the original."""
     shares = 1 - torch.rand(len(weight), len(columns), generator=random)  # in (0, 1]
     whole = torch.zeros(weight.shape[:2]).index_add_(1, columns, shares)
     return weight[:, columns] * (shares / whole[:, columns])[..., None, None]

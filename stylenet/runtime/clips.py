@@ -1,4 +1,4 @@
-"""Nets for clips: a net sees a frame alone, a window of frames, or a frame and its last result."""
+"""Nets for clips: a net sees one frame, a window of frames, or a frame and the result before."""
 
 from __future__ import annotations
 

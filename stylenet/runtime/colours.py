@@ -17,7 +17,7 @@ from stylenet.runtime.hdr import tone_map
 
 _BT709, _BT470BG, _SMPTE170M, _SMPTE240M, _BT2020 = 1, 5, 6, 7, 9
 _UNSAID = frozenset({0, 2, 3})
-"""Tags that say nothing: unspecified (2), reserved (3), and 0, which is RGB as a matrix."""
+"""Tags that say nothing: unspecified (2), reserved (3), and 0, which means RGB for a matrix."""
 
 _TO_SWSCALE = {_BT709: 1, 4: 4, _BT470BG: 5, _SMPTE170M: 5, _SMPTE240M: 7, _BT2020: 9}
 """Matrix in H.273 → number of the same matrix in libswscale."""

@@ -106,7 +106,7 @@ def parsed(name: str, text: str) -> Any:
     """Parse JSON from the metadata of the model `name`.
 
     Raises:
-        UserError: the text is not JSON, or holds too much.
+        UserError: the text is not JSON, or is too large.
     """
     try:
         content = json.loads(text)

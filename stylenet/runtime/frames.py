@@ -83,7 +83,7 @@ class Reader:
         self.frames = self._timed(chain([first], decoded))
 
     def lost(self) -> list[str]:
-        """What no result can hold of the pictures, in words. All frames must be read before."""
+        """What no result can hold of the pictures, in words. Read all frames first."""
         found = list(self._lost)
         shown = max(self.end, self.end - (self._start or 0))  # some durations count from time 0
         missing = self._announced - shown * self.look.unit
@@ -179,7 +179,7 @@ def turned(frame: Any) -> bool:
 
 
 def _matrix(frame: Any) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The rows of the display matrix that turns and mirrors: stored (x, y) → shown (x', y').
+    """The 2x2 part of the display matrix, which turns and mirrors: stored (x, y) → shown (x', y').
 
     FFmpeg multiplies row vectors from the left: x' = a·x + c·y, y' = b·x + d·y.
     """

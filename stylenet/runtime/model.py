@@ -151,7 +151,7 @@ def open_onnx(model: Path, threads: int | None = None) -> OnnxSession:
 
 
 def _lasting(model: str | Path | bytes) -> Path | bytes:
-    """The absolute path, which holds in processes of any working folder; bytes as they are."""
+    """The absolute path, which is valid whatever a process's working folder; bytes as they are."""
     return model if isinstance(model, bytes) else Path(model).absolute()
 
 

@@ -42,7 +42,7 @@ class Postprocess:
     strength: float = 1.0
 
     def __call__(self, photo: Bytes, stylized: Bytes) -> Bytes:
-        """Apply the steps. Both pictures are uint8 (H, W, 3); without options the bytes stay."""
+        """Apply the steps. Both pictures are uint8 (H, W, 3). Without any step the bytes stay."""
         if self == Postprocess():
             return stylized
         result = to_floats(stylized)

@@ -71,7 +71,7 @@ def _checked(rgb: Bytes) -> Bytes:
 
 
 def _read(file: IO[bytes]) -> IO[bytes]:
-    """Read an open file from its start, if it can seek, and keep its name."""
+    """Read all of an open file, from its start if the file can seek. Keeps its name."""
     name = name_of(file)
     try:
         if hasattr(file, "seekable") and file.seekable():

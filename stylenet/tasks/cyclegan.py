@@ -1,4 +1,4 @@
-"""CycleGAN: from two unpaired collections, a net learns to paint photos, and the way back."""
+"""CycleGAN: from two unpaired collections, a net learns to paint photos, and the reverse."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class CycleGAN(Task):
         total = self.loss.total(terms)
         terms["critic"] = self.discriminator_term(real, made)
         generators, discriminators = self.optimizers()  # type: ignore[attr-defined]
-        # Lightning counts each step of its optimisers. A batch is one step, so one is not wrapped.
+        # Lightning counts the steps of its wrapped optimisers. A batch is one step: unwrap one.
         both = generators, discriminators.optimizer
         for optimizer in both:
             optimizer.zero_grad()

@@ -114,7 +114,7 @@ class Motion:
 
 
 def _rectangle(draw: np.random.Generator, height: int, width: int) -> Tensor:
-    """A mask, (1, 1, H, W): empty in half of the draws, else of up to half of each side."""
+    """A mask, (1, 1, H, W): empty in half of the draws, else a rectangle of up to half a side."""
     mask = torch.zeros(1, 1, height, width)
     down, across = draw.integers(1, [height // 2 + 1, width // 2 + 1])
     top, left = draw.integers(0, [height - down + 1, width - across + 1])

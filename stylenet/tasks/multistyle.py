@@ -66,7 +66,7 @@ class MultiStyleTask(PerceptualTask):
     ) -> None:
         if not isinstance(net, MultiStyleNet):
             raise UserError(
-                "task=multistyle takes net=multistyle, and others within it: net@net.net=slim"
+                "task=multistyle needs net=multistyle; choose the net within it by net@net.net=slim"
             )
         if loss.strength is not None:
             raise UserError("loss.strength is for one style; use loss.style_weight")
@@ -106,7 +106,7 @@ class MultiStyleTask(PerceptualTask):
         return self.terms_in(photo, turns % len(self.notes))
 
     def terms_in(self, photo: Tensor, styles: Tensor) -> dict[str, Tensor]:
-        """The unweighted terms of photos (B, 3, H, W) in `styles`, numbers (B,): each (B,)."""
+        """The unweighted terms, (B,) each, of photos (B, 3, H, W) in the styles of numbers (B,)."""
         styles = styles.to(photo.device)
         self.set_styles(styles)
         weights = one_hot(styles, len(self.notes)).to(photo.dtype)
@@ -136,7 +136,7 @@ class MultiStyleTask(PerceptualTask):
         return [(f"{name}, {style}", rgb, apply_net(net, rgb)) for (name, rgb), style, net in turns]
 
     def style_note(self) -> dict[str, Any]:
-        """The note on all pictures as one collection. Its sha256 is of all their sha256."""
+        """The note on all pictures as one collection. Its sha256 is taken over theirs."""
         sums = " ".join(note["sha256"] for note in self.notes)
         return {
             "name": "multistyle",

@@ -146,8 +146,8 @@ def odd_weights(kind: str) -> Any:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("not a number", "its weights are no numbers"),
-        ("endless", "its weights are no numbers"),
+        ("not a number", "its weights are not finite"),
+        ("endless", "its weights are not finite"),
         ("no tensor", "it has no weights"),
         ("sparse", "it has no weights"),
         ("of whole numbers", "weights do not fit its net (stem"),
