@@ -41,12 +41,10 @@ def read(model: Path | bytes, name: str) -> bytes:
 
 
 def check_content(name: str, content: bytes) -> None:
-    """Check the content of a model's file against its checksum.
-
-    Files of earlier versions have no checksum. Their weights are checked for NaN instead.
+    """Hold a file against its sum; one of an earlier version, which has none, must hold numbers.
 
     Raises:
-        UserError: the content was changed, refers to other files, or has NaN among its weights.
+        UserError: it was changed, refers to other files, or its weights are no numbers.
     """
     try:
         if integrity.check_onnx(content):
@@ -61,7 +59,7 @@ def check_content(name: str, content: bytes) -> None:
         weights = onnx.load_from_string(content).graph.initializer
         outside = any(each.data_location for each in weights)
         values = [] if outside else [onnx.numpy_helper.to_array(each) for each in weights]
-    except Exception:  # each kind of damage has its own class in protobuf and onnx
+    except Exception:  # protobuf and onnx have classes of their own for every kind of damage
         raise damaged(name) from None
     kinds = (np.float16, np.float32, np.float64)
     if outside or any(each.dtype in kinds and np.isnan(each).any() for each in values):
@@ -90,11 +88,11 @@ def run(
     """Run a model, the file `name`, and return its outputs.
 
     Raises:
-        UserError: the graph fails on these inputs.
+        UserError: the graph, of the file `name`, cannot do it.
     """
     try:
         return list(session.run(outputs, given, options))
-    except UserError:  # raised where the session cannot be opened anew
+    except UserError:  # of a session that was to be opened anew
         raise
     except Exception as error:  # each kind of damage has its own class in onnxruntime
         if ran_out(error):

@@ -28,7 +28,7 @@ class Parts:
 
     @property
     def done(self) -> list[Path]:
-        """The finished parts, in order."""
+        """The finished ones, in order."""
         found = sorted(self.folder.glob("[0-9]*.mp4"))
         return [path for number, path in enumerate(found) if path.name[:7] == f"{number:06d}_"]
 
@@ -86,7 +86,7 @@ def claimed(target: Path) -> Iterator[Path]:
     The folder is deleted at the end. After an error it stays if it has finished parts.
 
     Raises:
-        UserError: another job has the folder, or it cannot be created.
+        UserError: another job has it, or it cannot be made.
     """
     folder = target.with_name(f".{target.name}.parts")
     with _locked(folder, target):

@@ -16,7 +16,7 @@ from stylenet.runtime.parts import Parts, parts_of
 from stylenet.runtime.tracks import check_sound, join, lost
 
 PART = 48
-"""Frames of a part. A crash loses no more than one part."""
+"""Frames a part: what a crash can cost."""
 
 
 def _warn(text: str) -> None:
@@ -66,7 +66,7 @@ def _finish_parts(
     stylizer: AnyClipStylizer,
     report: Callable[[int, int], None],
 ) -> int:
-    """Stylise the frames that are not done. Returns the number of all frames."""
+    """Stylise what is not done; the number of all frames."""
     done = len(parts.done)
     state, count = parts.state(done - 1), PART * done
     stylizer.go_on(count, read_picture(state).rgb if state.is_file() else None)

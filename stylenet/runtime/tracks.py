@@ -144,7 +144,7 @@ def _codec(track: Any) -> str:
 
 
 def _added(out: Any, track: Any, target: Path) -> Any:
-    """Add a track to `out`, for copied packets of `track` or for its sound encoded anew."""
+    """A track for the packets of another, or for its sound encoded anew."""
     if _fits(track, target):
         return out.add_stream_from_template(track)
     layout = track.layout.name if track.layout.nb_channels <= 2 else "stereo"
