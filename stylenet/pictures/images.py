@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from stylenet.pictures.decoding import decoding_errors, opened, orientation, room_for
+from stylenet.pictures.decoding import as_stored, decoding_errors, opened, orientation, room_for
 from stylenet.pictures.formats import DECODERS, file_format
-from stylenet.pictures.tiff import full_range
+from stylenet.pictures.loading import load
+from stylenet.pictures.tiff import check_colours, full_range
 from stylenet.pictures.transparency import show_through
 from stylenet.system.errors import UserError, cannot_write
+from stylenet.system.special_files import refuse_special
 
 Bytes = NDArray[np.uint8]
 T = TypeVar("T", bound=np.generic)
@@ -84,7 +86,7 @@ def to_picture(image: Image.Image, name: object = "the photo") -> Picture:
         UserError: its file turns out to be damaged, or it takes too much memory.
     """
     with decoding_errors(name), room_for(image, name):
-        return _finished(*_converted(image, name, None))
+        return _finished(*_converted(as_stored(image, name), name, None))
 
 
 def _finished(rgb: Bytes, alpha: Bytes | None, lies: int) -> Picture:
@@ -112,10 +114,11 @@ def _converted(
 
     enough: pixels of the shorter side, see `read_picture`.
     """
-    image.load()
+    image = load(image)
     lies = orientation(image)
     if image.mode.startswith(("I", "F")):
         image = full_range(image, name)
+    check_colours(image, name)
     to_srgb = _Conversion(image)
     factor = 1 if enough is None else max(1, min(image.size) // enough)
     width, height = -(-image.width // factor), -(-image.height // factor)
@@ -201,6 +204,7 @@ def resize(picture: Picture, longer_side: int) -> Picture:
 def has_transparency(source: Path) -> bool:
     """Whether the file says it has transparency; False for one that cannot be read."""
     try:
+        refuse_special(source)
         with decoding_errors(source), Image.open(source, formats=DECODERS) as image:
             return image.has_transparency_data
     except UserError:  # `read_picture` is the one to complain
