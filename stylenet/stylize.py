@@ -16,6 +16,7 @@ from stylenet.config.arguments import amount, pixels, scale, share
 from stylenet.opening import Mix, Opened, Wanted, open_to_stylize
 from stylenet.pictures.images import write_picture
 from stylenet.pictures.outputs import model_file, plan_targets, refuse_overwriting
+from stylenet.pictures.results import Results, results_in
 from stylenet.runtime.clips import (
     AnyClipStylizer,
     ClipNet,
@@ -44,6 +45,7 @@ def stylize_all(
     targets: Mapping[Path, Path],
     out: str,
     progress: Progress,
+    results: Results,
 ) -> int:
     """Stylise each photo into its target, name those that fail on stderr, return how many did.
 
@@ -62,6 +64,7 @@ def stylize_all(
             failed += 1
         else:
             write_picture(result, target)
+            results.note(target)
             pixels += result.rgb.size // 3
     seconds = time.perf_counter() - start
     if len(targets) > failed or failed > 1:
@@ -109,6 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     clip = _clip(options)
     targets = {} if clip or options.webcam else plan_targets(options.photos, options.out)
+    results = results_in(Path(options.out), options.photos if targets else [])
     refuse_overwriting(targets.values() or [Path(options.out)], _read(options, clip))
     progress = _progress()
     masks = _masks(options)
@@ -130,7 +134,7 @@ def _run(options: argparse.Namespace) -> int:
             frames = _frame_stylizer(models, masks, postprocess, options)
             return _stylize_frames(frames, clip, options, progress)
         stylizer = _stylizer(models, masks, postprocess, options)
-        failed = stylize_all(stylizer, targets, options.out, progress)
+        failed = stylize_all(stylizer, targets, options.out, progress, results)
     return (1 if len(targets) > 1 else 2) if failed else 0
 
 
@@ -142,6 +146,9 @@ def _clip(options: argparse.Namespace) -> Path | None:
     clips = [path for path in photos[:1] if path.suffix.lower() in SUFFIXES]
     if clips and len(photos) > 1:
         raise UserError(f"{clips[0]} is a clip; give clips one by one")
+    out = Path(options.out)
+    if photos and not clips and out.suffix.lower() in SUFFIXES and not out.is_dir():
+        raise UserError(f"{out} is a clip, and {photos[0]} is none; give a picture or a folder")
     return clips[0] if clips else None
 
 
@@ -255,7 +262,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m stylenet.stylize",
         description=f"{__doc__} Results keep the size, format and transparency of the photos and "
-        "are in sRGB; results of an earlier run are replaced.",
+        "are in sRGB; results of an earlier run are replaced, other pictures in a folder searched "
+        "are not.",
     )
     add = parser.add_argument
     help = "folders are searched; one clip, such as an .mp4, is stylised frame by frame"
