@@ -12,6 +12,7 @@ from stylenet.data.samples import SamplePhotos
 from stylenet.pictures.images import Bytes, read_picture
 from stylenet.pictures.sides import MIN_LEARNABLE_SIDE
 from stylenet.system.errors import UserError, reason, shown
+from stylenet.system.special_files import refuse_special
 from stylenet.tensors import resize_shorter_side
 
 SIDE = 256
@@ -80,6 +81,7 @@ def sha256_of(file: Path) -> str:
     Raises:
         UserError: it cannot be read.
     """
+    refuse_special(file)
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from stylenet.system.errors import UserError
+from stylenet.system.special_files import refuse_special
+
 
 def read_rows(path: Path) -> list[dict[str, str]]:
     """The rows of a ``losses.csv`` that can be read; a last line cut short by a crash is none."""
@@ -14,10 +17,11 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 def sound_rows(path: Path) -> tuple[list[dict[str, str]], bool]:
     """`read_rows`, and whether the file holds more than these."""
     try:
+        refuse_special(path)
         whole, _, _ = path.read_bytes().decode(errors="replace").rpartition("\n")
         reader = csv.DictReader(whole.splitlines())
         found, header = list(reader), list(reader.fieldnames or [])
-    except (OSError, csv.Error):
+    except (OSError, UserError, csv.Error):
         return [], True
     if "step" not in header or len(set(header)) < len(header):
         return [], bool(header)

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from stylenet.system.special_files import refuse_special
+
 CONFIG = "config.yaml"
 
 _MOVED = {
@@ -27,6 +29,7 @@ _MOST = 100_000
 def read_config(folder: Path) -> dict[str, Any] | None:
     """The config that was left in `folder`; None where it is missing or damaged."""
     try:
+        refuse_special(folder / CONFIG)
         content = yaml.safe_load((folder / CONFIG).read_text())
         if not isinstance(content, dict) or next(islice(leaves(content), _MOST, None), None):
             return None
