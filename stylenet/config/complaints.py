@@ -112,7 +112,7 @@ def _unresolved(error: Exception, overrides: Sequence[str]) -> str:
     """A value that another is made of, and cannot be."""
     text = one_line(error)
     named = re.search(r"dereferencing interpolation '\$\{([\w.]+)\}'", text)
-    for override in overrides:
+    for override in reversed(overrides):  # the last of several for a key counts
         if "${" in override:
             return f"{_flat(override)}: {text}; ${{…}} looks a value up, so no name may have it"
         if named and _parsed_key(override) == named[1]:
