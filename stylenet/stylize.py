@@ -15,11 +15,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from stylenet.config.arguments import amount, pixels, scale, share
 from stylenet.opening import Mix, Opened, Wanted, open_to_stylize
 from stylenet.pictures.outputs import model_file, plan_targets, refuse_overwriting
+from stylenet.pictures.results import Results, results_in
 from stylenet.runtime.clips import (
     AnyClipStylizer,
     ClipStylizer,
@@ -37,20 +38,7 @@ from stylenet.runtime.webcam import stylize_webcam
 from stylenet.styles.picture import split_share
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.memory import limit_memory
-from stylenet.system.terminal import progress_bar
-
-
-class _Tiles:
-    """A second progress bar, for the tiles of one picture."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task: TaskID | None = None
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._task is None:
-            self._task = self._progress.add_task("tiles")
-        self._progress.update(self._task, completed=done, total=total)
+from stylenet.system.terminal import SecondBar, progress_bar
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     clip = _clip(options)
     targets = {} if clip or options.webcam else plan_targets(options.photos, options.out)
+    results = results_in(Path(options.out), options.photos if targets else [])
     refuse_overwriting(targets.values() or [Path(options.out)], _read(options, clip))
     progress = progress_bar()
     masks = _masks(options)
@@ -83,7 +72,9 @@ def _run(options: argparse.Namespace) -> int:
     )
     device, tile, fast = options.device, options.tile, options.fast
     models = [
-        open_to_stylize(path, Wanted(device, tile, fast, options.direction, mix), _Tiles(progress))
+        open_to_stylize(
+            path, Wanted(device, tile, fast, options.direction, mix), SecondBar(progress, "tiles")
+        )
         for path, mix in _regions(options, masks)
     ]
     on_cpu = all(model.device == "cpu" for model in models)
@@ -92,7 +83,7 @@ def _run(options: argparse.Namespace) -> int:
             frames = _frame_stylizer(models, masks, postprocess, options)
             return _stylize_frames(frames, clip, options, progress)
         stylizer = _stylizer(models, masks, postprocess, options)
-        failed = _stylize_photos(stylizer, targets, options.out, progress)
+        failed = _stylize_photos(stylizer, targets, results, options.out, progress)
     return (1 if len(targets) > 1 else 2) if failed else 0
 
 
@@ -104,6 +95,9 @@ def _clip(options: argparse.Namespace) -> Path | None:
     clips = [path for path in photos[:1] if path.suffix.lower() in SUFFIXES]
     if clips and len(photos) > 1:
         raise UserError(f"{clips[0]} is a clip; give clips one by one")
+    out = Path(options.out)
+    if photos and not clips and out.suffix.lower() in SUFFIXES and not out.is_dir():
+        raise UserError(f"{out} is a clip, and {photos[0]} is none; give a picture or a folder")
     return clips[0] if clips else None
 
 
@@ -172,7 +166,11 @@ def _frame_stylizer(
 
 
 def _stylize_photos(
-    stylizer: AnyStylizer, targets: Mapping[Path, Path], out: str, progress: Progress
+    stylizer: AnyStylizer,
+    targets: Mapping[Path, Path],
+    results: Results,
+    out: str,
+    progress: Progress,
 ) -> int:
     """Stylise photos, and name those that fail on stderr. Returns the number of failures."""
     start, task = time.perf_counter(), progress.add_task("")
@@ -183,7 +181,7 @@ def _stylize_photos(
     def complain(error: UserError) -> None:
         progress.console.out(f"error: {error}", highlight=False)
 
-    tally = stylize_photos(targets, stylizer, report, complain)
+    tally = stylize_photos(targets, stylizer, report, complain, results.note)
     seconds = time.perf_counter() - start
     if tally.written or tally.failed > 1:
         print(
@@ -227,7 +225,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m stylenet.stylize",
         description=f"{__doc__} Results keep the size, format and transparency of the photos and "
-        "are in sRGB; results of an earlier run are replaced.",
+        "are in sRGB; results of an earlier run are replaced, other pictures in a folder searched "
+        "are not.",
     )
     add = parser.add_argument
     help = "folders are searched; one clip, such as an .mp4, is stylised frame by frame"

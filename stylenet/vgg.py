@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from stylenet.ops.convolution import Filters, zero_padded_conv3x3
 from stylenet.system.errors import UserError
+from stylenet.system.special_files import refuse_special
 
 Weights = dict[str, Tensor]
 
@@ -236,6 +237,7 @@ def _torchvision(architecture: str) -> Weights:
 
 
 def _file(path: Path) -> Weights:
+    refuse_special(path, f"weights={path}")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:

@@ -107,6 +107,14 @@ def test_a_mistake_is_one_line(
     assert {p.name: p.read_bytes() for p in place.iterdir() if p.is_file()} == before
 
 
+@pytest.mark.parametrize("before", [["run=x"], ["run=null"], ["run=null", "run=x"]])
+def test_of_several_values_for_a_key_the_one_that_counts_is_named(
+    place, monkeypatch, capsys, before
+):
+    assert train(monkeypatch, "trainer=cpu", *before, "run=null") == 2
+    assert said(capsys) == "error: run=null should be text"
+
+
 def test_a_misspelled_choice_ends_a_multirun_before_its_first_job(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -177,11 +177,30 @@ def test_several_inputs_go_to_one_folder(run, photo, picture, tmp_path):
     assert files(tmp_path / "new.png") == ["photo.png", "x/y.png"]
 
 
-def test_earlier_results_inside_the_folder_are_not_stylised_again(run, photo, capsys):
+def test_earlier_results_inside_the_folder_are_not_stylised_again(
+    run, photo, capsys, monkeypatch, tmp_path_factory
+):
+    monkeypatch.setenv("STYLENET_CACHE", str(tmp_path_factory.mktemp("cache")))  # not beside it
     for _ in range(2):
         assert run(photo.parent, "-o", photo.parent / "out") == 0
         assert capsys.readouterr().out.startswith("1 of 1 ")
     assert files(photo.parent) == ["out/photo.png", "photo.png"]
+
+
+def test_photos_in_the_folder_of_results_are_kept(run, photo, picture, capsys):
+    own = save(picture[:40, :40], photo.parent / "out/photo.png")
+    before = own.read_bytes()
+    assert run(photo.parent, "-o", own.parent) == 2
+    assert "holds pictures that stylenet did not write, such as" in one_error(capsys)
+    assert own.read_bytes() == before
+    assert files(photo.parent) == ["out/photo.png", "photo.png"]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".MKV", ".avi"])
+def test_photos_do_not_become_a_clip(run, photo, tmp_path, capsys, suffix):
+    assert run(photo, "-o", tmp_path / f"out{suffix}") == 2
+    assert f"is a clip, and {photo} is none; give a picture or a folder" in one_error(capsys)
+    assert files(tmp_path) == ["photo.png"]
 
 
 def test_bad_files_in_a_folder_are_named_and_the_rest_is_written(run, picture, tmp_path, capsys):

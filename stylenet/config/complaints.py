@@ -113,7 +113,7 @@ def _unresolved(error: Exception, overrides: Sequence[str]) -> str:
     """The message for a value that cannot be resolved."""
     text = one_line(error)
     named = re.search(r"dereferencing interpolation '\$\{([\w.]+)\}'", text)
-    for override in overrides:
+    for override in reversed(overrides):  # the last of several for a key counts
         if "${" in override:
             return (
                 f"{_on_one_line(override)}: {text}; ${{…}} looks up a value, so no name may hold it"

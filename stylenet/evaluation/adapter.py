@@ -16,6 +16,7 @@ from stylenet.pictures.images import Bytes
 from stylenet.pictures.resizing import resized
 from stylenet.runtime.model import open_onnx
 from stylenet.system.errors import UserError, reason
+from stylenet.system.special_files import refuse_special
 
 _DTYPES = ("float32", "float16", "uint8")
 
@@ -107,6 +108,7 @@ def read_adapter(file: Path) -> Adapter:
     Raises:
         UserError: no such file, no YAML, an unknown key or a wrong value.
     """
+    refuse_special(file)
     try:
         content = yaml.safe_load(file.read_text()) or {}
     except OSError as error:

@@ -13,6 +13,7 @@ from stylenet.pictures.images import Bytes, read_picture
 from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pictures.sides import MIN_LEARNABLE_SIDE
 from stylenet.system.errors import UserError, reason, shown
+from stylenet.system.special_files import refuse_special
 
 SIDE = 256
 """Shorter side, in pixels, that photos and style pictures are brought to: as in training."""
@@ -80,6 +81,7 @@ def sha256_of(file: Path) -> str:
     Raises:
         UserError: it cannot be read.
     """
+    refuse_special(file)
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()

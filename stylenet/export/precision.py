@@ -49,10 +49,12 @@ class Export:
         """Refuse what does not go together.
 
         Raises:
-            UserError: tiles in another precision or for TensorRT.
+            UserError: tiles in another precision or for TensorRT, or photos without eight bits.
         """
         if self.io == "tiles" and (self.precision != "fp32" or self.for_tensorrt):
             raise UserError("--io tiles is for fp32 on a CPU; leave out --precision and --for")
+        if self.photos is not None and self.precision != "int8":
+            raise UserError("--photos calibrates eight bits; add --precision int8, or leave it out")
 
 
 def proven(model: TrainedModel, wanted: Export) -> bytes:

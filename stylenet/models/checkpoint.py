@@ -24,6 +24,7 @@ from stylenet.runs.folder import MODEL_FILE
 from stylenet.styles.known import style_recipe
 from stylenet.system import integrity
 from stylenet.system.errors import UserError, reason
+from stylenet.system.special_files import refuse_special
 from stylenet.system.untrusted import check_plain, label, mapping
 
 EMBEDDED = Path(__file__).parent / "warm_start.pt"
@@ -222,6 +223,7 @@ def _is_like(trained: dict[str, Any], recipe: dict[str, Any]) -> bool:
 
 
 def _read(file: Path) -> Any:
+    refuse_special(file)
     refused = UserError(f"{file} is no stylenet model, or is damaged; train it again")
     try:
         with file.open("rb") as opened:

@@ -13,12 +13,13 @@ from typing import IO
 
 from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylenet.pictures import tiff
 from stylenet.pictures.formats import DECODERS
+from stylenet.pictures.loading import keyed_bytes
 from stylenet.system.errors import UserError, reason
+from stylenet.system.special_files import refuse_special
 
 MOST_BYTES = 768 * 10**6
 """Bytes of memory that all pictures in decoding may take together. A picture is refused if its
@@ -115,7 +116,6 @@ def opened(
             if shorter_side is not None and isinstance(image, JpegImageFile):
                 factor = max(1, min(image.size) // shorter_side)
                 image.draft(None, (image.width // factor, image.height // factor))
-            _scale_transparent_colour(image)
             with room_for(image, name):
                 yield image
             return
@@ -127,6 +127,8 @@ def opened(
 
 def _identified(source: Path | IO[bytes]) -> AbstractContextManager[Image.Image | None]:
     """The picture as Pillow opens it; None for a TIFF that Pillow does not recognise."""
+    if isinstance(source, Path):
+        refuse_special(source)
     try:
         return Image.open(source, formats=DECODERS)
     except UnidentifiedImageError:
@@ -160,6 +162,20 @@ def room_for(image: Image.Image, name: object) -> Iterator[None]:
         yield
 
 
+def as_stored(image: Image.Image, name: object) -> Image.Image:
+    """An open image; read from its file where Pillow would give other values than are there.
+
+    To be used within `decoding_errors`.
+
+    Raises:
+        UserError: as of `tiff.read_samples`.
+    """
+    if not isinstance(image, TiffImageFile) or not image.tile or not tiff.beyond_pillow(image):
+        return image
+    assert image.fp is not None
+    return tiff.read_samples(image.fp, name, image.tell(), MOST_BYTES)
+
+
 def _is_tiff(source: Path | IO[bytes]) -> bool:
     magic = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
     if isinstance(source, Path):
@@ -187,18 +203,6 @@ def _only_frame(image: Image.Image | None, source: Path | IO[bytes], name: objec
     return frames[0]
 
 
-def _scale_transparent_colour(image: Image.Image) -> None:
-    """Scale the transparent colour of a PNG to 8 bits. Pillow scales only the pixels."""
-    key = image.info.get("transparency")
-    if not isinstance(image, PngImageFile) or not image.tile or key is None:
-        return
-    stored = image.tile[0].args
-    if stored in ("L;2", "L;4"):
-        image.info["transparency"] = key * (85 if stored == "L;2" else 17)
-    elif stored == "RGB;16B":
-        image.info["transparency"] = tuple(value >> 8 for value in key)
-
-
 def _check_size(image: Image.Image, name: object, min_side: int) -> None:
     if memory(image) > MOST_BYTES:
         raise tiff.too_large(name)
@@ -213,7 +217,7 @@ def memory(image: Image.Image) -> int:
     """The most bytes that converting a file to 8-bit RGB takes, computed from its header."""
     stored = _MODE_BYTES.get(image.mode, 4)
     result = 4 if image.has_transparency_data else 3
-    working = _DECODER_BYTES.get(image.format or "", stored)
+    working = max(_DECODER_BYTES.get(image.format or "", stored), keyed_bytes(image))
     if isinstance(image, JpegImageFile) and image.info.get("progressive"):
         largest = max(across * down for _, across, down, _ in image.layer)
         shares = sum(across * down / largest for _, across, down, _ in image.layer)

@@ -14,6 +14,7 @@ from skimage.metrics import structural_similarity
 from stylenet.pictures.color import luma, to_floats
 from stylenet.pictures.decoding import decoding_errors, opened, orientation
 from stylenet.pictures.images import Bytes, upright, write_atomically
+from stylenet.pictures.loading import load
 from stylenet.pictures.resizing import resize_longer_side
 from stylenet.pictures.tiff import full_range
 from stylenet.system.errors import UserError
@@ -34,7 +35,7 @@ def read_grey(path: Path) -> Grey | None:
         UserError: in the same cases as `read_picture`.
     """
     with decoding_errors(path), opened(path, path) as image:
-        image.load()
+        image = load(image)
         lies = orientation(image)
         if image.mode.startswith(("I", "F")):
             return upright(np.asarray(full_range(image, path)), lies)

@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from stylenet.pictures.decoding import decoding_errors, opened, orientation, room_for
+from stylenet.pictures.decoding import as_stored, decoding_errors, opened, orientation, room_for
 from stylenet.pictures.formats import DECODERS, file_format
+from stylenet.pictures.loading import load
 from stylenet.pictures.resizing import resize_longer_side
-from stylenet.pictures.tiff import full_range
+from stylenet.pictures.tiff import check_colours, full_range
 from stylenet.pictures.transparency import show_through
 from stylenet.system.errors import UserError, cannot_write
+from stylenet.system.special_files import refuse_special
 
 Bytes = NDArray[np.uint8]
 T = TypeVar("T", bound=np.generic)
@@ -86,7 +88,7 @@ def to_picture(image: Image.Image, name: object = "the photo") -> Picture:
         UserError: the image's file is damaged, or decoding it takes too much memory.
     """
     with decoding_errors(name), room_for(image, name):
-        return _finished(*_converted(image, name, None))
+        return _finished(*_converted(as_stored(image, name), name, None))
 
 
 def _finished(rgb: Bytes, alpha: Bytes | None, lies: int) -> Picture:
@@ -114,10 +116,11 @@ def _converted(
 
     enough: sufficient length of the shorter side in pixels.
     """
-    image.load()
+    image = load(image)
     lies = orientation(image)
     if image.mode.startswith(("I", "F")):
         image = full_range(image, name)
+    check_colours(image, name)
     to_srgb = _Conversion(image)
     factor = 1 if enough is None else max(1, min(image.size) // enough)
     width, height = -(-image.width // factor), -(-image.height // factor)
@@ -197,6 +200,7 @@ def resize(picture: Picture, longer_side: int) -> Picture:
 def has_transparency(source: Path) -> bool:
     """Whether the file declares transparency; False for a file that cannot be read."""
     try:
+        refuse_special(source)
         with decoding_errors(source), Image.open(source, formats=DECODERS) as image:
             return image.has_transparency_data
     except UserError:  # `read_picture` reports the fault

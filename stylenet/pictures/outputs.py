@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stylenet.pictures.folders import find_pictures
-from stylenet.pictures.formats import READABLE, file_format
+from stylenet.pictures.formats import READABLE, UNREADABLE, file_format
 from stylenet.pictures.images import has_transparency, output_suffix
+from stylenet.pictures.results import lies_in
 from stylenet.system.errors import UserError
 
 
@@ -49,7 +50,7 @@ def _refuse_doubles(targets: Mapping[Path, Path]) -> None:
 
 
 def _names_a_file(out: str) -> bool:
-    has_suffix = Path(out).suffix.lower() in READABLE
+    has_suffix = Path(out).suffix.lower() in READABLE | UNREADABLE
     return has_suffix and not out.endswith(("/", os.sep)) and not Path(out).is_dir()
 
 
@@ -76,9 +77,9 @@ def _photos_in(folder: Path, out: Path) -> list[Path]:
     """The photos in the tree of `folder`, without earlier results if `out` lies inside it."""
     if out.is_dir() and out.samefile(folder):
         raise UserError(f"{out} is the folder of the photos; choose another for the results")
-    out, photos = out.resolve(), find_pictures(folder)
-    if folder.resolve() in out.parents:
-        photos = [photo for photo in photos if out not in photo.resolve().parents]
+    photos = find_pictures(folder)
+    if lies_in(out, folder):
+        photos = [photo for photo in photos if not lies_in(photo, out)]
     if not photos:
         raise UserError(f"{folder} has no pictures; they end in {' '.join(sorted(READABLE))}")
     return photos

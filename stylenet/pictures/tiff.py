@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 _NAMED = {tag.name: number for number, tag in TiffTags.TAGS_V2.items()}
 _BITS, _FORMAT = _NAMED["BitsPerSample"], _NAMED["SampleFormat"]
 _PHOTOMETRIC, _PLANES = _NAMED["PhotometricInterpretation"], _NAMED["PlanarConfiguration"]
+_MOST, _SAMPLES = _NAMED["MaxSampleValue"], _NAMED["SamplesPerPixel"]
 _ORIENTATION, _SUBFILE_TYPE, _PROFILE = _NAMED["Orientation"], _NAMED["NewSubfileType"], 34675
 
 _REDUCED_OR_MASK = 1 | 4  # NewSubfileType of thumbnails and of masks (TIFF 6, p. 36)
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
 _STORED, _DEFLATED = 1, (8, 32946)
-_UNSPECIFIED, _PREMULTIPLIED, _STRAIGHT = 0, 1, 2  # values of ExtraSamples
-_MODES = {  # Pillow's modes, by the number of colours and the kind of extra sample
+_PREDICTORS = (1, 2)  # none, and differences: others need a package that few have
+_UNSPECIFIED, _PREMULTIPLIED, _STRAIGHT = 0, 1, 2  # of a sample beside the colours
+_MODES = {  # Pillow's, by the number of colours and the sample beside them
     1: {_UNSPECIFIED: "L", _PREMULTIPLIED: "La", _STRAIGHT: "LA"},
     3: {_UNSPECIFIED: "RGB", _PREMULTIPLIED: "RGBa", _STRAIGHT: "RGBA"},
     4: {_UNSPECIFIED: "CMYK"},
@@ -61,59 +63,104 @@ def _page(page: tifffile.TiffPage | tifffile.TiffFrame) -> tifffile.TiffPage:
 
 
 def beyond_pillow(image: TiffImageFile) -> bool:
-    """Whether Pillow silently gives other values than the file holds."""
-    tags = image.tag_v2
+    """Whether Pillow gives other values than the file holds, or takes a sound file for damaged."""
+    tags, packed = image.tag_v2, image.use_load_libtiff
     bits, formats = max(tags.get(_BITS, (1,))), set(tags.get(_FORMAT, (_UNSIGNED,)))
     if formats != {_UNSIGNED}:
-        return formats != {_FLOAT} or bits != 32
-    return bits > 16 or (bits == 16 and tags.get(_PLANES, 1) == 2 and len(image.getbands()) > 1)
+        swapped = packed and tags.prefix == b"MM"  # twice: by libtiff, and by Pillow again
+        return formats != {_FLOAT} or bits != 32 or swapped
+    if bits > 16 or (bits == 16 and len(image.getbands()) > 1 and _holds_fewer_bits(image)):
+        return True
+    if tags.get(_PLANES, 1) != 2 or len(image.getbands()) == 1:
+        return False
+    plain = packed and tags.get(_SAMPLES) == len(image.getbands())
+    return bits == 16 or image.mode in ("LA", "La") or (image.mode == "RGBA" and not plain)
+
+
+def _holds_fewer_bits(image: TiffImageFile) -> bool:
+    bits: int = max(image.tag_v2.get(_BITS, (1,)))
+    return _depth(bits, image.tag_v2.get(_MOST)) < bits
+
+
+def _depth(bits: int, most: object) -> int:
+    """Bits of a sample that count: of `bits` those that its greatest value, by the tag, needs."""
+    told = int(np.max(most)) if isinstance(most, int | tuple) and np.size(most) else 0
+    return min(bits, told.bit_length()) or bits
 
 
 def full_range(image: Image.Image, name: object) -> Image.Image:
     """Scale grey values of more than 8 bits, and floats, to ``I;16`` from black to white.
 
     Raises:
-        UserError: most of the floats lie outside [0, 1], or the integers are far too dark.
+        UserError: most of the floats lie outside [0, 1], or integers leave most bits unused.
     """
-    bits, inverted = 16, False
+    bits, depth, inverted = 16, 16, False
     if isinstance(image, TiffImageFile):
         bits = max(image.tag_v2.get(_BITS, (16,)))
+        depth = _depth(bits, image.tag_v2.get(_MOST))
         inverted = image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
-    if image.mode == "I;16" and bits == 16 and not inverted:
+    elif image.mode == "I;16":
         return image
     values = np.asarray(image)
     if image.mode == "I":
         values = values.clip(0, 65535).astype(np.uint16)
-    wide = Image.fromarray(_as_16_bits(values, bits, inverted, name))
+    depth = _check_values(values, bits, depth, name, refused=isinstance(image, TiffImageFile))
+    if image.mode == "I;16" and depth == 16 and not inverted:
+        return image
+    wide = Image.fromarray(_as_16_bits(values, depth, inverted))
     wide.info.update(image.info)
     return wide
 
 
-def _as_16_bits(values: NDArray[Any], bits: int, inverted: bool, name: object) -> Wide:
-    """Scale `values` so that black is 0 and white is 65535."""
-    floats = values.dtype.kind == "f"
-    _check_floats(values, name) if floats else _check_integers(values, 2**bits - 1, name)
+def check_colours(image: Image.Image, name: object) -> None:
+    """Refuse colours of 16 bits, of which Pillow has kept the high byte, that would be black.
+
+    Raises:
+        UserError: they leave most bits unused.
+    """
+    if not isinstance(image, TiffImageFile) or image.mode not in ("RGB", "RGBX", "RGBA"):
+        return
+    if max(image.tag_v2.get(_BITS, (1,))) == 16:
+        lightest = int(np.max(image.getextrema()[:3]))
+        if (lightest + 1) * _HEADROOM <= 256:
+            raise _black(name, f"at most {lightest * 256 + 255}", 65535)
+
+
+def _as_16_bits(values: NDArray[Any], depth: int, inverted: bool) -> Wide:
+    """Black to white as 0 to 65535; integers have `depth` bits that count."""
     wide = np.empty(values.shape, np.uint16)
     for rows, target in zip(_strips(values), _strips(wide), strict=True):
-        if floats:
+        if values.dtype.kind == "f":
             known = np.nan_to_num(rows.astype(np.float64), nan=0.0, posinf=1.0, neginf=0.0)
             target[:] = np.rint(known.clip(0, 1) * 65535)
-        elif bits > 16:
-            target[:] = rows >> (bits - 16)
+        elif depth > 16:
+            target[:] = rows >> (depth - 16)
         else:
-            most = 2**bits - 1
+            most = 2**depth - 1
             target[:] = (rows.astype(np.uint32) * 65535 + most // 2) // most
     return 65535 - wide if inverted else wide
 
 
-def _check_integers(values: NDArray[Any], most: int, name: object) -> None:
-    """Refuse values that leave most of their bits unused: the picture would come out black."""
+def _check_values(
+    values: NDArray[Any], bits: int, depth: int, name: object, *, refused: bool
+) -> int:
+    """The bits that count, `depth` unless values have more; if `refused`, none may be black."""
+    if values.dtype.kind == "f":
+        _check_floats(values, name)
+        return bits
     lightest = int(values.max(initial=0))
-    if most != 65535 and 0 < lightest * _HEADROOM < most:
-        raise UserError(
-            f"{name} is black: its values reach {lightest} of {most}; stretch them, or save it as"
-            " 8 bits"
-        )
+    depth = depth if lightest < 2**depth else bits
+    if refused and depth > 8 and 0 < lightest * _HEADROOM < 2**depth - 1:
+        raise _black(name, lightest, 2**depth - 1)
+    return depth
+
+
+def _black(name: object, lightest: int | str, most: int) -> UserError:
+    """That numbers leave most of their bits unused."""
+    return UserError(
+        f"{name} is black: its values reach {lightest} of {most}; stretch them, or save it as"
+        " 8 bits"
+    )
 
 
 def _check_floats(values: NDArray[Any], name: object) -> None:
@@ -144,7 +191,10 @@ def read_samples(source: Path | IO[bytes], name: object, page: int, most_bytes: 
         if found.planarconfig == 2 and values.ndim == 3:
             values = np.moveaxis(values, 0, -1)
         inverted = found.photometric == _WHITE_IS_ZERO
-        image = _image(_as_16_bits(values, found.bitspersample, inverted, name), found)
+        bits, ink = found.bitspersample, found.photometric == _CMYK
+        depth = _depth(bits, found.tags.valueof(_MOST))
+        depth = _check_values(_colours(values, found), bits, depth, name, refused=not ink)
+        image = _image(_as_16_bits(values, depth, inverted), found)
         if profile := found.tags.valueof(_PROFILE):
             image.info["icc_profile"] = bytes(profile)
         if orientation := found.tags.valueof(_ORIENTATION):
@@ -164,6 +214,8 @@ def _check(page: tifffile.TiffPage, name: object, most_bytes: int) -> None:
         raise UserError(f"{name} holds {samples} of an odd kind; save it as PNG or JPEG")
     if page.compression != _STORED and page.compression not in _DEFLATED:
         raise UserError(f"{name} holds compressed {samples}; save it uncompressed, or as 8 bits")
+    if page.predictor not in _PREDICTORS:
+        raise UserError(f"{name} holds predicted {samples}; save it uncompressed, or as 8 bits")
     assert page.dtype is not None
     needed = int(np.prod(page.shape)) * (page.dtype.itemsize + 3)
     if needed + 8 * page.imagewidth * page.imagelength > most_bytes:
@@ -191,11 +243,20 @@ def too_large(name: object) -> UserError:
     return UserError(f"{name} is too large to decode safely; shrink it first")
 
 
+def _colour_count(page: tifffile.TiffPage) -> int:
+    return {_RGB: 3, _CMYK: 4}.get(int(page.photometric), 1)
+
+
+def _colours(values: NDArray[Any], page: tifffile.TiffPage) -> NDArray[Any]:
+    """Samples without those beside the colours: (H, W) or (H, W, C)."""
+    return values if values.ndim == 2 else values[..., : _colour_count(page)]
+
+
 def _image(wide: Wide, page: tifffile.TiffPage) -> Image.Image:
     """Convert samples to Pillow's depth: 16 bits for grey, 8 bits for colours."""
     if wide.ndim == 2:
         return Image.fromarray(wide)
-    colours = {_RGB: 3, _CMYK: 4}.get(int(page.photometric), 1)
+    colours = _colour_count(page)
     extra = int(page.extrasamples[0]) if page.extrasamples and colours < 4 else _UNSPECIFIED
     mode = _MODES[colours][extra if extra in (_PREMULTIPLIED, _STRAIGHT) else _UNSPECIFIED]
     bands = len(mode)

@@ -15,6 +15,7 @@ from stylenet.runs.curves import read_rows
 from stylenet.runs.folder import MODEL_FILE
 from stylenet.runs.sweeps import ERROR, OVERRIDES
 from stylenet.system.errors import UserError
+from stylenet.system.special_files import refuse_special
 from stylenet.system.untrusted import check_plain, label
 
 
@@ -99,6 +100,7 @@ def read_sweep(folder: Path) -> list[Run]:
 
 
 def _read_run(folder: Path) -> Run:
+    refuse_special(folder / OVERRIDES)
     try:
         overrides = yaml.safe_load((folder / OVERRIDES).read_text())
         check_plain(overrides)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from stylenet.system.errors import UserError
+from stylenet.system.special_files import refuse_special
+
 
 def read_rows(path: Path) -> list[dict[str, str]]:
     """The readable rows of a ``losses.csv``. A last line that a crash cut short is left out."""
@@ -14,10 +17,11 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 def sound_rows(path: Path) -> tuple[list[dict[str, str]], bool]:
     """The readable rows of a ``losses.csv``, and whether the file has other rows, too."""
     try:
+        refuse_special(path)
         whole, _, _ = path.read_bytes().decode(errors="replace").rpartition("\n")
         reader = csv.DictReader(whole.splitlines())
         found, header = list(reader), list(reader.fieldnames or [])
-    except (OSError, csv.Error):
+    except (OSError, UserError, csv.Error):
         return [], True
     if "step" not in header or len(set(header)) < len(header):
         return [], bool(header)

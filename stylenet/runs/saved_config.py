@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from stylenet.system.special_files import refuse_special
+
 CONFIG = "config.yaml"
 
 _MOVED = {
@@ -28,6 +30,7 @@ values without end."""
 def read_config(folder: Path) -> dict[str, Any] | None:
     """The config in `folder`; None if it is missing or damaged."""
     try:
+        refuse_special(folder / CONFIG)
         content = yaml.safe_load((folder / CONFIG).read_text())
         if not isinstance(content, dict) or next(islice(leaves(content), _MOST_VALUES, None), None):
             return None

@@ -12,6 +12,7 @@ import numpy as np
 from stylenet.system import integrity
 from stylenet.system.errors import UserError, reason
 from stylenet.system.memory import ran_out
+from stylenet.system.special_files import refuse_special
 from stylenet.system.untrusted import check_plain
 
 
@@ -32,12 +33,23 @@ def read(model: Path | bytes, name: str) -> bytes:
     """
     if isinstance(model, bytes):
         return model
-    if not model.is_file():
-        raise UserError(f"{name} does not exist; give an exported .onnx file")
+    check_file(model, name)
     try:
         return model.read_bytes()
     except OSError as error:
         raise UserError(f"cannot open {name} ({reason(error)}); check the path") from None
+
+
+def check_file(model: Path, name: str) -> None:
+    """Hold a path against what can be a model.
+
+    Raises:
+        UserError: it is no file.
+    """
+    refuse_special(model, name)
+    if not model.is_file():
+        what = "is a folder" if model.is_dir() else "does not exist"
+        raise UserError(f"{name} {what}; give an exported .onnx file")
 
 
 def check_content(name: str, content: bytes) -> None:

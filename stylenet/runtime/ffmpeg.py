@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stylenet.system.errors import UserError
+from stylenet.system.special_files import refuse_special
 
 _READ = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,nut,mxf,ivf,h264,hevc,m4v,mjpeg,gif,"
@@ -42,6 +43,7 @@ def opened(clip: Path) -> Any:
         UserError: PyAV is missing, or the file is no clip.
     """
     av = open_av()
+    refuse_special(clip)
     try:
         return av.open(local(clip), container_options=_CLOSED, **TEXTS)
     except av.error.EOFError:

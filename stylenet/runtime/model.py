@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stylenet.runtime.damage import check_content, damaged, parsed, read, run
+from stylenet.runtime.damage import check_content, check_file, damaged, parsed, read, run
 from stylenet.runtime.forks import OnnxSession
 from stylenet.system.cpus import usable_cpus
 from stylenet.system.errors import UserError
@@ -143,8 +143,7 @@ def open_onnx(model: Path, threads: int | None = None) -> OnnxSession:
     Raises:
         UserError: the file is missing or no ONNX model, or onnxruntime is missing.
     """
-    if not model.is_file():
-        raise UserError(f"{model} does not exist; give an exported .onnx file")
+    check_file(model, str(model))
     return OnnxSession(
         str(model), partial(_session, str(_lasting(model)), str(model), "cpu", threads)
     )

@@ -26,12 +26,14 @@ def stylize_photos(
     stylizer: AnyStylizer,
     report: Callable[[int, int], None] = lambda done, total: None,
     complain: Callable[[UserError], None] = lambda error: None,
+    note: Callable[[Path], None] = lambda result: None,
 ) -> Tally:
     """Stylise each photo into its target.
 
     Args:
         report: called with the number of photos done, and of all.
         complain: called with the reason why a photo could not be stylised.
+        note: called with each result that was written.
 
     Raises:
         UserError: a result cannot be written, or the model is damaged. The next photos would fail
@@ -49,6 +51,7 @@ def stylize_photos(
             tally.failed += 1
         else:
             write_picture(result, target)
+            note(target)
             tally.written += 1
             tally.pixels += result.rgb.size // 3
     report(len(targets), len(targets))

@@ -26,3 +26,21 @@ def progress_bar(*columns: ProgressColumn, kept: bool = False, hidden: bool = Fa
         transient=not kept,
         disable=hidden or not console.is_terminal,
     )
+
+
+class SecondBar:
+    """A further bar in a display, which appears at the first report.
+
+    Args:
+        progress: the display. name: what the bar says.
+    """
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress, self._name = progress, name
+        self._task: TaskID | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that `done` of `total` are done."""
+        if self._task is None:
+            self._task = self._progress.add_task(self._name)
+        self._progress.update(self._task, completed=done, total=total)

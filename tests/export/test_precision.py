@@ -305,6 +305,8 @@ def test_too_few_photos_and_what_does_not_go_together_are_named(
     cases = {
         ("--precision", "int8", "--photos", str(empty)): f"{empty} holds no pictures",
         ("--io", "tiles", "--precision", "fp16"): "--io tiles is for fp32",
+        ("--photos", str(tmp_path)): "--photos calibrates eight bits; add --precision int8",
+        ("--photos", str(tmp_path), "--precision", "fp16"): "--photos calibrates eight bits",
     }
     for options, said in cases.items():
         with pytest.raises(SystemExit) as stop:

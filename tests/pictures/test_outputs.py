@@ -14,6 +14,7 @@ from training import train
 from stylenet import evaluate, optimize, report, stylize
 from stylenet.export import __main__ as export
 from stylenet.pictures.outputs import plan_targets, refuse_overwriting
+from stylenet.pictures.results import Results, results_in
 from stylenet.system.errors import UserError
 
 
@@ -156,3 +157,68 @@ def test_training_refuses_too(place, monkeypatch, capsys, overrides):
     assert train(monkeypatch, *overrides.split(), "trainer=cpu", "trainer.max_steps=1") == 2
     assert re.search("would (be )?replace", capsys.readouterr().err)
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.fixture
+def album(tmp_path: Path, picture) -> Path:
+    """A folder of photos, with photos of the user's in the folder where results are to go."""
+    for name in ("a.png", "b.png", "sub/b.png"):
+        (tmp_path / "album" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(tmp_path / "album" / name)
+    return tmp_path / "album"
+
+
+@pytest.mark.parametrize("out", ["sub", "./sub/", "sub/../sub", "linked", "sub/deeper/.."])
+def test_results_do_not_go_among_photos_that_lie_below_the_searched_folder(album, out):
+    (album / "linked").symlink_to(album / "sub")
+    (album / "sub/deeper").mkdir()
+    with pytest.raises(UserError) as told:
+        results_in(album / out, [album])
+    assert f"{album / out} lies in {album} and holds pictures that stylenet did" in str(told.value)
+    assert str(told.value).endswith(f"; choose a folder outside {album}")
+
+
+def test_other_photos_below_it_are_no_obstacle(album):
+    (album / "sub/b.png").rename(album / "sub/c.png")
+    with pytest.raises(UserError, match=r"such as .*sub/c\.png; choose"):
+        results_in(album / "sub", [album])
+    assert results_in(album / "new", [album]).folder == album / "new"
+    assert results_in(album.parent / "apart", [album]).folder is None
+    assert results_in(album / "sub", [album / "a.png"]).folder is None
+
+
+def test_results_are_known_until_they_are_changed(album, picture):
+    out = album / "new"
+    (out / "deeper").mkdir(parents=True)
+    for name, pixels in (("a.png", picture), ("deeper/b.png", picture[::-1])):
+        Image.fromarray(pixels).save(out / name)
+        results_in(out / "none", [album]).note(out / name)  # of another folder
+        with pytest.raises(UserError, match="did not write"):
+            results_in(out, [album])
+        Results(out).note(out / name)
+        results_in(out, [album])
+    Image.fromarray(255 - picture).save(out / "a.png")
+    with pytest.raises(UserError, match=r"did not write, such as .*new/a\.png"):
+        results_in(out, [album])
+
+
+def test_a_cache_that_cannot_be_written_is_told(album, monkeypatch, caplog):
+    monkeypatch.setenv("STYLENET_CACHE", str(album / "a.png"))
+    Results(album / "sub").note(album / "sub/b.png")
+    assert "the same command will be refused" in caplog.text
+    with pytest.raises(UserError, match="did not write"):
+        results_in(album / "sub", [album])
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".gif", ".jxl", ".HEIF", ".svg", ".tga", ".psd"])
+def test_a_picture_that_cannot_be_written_is_no_folder(album, suffix):
+    out = album.parent / f"out{suffix}"
+    with pytest.raises(UserError, match="has no picture suffix stylenet can write; use one of"):
+        plan_targets([album / "a.png"], str(out))
+    with pytest.raises(UserError, match="is one file for several photos; give a folder"):
+        plan_targets([album], str(out))
+    for folder in (f"{out}/", str(out)):
+        if not folder.endswith("/"):
+            out.mkdir()
+        [target] = plan_targets([album / "a.png"], folder).values()
+        assert target == out / "a.png"

@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 from stylenet.pictures.grey import read_grey
-from stylenet.pictures.images import read_picture
+from stylenet.pictures.images import read_picture, to_picture
 from stylenet.system.errors import UserError
 
 GREY = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (48, 1))
@@ -72,6 +72,75 @@ def test_colours_multiplied_by_their_opacity_are_divided():
         assert np.unique(found.alpha) == [128]
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", [np.float32, np.uint16])
+def test_packed_grey_of_either_order_of_bytes(kind, order, tmp_path):
+    """Of big-endian floats that libtiff unpacked, Pillow swaps the bytes once too often."""
+    path = tmp_path / "packed.tif"
+    options = {"photometric": "minisblack", "compression": "zlib", "byteorder": order}
+    tifffile.imwrite(path, scaled(GREY, kind), **options)
+    for found in (read_picture(path), to_picture(Image.open(path))):
+        np.testing.assert_array_equal(found.rgb[..., 0], GREY)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("opacity", ["assocalpha", "unassalpha"])
+@pytest.mark.parametrize("colours", [1, 3])
+@pytest.mark.parametrize("besides", [0, 1])
+def test_planes_of_8_bits_with_opacity(compression, opacity, colours, besides):
+    stored = [np.full((48, 64), 64, np.uint8)] * colours + [np.full((48, 64), 128, np.uint8)]
+    options = {
+        "photometric": "rgb" if colours == 3 else "minisblack",
+        "extrasamples": [opacity, *["unspecified"] * besides],
+    }
+    planes = np.stack(stored + stored[:besides])
+    for planar in ("separate", "contig"):
+        values = planes if planar == "separate" else np.moveaxis(planes, 0, -1).copy()
+        content = tiff(values, planarconfig=planar, compression=compression, **options)
+        found = read_picture(content)
+        assert np.unique(found.alpha) == [128]
+        assert np.unique(found.rgb) == [127 if opacity == "assocalpha" else 64]
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("white", ["minisblack", "miniswhite"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_fewer_bits_span_the_full_range_where_a_tag_tells_their_most(bits, white, compression):
+    most = 2**bits - 1
+    values = np.rint((GREY if white == "minisblack" else 255 - GREY) / 255 * most)
+    tag = (281, "H", 1, most, True)
+    options = {"photometric": white, "compression": compression, "extratags": [tag]}
+    found = read_picture(tiff(values.astype(np.uint16), **options))
+    np.testing.assert_array_equal(found.rgb[..., 0], GREY)
+
+
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_colours_of_fewer_bits_span_it_too(planes):
+    values = np.rint(COLOURS / 255 * 4095).astype(np.uint16)
+    values = values if planes == "contig" else np.moveaxis(values, -1, 0).copy()
+    tag = (281, "H", 3, (4095,) * 3, True)
+    options = {"photometric": "rgb", "planarconfig": planes}
+    found = read_picture(tiff(values, extratags=[tag], **options))
+    np.testing.assert_array_equal(found.rgb, COLOURS)
+    with pytest.raises(UserError, match="picture is black: its values reach"):
+        read_picture(tiff(values, **options))
+
+
+def test_a_tag_that_values_exceed_counts_for_nothing():
+    tag = (281, "H", 1, 255, True)
+    found = read_picture(tiff(scaled(GREY, np.uint16), photometric="minisblack", extratags=[tag]))
+    np.testing.assert_array_equal(found.rgb[..., 0], GREY)
+
+
+def test_a_dark_photo_of_16_bits_is_no_black_one():
+    dark = GREY.astype(np.uint16) // 14 * 257  # up to 18 of 255
+    assert read_picture(tiff(dark, photometric="minisblack")).rgb.max() == 18
+    assert read_picture(tiff(np.dstack([dark] * 3), photometric="rgb")).rgb.max() == 18
+    eight = np.stack([GREY // 32, np.full_like(GREY, 255)])
+    options = {"photometric": "minisblack", "planarconfig": "separate"}
+    assert read_picture(tiff(eight, extrasamples=["unassalpha"], **options)).rgb.max() == 7
+
+
 @pytest.mark.parametrize("white", ["minisblack", "miniswhite"])
 def test_one_bit(white):
     bits = np.eye(32, dtype=bool)
@@ -94,6 +163,8 @@ def test_twelve_bits_span_the_full_range():
         (GREY.astype(np.int8), "holds signed integers; save it as 8 or 16 bits"),
         (GREY.astype(np.int16), "holds signed integers"),
         (GREY.astype(np.int32), "holds signed integers"),
+        (GREY.astype(np.uint16), "is black: its values reach 252 of 65535; stretch them"),
+        ((GREY / 252 * 4095).astype(np.uint16), "is black: its values reach 4095 of 65535"),
         (GREY.astype(np.uint32), "is black: its values reach 252 of 4294967295; stretch them"),
         (GREY.astype(np.float32), r"holds floats from 0 to 252; scale them to \[0, 1\]"),
         (GREY.astype(np.float64) * -1, r"holds floats from -252 to -?0; scale them"),

@@ -15,6 +15,7 @@ from stylenet.models.checkpoint import load_model, save_model
 from stylenet.nets.johnson import TransformerNet
 from stylenet.pictures.images import read_picture
 from stylenet.runtime import Session, Stylizer
+from stylenet.runtime.model import open_onnx
 from stylenet.stylize import main
 from stylenet.system.errors import UserError
 
@@ -163,3 +164,10 @@ def test_a_file_that_is_no_model_of_ours_is_one_line(
 def test_a_missing_model_is_one_line(photo: Path, tmp_path: Path):
     with pytest.raises(UserError, match=r"none\.onnx does not exist"):
         Stylizer(tmp_path / "none.onnx")
+
+
+def test_a_folder_in_the_place_of_a_model_is_one_line(tmp_path: Path):
+    (tmp_path / "folder.onnx").mkdir()
+    for opening in (Stylizer, open_onnx):
+        with pytest.raises(UserError, match=r"folder\.onnx is a folder; give an exported \.onnx"):
+            opening(tmp_path / "folder.onnx")
