@@ -52,8 +52,9 @@ class CycleLoss:
     """The weights of the generators' terms (Zhu et al. 2017, eq. 3 and section 5.2).
 
     Args:
-        cycle_weight: λ, on the way there and back.
-        identity: times λ, on what a generator changes in a picture that is already of its kind.
+        cycle_weight: λ, the weight of the cycle term.
+        identity: times λ, the weight of the identity term: what a generator changes in a picture
+            that already is of the kind it makes.
 
     Raises:
         UserError: a negative weight.

@@ -72,8 +72,9 @@ class PerceptualLoss(nn.Module):
     def set_style(self, *pictures: Features, shares: Sequence[float] = (1.0,)) -> None:
         """Take the Gram matrices of a style picture's features, (1, C, h, w) each, as targets.
 
-        Several pictures make one target, the mean of their Gram matrices weighted by `shares`: its
-        plain squared error has the gradient of the pictures' own errors, so weighted.
+        Several pictures make one target: the mean of their Gram matrices, weighted by `shares`. The
+        plain squared error against this mean has the same gradient as the weighted mean of the
+        errors against each picture.
         """
         total = sum(shares)
         grams = {}

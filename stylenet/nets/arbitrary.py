@@ -21,16 +21,16 @@ Features = Mapping[str, Tensor]
 
 
 class ArbitraryNet(nn.Module, ABC):
-    """Photo and style picture → stylised photo; what is learnt is not the encoder.
+    """Photo and style picture → stylised photo. The encoder is frozen.
 
     Args:
-        layers: of the encoder, those that losses compare among them.
-        decoder: of the features that a style was transferred to.
-        weights: of the encoder, as of `VGG`. They are constants: no checkpoint holds them, and
+        layers: the encoder's, with those that losses compare.
+        decoder: makes the picture of features in the style.
+        weights: the encoder's, as in `VGG`. They are constants: no checkpoint holds them, and
             the net is rebuilt with them.
 
     Raises:
-        UserError: as of `VGG`.
+        UserError: as in `VGG`.
     """
 
     traits: ClassVar[Traits] = Traits(takes_style=True)
@@ -62,7 +62,7 @@ class ArbitraryNet(nn.Module, ABC):
         return cropped(image, photo.shape[2], photo.shape[3])
 
     def code(self, style: Tensor) -> Tensor:
-        """What the net has to know of a style picture, (B, 3, H, W) in [0, 1], H, W ≥ 32."""
+        """All that the net needs to know of style pictures, (B, 3, H, W) in [0, 1], H, W ≥ 32."""
         return self.code_of(self.encoder(padded(style), self.transferred))
 
     def encode(self, image: Tensor) -> dict[str, Tensor]:
@@ -118,7 +118,7 @@ def styled(
 
 
 def constant(module: nn.Module) -> nn.Module:
-    """`module` with buffers for parameters: no optimiser sees them and no checkpoint keeps them."""
+    """Turn parameters of `module` into buffers: no optimiser sees and no checkpoint keeps them."""
     for part in module.modules():
         for name, parameter in list(part.named_parameters(recurse=False)):
             delattr(part, name)
@@ -137,7 +137,7 @@ def padded(image: Tensor) -> Tensor:
 
 
 def cropped(image: Tensor, height: int, width: int) -> Tensor:
-    """The first rows and columns of (B, C, H, W), by index: exporters guard slices with sizes."""
+    """The first rows and columns of (B, C, H, W), by index: exporters guard slices by sizes."""
     for axis, size in ((2, height), (3, width)):
         image = image.index_select(axis, torch.arange(size, device=image.device))
     return image
