@@ -59,7 +59,7 @@ class VGG(nn.Module):
 
     Raises:
         UserError: an unknown layer or architecture, or caffe's weights for VGG-16. When the weights
-            are needed: a file that cannot be read or whose shapes differ.
+            are needed: a file that cannot be read, or shapes that differ.
     """
 
     mean: Tensor
@@ -98,7 +98,7 @@ class VGG(nn.Module):
             This network.
 
         Raises:
-            UserError: a file that cannot be read or whose shapes differ; no network.
+            UserError: a file cannot be read, shapes differ, or there is no network.
         """
         if not self.is_read:
             state, mean, std = _load(self.source, self.architecture)

@@ -167,7 +167,7 @@ class PeerNet:
         """Stylise one picture.
 
         Raises:
-            UserError: onnxruntime refuses the adapted picture, or the result has another size.
+            UserError: onnxruntime refuses what the adapter makes of it.
         """
         fitted = self._fit(rgb)
         given = {self._input: self.adapter.input.encode(fitted), **self._constants}

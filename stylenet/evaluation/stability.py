@@ -19,7 +19,7 @@ def warp_error(clip: Clip, results: Sequence[Bytes], gap: int) -> float | None:
 
     Returns:
         The mean over all pairs, on the scale of 0 to 1. Only pixels where the flow holds count.
-        The warp error is that of Lai et al. 2018 ("Learning Blind Video Temporal Consistency",
+        This is the warp error of Lai et al. 2018 ("Learning Blind Video Temporal Consistency",
         section 4) under a square root, so it is a difference of colours. None where no flow is
         known.
     """

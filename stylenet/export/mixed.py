@@ -14,9 +14,9 @@ from stylenet.runtime.session import Session
 from stylenet.system.errors import UserError
 
 FIRST = 4
-"""So many first convolutions always stay in float. In eight bits, the encoder's three cost a
-trained net 8 dB, and the convolution that reads their result another 3 to 6 dB. The cost of later
-ones differs from net to net: the last but one cost one net 4 dB, other nets at most 0.5 dB."""
+"""The number of first convolutions that always stay in float. In eight bits, the encoder's three
+cost a trained net 8 dB, and the convolution that reads their result another 3 to 6 dB. The cost of
+later ones differs between nets: the last but one cost one net 4 dB, other nets at most 0.5 dB."""
 
 _WEIGHED_ON = 4
 """Photos that tell which convolution costs most."""

@@ -48,7 +48,7 @@ class ArbitraryLoss(nn.Module):
         content_layers: VGG layer → weight within the content term.
         style_layers: VGG layer → weight within the style term.
         normalize: True compares normalised features with the photo's (Park & Lee 2019, equation
-            8). False compares features with those that the net gave to its decoder (Huang &
+            8). False compares features with the features that the net gave to its decoder (Huang &
             Belongie 2017, equation 12).
         statistics: the style's: ``mean_std`` (Huang & Belongie 2017, equation 13) or ``gram``, Gram
             matrices. The same authors found Gram matrices to work as well.

@@ -24,7 +24,7 @@ class ArbitraryNet(nn.Module, ABC):
     """Photo and style picture → stylised photo. The encoder is frozen.
 
     Args:
-        layers: the encoder's, with those that losses compare.
+        layers: the encoder's, including the layers that losses compare.
         decoder: makes the picture of features in the style.
         weights: the encoder's, as in `VGG`. They are constants: no checkpoint holds them, and
             the net is rebuilt with them.
