@@ -65,7 +65,7 @@ class LossCurves(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Note the step's terms. They are written with the loggers, at one wait for the device."""
+        """Note the step's terms. They are written when loggers log, at one wait for the device."""
         rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         seconds = round(time.perf_counter() - self.start, 3)
         self.pending.append((trainer.global_step, rate, seconds, loss_terms(trainer)))

@@ -28,7 +28,7 @@ _RUNS = range(5, 21)
 """Timed runs of one size: the first number at least, the last at most."""
 
 _ENOUGH = 3.0
-"""Seconds. Runs of one size beyond the least number stop once they have taken so long."""
+"""Seconds. Once the runs of one size have taken so long, only the least number is completed."""
 
 
 Times = dict[str, dict[str, float | None]]

@@ -42,7 +42,7 @@ STATISTICS = {"mean_std": statistics_error, "gram": gram_error}
 
 
 class ArbitraryLoss(nn.Module):
-    """Content + style + identity, all relative as in `PerceptualLoss`. Identity may have no weight.
+    """Content + style + identity, all relative as in `PerceptualLoss`. Identity may weigh nothing.
 
     Args:
         content_layers: VGG layer → weight within the content term.
