@@ -25,7 +25,7 @@ def least_squares(scores: Tensor, wanted: float) -> Tensor:
 
 
 def discriminator_error(real: Tensor, made: Tensor) -> Tensor:
-    """Half the error on real pictures plus half of that on made ones (Zhu et al. 2017, sect. 7.1).
+    """The mean of the errors on real and on made pictures (Zhu et al. 2017, section 7.1).
 
     Args:
         real, made: scores (B, 1, h, w).

@@ -43,7 +43,7 @@ class AdaIN(ArbitraryNet):
     def transfer(
         self, features: Features, code: Tensor, alpha: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """AdaIN (equation 8), towards which the photo's features go by `alpha` (equation 14)."""
+        """AdaIN (equation 8), mixed by `alpha` with the photo's own features (equation 14)."""
         return with_statistics(features, code, self.transferred, alpha)
 
 
@@ -59,7 +59,7 @@ def with_statistics(
     """Each level's features with the statistics of `code`, as `statistics` gives it.
 
     Args:
-        alpha: (B,), from 0, the features as they are, to 1 (None).
+        alpha: (B,), from 0, the features as they are, to 1, the code's statistics. None is 1.
     """
     parts = torch.split(code, [2 * CHANNELS[level] for level in levels], 1)
     moved = {}

@@ -51,8 +51,8 @@ class ArbitraryNet(nn.Module, ABC):
 
         Args:
             photo: (B, 3, H, W) in [0, 1], any H, W ≥ 32.
-            code: of a style for each photo, as `code` gives it.
-            alpha: (B,), from 0, the photo's own features, to 1 (None), the style's.
+            code: a style's code for each photo, as the method `code` gives it.
+            alpha: (B,), from 0, the photo's own features, to 1, the style's. None is 1.
 
         Returns:
             (B, 3, H, W), unclamped.
@@ -78,14 +78,14 @@ class ArbitraryNet(nn.Module, ABC):
     def transfer(
         self, features: Features, code: Tensor, alpha: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """The photo's features at `transferred` in the style → those that the decoder reads."""
+        """The photo's features at `transferred`, in the style: the features the decoder reads."""
 
 
 class Styled(nn.Module):
     """A net with its style fixed: image → image, (B, 3, H, W) in [0, 1], like any other.
 
     Args:
-        code: of the style, (1, …). alpha: from 0 to 1.
+        code: the style's, (1, …). alpha: from 0 to 1.
     """
 
     def __init__(self, net: ArbitraryNet, code: Tensor, alpha: float = 1.0) -> None:
@@ -98,7 +98,7 @@ class Styled(nn.Module):
         """Stylise; the result has the same shape, unclamped."""
         code = self.get_buffer("code")
         codes = code.expand(len(photo), *code.shape[1:])
-        full = self.alpha == 1  # and then needs no mixing
+        full = self.alpha == 1  # no mixing is needed
         alpha = None if full else photo.new_full((len(photo),), self.alpha)
         stylized: Tensor = self.net(photo, codes, alpha)
         return stylized

@@ -30,15 +30,15 @@ STAGES = ((256,), (256, 256, 256, 128), (128, 64), (64,))
 class Decoder(nn.Module):
     """Features → image: 3x3 convolutions and ReLUs under reflection padding, upsampled three times.
 
-    There are no norms, which would take away the very statistics that a style is here; so weights
+    There are no norms, because norms would remove the statistics that make the style. So weights
     start at a scale that keeps variance through ReLUs (He et al. 2015, equation 10). Upsampling is
-    bilinear, behind a [1 2 1]/4 on all but the half size, as `TransformerNet` does to leave no
-    hatching.
+    bilinear. Features below half the size are smoothed by [1 2 1]/4 first, to leave no hatching, as
+    in `TransformerNet`.
 
     Args:
-        width: factor on the channels; the encoder keeps all of its own.
-        skips: read relu3_1, relu2_1 and relu1_1 beside the upsampled features; False as published,
-            from relu4_1 alone.
+        width: factor on the channels; the encoder keeps all its channels.
+        skips: read relu3_1, relu2_1 and relu1_1 beside the upsampled features; False, as published,
+            reads relu4_1 alone.
 
     Raises:
         UserError: a width that leaves no channel.

@@ -121,6 +121,6 @@ class TransformerNet(nn.Module):
         return out
 
     def _upsample(self, x: Tensor, beside: Tensor) -> Tensor:
-        """Upsample, drop the row and column by which an odd `beside` is smaller, join it."""
+        """Upsample `x`, crop it to `beside`, and concatenate `beside` if there are skips."""
         upsampled = fitted(self.resize(x), beside)
         return torch.cat([upsampled, beside], 1) if self.skips else upsampled

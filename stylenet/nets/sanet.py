@@ -100,7 +100,7 @@ class SANet(ArbitraryNet):
     def transfer(
         self, features: Features, code: Tensor, alpha: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """The style's, mixed by `alpha` with the photo's attention to itself (section 4.4)."""
+        """Attention to the style, mixed by `alpha` with the photo's to itself (section 4.4)."""
         styled = self._attend(features, code[:, :, 1:])
         if alpha is not None:
             own = self._attend(features, self.code_of(features)[:, :, 1:])

@@ -65,5 +65,5 @@ def _conv_relu(channels: int, width: int) -> nn.Sequential:
 
 
 def _joined(x: Tensor, beside: Tensor) -> Tensor:
-    """Upsample, drop the row and column by which an odd `beside` is smaller, join it."""
+    """Upsample `x`, crop it to `beside`, and concatenate `beside`."""
     return torch.cat([fitted(upsample(x), beside), beside], 1)

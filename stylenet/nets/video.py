@@ -87,7 +87,7 @@ def on_clip(net: nn.Module, frames: Tensor, previous: Tensor | None) -> Tensor:
 
     Args:
         frames: (B, 2·receptive_radius + 1, 3, H, W) in [0, 1].
-        previous: the result for the frame before, (B, 3, H, W); None for the first.
+        previous: the result for the previous frame, (B, 3, H, W); None for the first frame.
 
     Returns:
         (B, 3, H, W), unclamped.

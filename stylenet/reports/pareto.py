@@ -1,4 +1,4 @@
-"""Content against style loss: which runs no other run beats in both, as an SVG plot.
+"""Content against style loss as an SVG plot, with the runs that no other run beats in both.
 
 The SVG is written here, not by matplotlib. Its points are links with titles, and the page's style
 sheet colours it, light or dark: matplotlib's SVG has neither titles nor classes.
