@@ -30,9 +30,9 @@ CAFFE_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
 """Pixel means of the original Oxford release, here RGB in [0, 1]."""
 
 CAFFE_SCALE = 255 * 0.226
-"""The original weights expect 0-255 inputs. A ReLU network is positively homogeneous: dividing
-input and biases by this divides every feature by exactly this, which brings them to the magnitude
-of torchvision's features, so that one set of loss weights and one number format fits both."""
+"""The original weights expect inputs of 0-255. A ReLU network is positively homogeneous: dividing
+its input and biases by this number divides every feature by the same number. The features then have
+the magnitude of torchvision's, so one set of loss weights and one number format fits both."""
 
 
 def layer_names(architecture: str) -> list[str]:
@@ -59,8 +59,8 @@ class VGG(nn.Module):
         architecture: ``vgg19`` or ``vgg16``.
 
     Raises:
-        UserError: an unknown layer or architecture, or caffe's weights for another; when the
-            weights are needed, a file that cannot be read or whose shapes differ.
+        UserError: an unknown layer or architecture, or caffe's weights for VGG-16. When the weights
+            are needed: a file that cannot be read, or shapes that differ.
     """
 
     mean: Tensor
@@ -89,14 +89,17 @@ class VGG(nn.Module):
         for name in ("mean", "std"):
             self.register_buffer(name, torch.ones(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False).eval()
-        self.to(memory_format=torch.channels_last)  # twice as fast on a CPU, whatever the input's
+        self.to(memory_format=torch.channels_last)  # twice as fast on a CPU, for any input format
 
     @torch.no_grad()
     def read(self) -> VGG:
-        """Read, or fetch, the weights, unless that is done; itself.
+        """Read or fetch the weights, unless they are read already.
+
+        Returns:
+            This network.
 
         Raises:
-            UserError: a file that cannot be read or whose shapes differ; no network.
+            UserError: a file cannot be read, shapes differ, or there is no network.
         """
         if not self.is_read:
             state, mean, std = _load(self.source, self.architecture)
@@ -107,7 +110,7 @@ class VGG(nn.Module):
         return self
 
     def _copy(self, state: Weights, source: str) -> None:
-        stages = self.stages  # whose weights are buffers within nets that keep them constant
+        stages = self.stages  # its weights are buffers within nets that keep them constant
         for name, parameter in (*stages.named_parameters(), *stages.named_buffers()):
             if name not in state or state[name].shape != parameter.shape:
                 found = tuple(state[name].shape) if name in state else "none"
@@ -154,7 +157,7 @@ class _Conv(nn.Conv2d):
 
 
 def _build(names: Iterable[str], layers: Iterable[str]) -> dict[str, nn.Module]:
-    """The stages of `names`; a convolution whose own result is no layer does the ReLU, too."""
+    """The stages of `names`. A convolution does its ReLU, too, unless its result is in `layers`."""
     stages: dict[str, nn.Module] = {}
     channels, relu = 3, False
     for name in names:

@@ -303,7 +303,7 @@ def test_a_net_for_any_style_shows_the_picture_of_its_previews(folder, tmp_path)
         (["model.pt", "--content", "photos"], "--content and --styles belong to --suite coco-"),
         (["model.pt", "--suite", "coco-wikiart"], "--suite coco-wikiart needs --content FOLDER"),
         (["peer.onnx"], "peer.onnx is no stylenet model; describe it with --adapter"),
-        (["model.pt", "--adapter", "peer.yaml"], "--adapter peer.yaml: all models left are style"),
+        (["model.pt", "--adapter", "peer.yaml"], "--adapter peer.yaml: no model is left that nee"),
         (["peer.onnx", "--adapter", "bare.yaml"], "bare.yaml names no style picture; add style: "),
         (["bare.pt"], "bare.pt has no style picture of its own; use --suite coco-wikiart"),
         (["model.pt", "--clip", "clip.mp4"], "--clip belongs to --suite video; add it"),

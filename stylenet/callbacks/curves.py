@@ -29,8 +29,8 @@ NO_TERMS = frozenset({"step", "lr", "seconds"})
 class LossCurves(Callback):
     """Write ``losses.csv`` while training and ``losses.png`` when done.
 
-    A resumed run continues the file behind the step of its checkpoint, its seconds too: they are
-    those spent in training. A file that is damaged, or another's, is kept under another name.
+    A resumed run continues the file after the step of its checkpoint. Its seconds go on, too: they
+    count time spent in training. A damaged file, or another run's, is kept under another name.
 
     Args:
         folder: the run's folder.
@@ -44,7 +44,7 @@ class LossCurves(Callback):
         self.before: list[dict[str, Any]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave out the rows of steps that the checkpoint does not hold and that are done again."""
+        """Leave out the rows of steps after the checkpoint. These steps are trained again."""
         self.start = time.perf_counter()
         if not trainer.is_global_zero or not self.csv.exists():
             return
@@ -65,7 +65,7 @@ class LossCurves(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Note the step's terms; write them out, with one wait for the device, now and then."""
+        """Note the step's terms. They are written when loggers log, at one wait for the device."""
         rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         seconds = round(time.perf_counter() - self.start, 3)
         self.pending.append((trainer.global_step, rate, seconds, loss_terms(trainer)))
@@ -81,11 +81,11 @@ class LossCurves(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Write what is left after an error."""
+        """Write the remaining rows after an error."""
         self._flush(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw the curves, also of a run that is resumed behind its last step."""
+        """Draw the curves, also for a run that is resumed after its last step."""
         self._flush(trainer)
         if not (trainer.is_global_zero and self.csv.exists()):
             return

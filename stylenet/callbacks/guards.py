@@ -18,9 +18,9 @@ from stylenet.system.errors import UserError
 class FiniteLoss(Callback):
     """Stop at the first loss that is not finite, before it reaches weights or checkpoint.
 
-    On a CPU every step is checked. A GPU would have to wait for each answer, so there the check
-    comes with the loggers. Lest a bad state be saved, weights are checked, before every checkpoint
-    and at the end.
+    On a CPU every step is checked. A check on a GPU has to wait for the step, so it is made only
+    when the loggers read the loss. Weights are checked before every checkpoint and at the end, so
+    that no bad state is saved.
 
     Args:
         checkpoint: the file that holds the last good state, to name in the error.
@@ -32,10 +32,10 @@ class FiniteLoss(Callback):
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
-        """Check the loss where that is due.
+        """Check the loss when a check is due.
 
         Raises:
-            UserError: it is infinite or not a number.
+            UserError: the loss is infinite or not a number.
         """
         due = trainer.global_step % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
         if (due or loss.device.type == "cpu") and not bool(torch.isfinite(loss)):
@@ -44,10 +44,10 @@ class FiniteLoss(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Refuse to save weights, or what the optimiser remembers, that are not finite.
+        """Refuse to save weights or optimiser states that are not finite.
 
         Raises:
-            UserError: a number is infinite or none.
+            UserError: a value is infinite or not a number.
         """
         state = [checkpoint["state_dict"], checkpoint.get("optimizer_states", [])]
         if not is_finite(state):
@@ -76,7 +76,7 @@ class FiniteLoss(Callback):
 
 
 def is_finite(state: Any) -> bool:
-    """Whether all tensors in nested dicts and lists hold finite numbers alone."""
+    """Whether all tensors in nested dicts and lists hold only finite numbers."""
     return all(bool(torch.isfinite(tensor).all()) for tensor in _tensors(state))
 
 
@@ -96,9 +96,9 @@ def cut_short(trainer: Trainer) -> bool:
 
 
 class StopOnInterrupt(Callback):
-    """Ctrl-C ends the run after the step in hand, with a checkpoint; a second one, at once.
+    """Ctrl-C ends the run after the current step, with a checkpoint; a second one ends it at once.
 
-    So does SIGTERM, by which schedulers and containers stop a program.
+    SIGTERM does the same: schedulers and containers stop a program by it.
     """
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class StopOnInterrupt(Callback):
         self.previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take over both signals for as long as training lasts."""
+        """Handle both signals while training lasts."""
         for number in (signal.SIGINT, signal.SIGTERM):
             self.previous[number] = signal.signal(number, self._interrupt)
 
@@ -122,17 +122,17 @@ class StopOnInterrupt(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Between two steps the state is whole, so this is where all devices may end the run."""
+        """End the run on all devices if one was interrupted: between steps the state is whole."""
         self.interrupted = trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
         trainer.should_stop = trainer.should_stop or self.interrupted
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Give the signals back after an error, too."""
+        """Restore the signal handlers after an error, too."""
         self.teardown(trainer, pl_module, "fit")
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Give the signals back."""
+        """Restore the signal handlers."""
         while self.previous:
             signal.signal(*self.previous.popitem())

@@ -15,14 +15,14 @@ from stylenet.system.errors import UserError
 
 
 class Wandb(WandbLogger):
-    """Weights & Biases, one run there for each training, opened and ended with it.
+    """Weights & Biases: one W&B run for each training, opened and ended with it.
 
-    A training that is resumed goes on with its run there, whose id is kept in `save_dir`.
+    A resumed training continues its W&B run. The id of the W&B run is kept in `save_dir`.
 
     Args:
         offline: keep everything in `save_dir`; ``wandb sync`` sends it later.
         save_dir: the training's own folder.
-        options: of Lightning's logger and of ``wandb.init``.
+        options: passed to Lightning's logger and to ``wandb.init``.
     """
 
     def __init__(self, offline: bool, save_dir: str, **options: Any) -> None:
@@ -34,10 +34,10 @@ class Wandb(WandbLogger):
 
     @property
     def experiment(self) -> Any:
-        """The run, opened at the first call.
+        """The W&B run, opened at the first call.
 
         Raises:
-            UserError: wandb cannot open it, mostly for want of a login or a network.
+            UserError: wandb cannot open the run, mostly because a login or the network is missing.
         """
         try:
             return super().experiment
@@ -46,14 +46,14 @@ class Wandb(WandbLogger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """End the run of a training that failed; another waits for its model."""
+        """End the W&B run of a failed training. After others, `end` adds the model and ends it."""
         super().finalize(status)
         if status != "success":
             self._finish(1)
 
     @rank_zero_only
     def end(self, model: Path | None) -> None:
-        """End the run, lest the next training of this process goes on with it.
+        """End the W&B run. Otherwise the next training of this process would continue it.
 
         Args:
             model: the file to keep as an artifact; None if training was cut short.
@@ -73,7 +73,7 @@ class Wandb(WandbLogger):
 
 @rank_zero_only
 def _kept_id(file: Path) -> str:
-    """The id in `file`, or a new one, put there."""
+    """The id in `file`. If there is no file, a new id is written to it."""
     if file.is_file():
         return file.read_text()
     new = secrets.token_hex(4)
@@ -92,7 +92,7 @@ def tensorboard(**options: Any) -> TensorBoardLogger:
     """TensorBoard event files.
 
     Args:
-        options: of Lightning's logger.
+        options: passed to Lightning's logger.
 
     Raises:
         UserError: tensorboard is not installed.

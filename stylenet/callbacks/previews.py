@@ -19,11 +19,11 @@ Bytes = NDArray[np.uint8]
 
 
 class Previews(Callback):
-    """Write ``preview.png`` at the end, and the sheet to the loggers along the way.
+    """Write ``preview.png`` at the end, and log sheets along the way.
 
     Args:
         folder: the run's folder.
-        every: steps between sheets for loggers that take pictures; 0 for the last one only.
+        every: steps between sheets for loggers that take pictures; 0 logs only the last sheet.
         height: of each picture on the sheet, in pixels.
     """
 
@@ -41,7 +41,7 @@ class Previews(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Log a sheet when one is due and a logger takes pictures; the last comes at the end."""
+        """Log a sheet when it is due and a logger takes pictures. The last one comes at the end."""
         last = trainer.should_stop or trainer.global_step >= trainer.max_steps
         due = self.every and trainer.global_step % self.every == 0 and not last
         if due and trainer.is_global_zero and _picture_loggers(trainer):
@@ -50,7 +50,7 @@ class Previews(Callback):
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write and log the last sheet, unless the run was cut short.
 
-        Not at the end of training: a run that is resumed behind its last step has none.
+        This is no `on_train_end`, because a run resumed after its last step does not train.
         """
         if trainer.is_global_zero and trainer.global_step and not cut_short(trainer):
             picture = self._sheet(trainer, pl_module)
@@ -97,8 +97,8 @@ def sheet(style: Bytes, pairs: list[tuple[Bytes, Bytes]], height: int) -> Bytes:
     """Tile pictures, each uint8 (H, W, 3): the style picture, then original | stylised pairs.
 
     Returns:
-        uint8 (H, W, 3) on white: the style picture on the left, then one pair a row, or two where
-        there are more than three.
+        uint8 (H, W, 3) on white: the style picture on the left, then one pair a row, or two pairs
+        a row if there are more than three.
     """
     gap = height // 24
     across = 1 if len(pairs) <= 3 else 2

@@ -22,11 +22,11 @@ from stylenet.callbacks.terms import loss_terms
 
 
 class TrainingProgress(Callback):
-    """A bar and a line of losses; where output is no terminal, a line per tenth of the run.
+    """A progress bar and a line of losses; without a terminal, a line for each tenth of the run.
 
     Args:
         name: what is being trained, shown in front.
-        smoothing: share of the running mean that a new step leaves standing, in [0, 1).
+        smoothing: weight of the running mean beside a new step's value, in [0, 1).
     """
 
     def __init__(self, name: str, smoothing: float = 0.95) -> None:
@@ -37,7 +37,7 @@ class TrainingProgress(Callback):
         self.images = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open the bar at the step a resumed run starts from."""
+        """Open the bar, at the step from which a resumed run starts."""
         self.bar = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=20),
@@ -65,7 +65,7 @@ class TrainingProgress(Callback):
         batch: Tensor,
         batch_idx: int,
     ) -> None:
-        """Advance; the terms are read off the device only as often as the loggers do."""
+        """Advance. The terms are read off the device only as often as the loggers read them."""
         self.images += batch.shape[:-3].numel() * trainer.world_size
         for name, value in loss_terms(trainer).items():
             mean = self.means.get(name, value)

@@ -20,16 +20,16 @@ _PARTS = {
     **{"global_step": int, "state_dict": dict, "loops": dict, "callbacks": dict},
     **{"optimizer_states": list, "lr_schedulers": list},
 }
-"""What a training state is made of. Lightning goes on without some of them, silently wrong."""
+"""Parts of a training state. Without some of them, Lightning trains on, silently and wrongly."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoints, but whole: a crash or a full disk leaves the previous file."""
+    """Lightning's checkpoints, written whole: a crash or a full disk leaves the previous file."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write `checkpoint` to `path`, and its sum with it.
+        """Write `checkpoint` to `path`, with its checksum.
 
         Raises:
             UserError: the file cannot be written.
@@ -70,12 +70,12 @@ class LastCheckpoint(Callback):
     """Keep ``last.ckpt``: weights, optimiser, schedule, step and random state.
 
     The photos of a step follow from the step alone, so the step is the sampler's whole state. The
-    random state is put back right before the first step, as loaders draw from it when they start.
+    random state is restored right before the first step, because starting loaders draw from it.
 
     Args:
         path: the checkpoint file.
-        every: steps between checkpoints. There is one more after the very first step, lest a run
-            be without, and one at the end.
+        every: steps between checkpoints. One more is written after the very first step, so that
+            every run has a checkpoint, and one at the end.
     """
 
     def __init__(self, path: str, every: int) -> None:
@@ -88,7 +88,7 @@ class LastCheckpoint(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Refuse a checkpoint with parts missing; say where training goes on.
+        """Refuse a checkpoint with missing parts; say where training goes on.
 
         Raises:
             UserError: the loops' progress or the random state is missing.
@@ -103,10 +103,10 @@ class LastCheckpoint(Callback):
             print(f"resuming {folder} at step {checkpoint['global_step']}", file=sys.stderr)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Hold the optimisers, which now are there, against those of the checkpoint.
+        """Compare the optimisers, which exist by now, with those of the checkpoint.
 
         Raises:
-            UserError: the state of one or of its schedule is missing.
+            UserError: the state of an optimiser or of its schedule is missing.
         """
         if self.resumed is None:
             return
@@ -122,7 +122,7 @@ class LastCheckpoint(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Put the random state of a resumed run back."""
+        """Restore the random state of a resumed run."""
         if self.random_state is not None:
             torch.set_rng_state(self.random_state["cpu"].cpu())
             if len(self.random_state["cuda"]) == torch.cuda.device_count():
@@ -144,7 +144,7 @@ class LastCheckpoint(Callback):
             self._save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save where the end came unannounced, as by a limit on time or epochs."""
+        """Save if training ended unannounced, such as by a limit on time or epochs."""
         if trainer.global_step != self.saved_at:
             self._save(trainer)
 
@@ -171,7 +171,7 @@ def _has_keys(expected: Any, found: Any) -> bool:
 
 
 def _fits(state: Any, optimizer: Optimizer) -> bool:
-    """Whether `state` is of an optimiser like this one, after a step or more."""
+    """Whether `state` belongs to an optimiser like this one, after at least one step."""
     if not (isinstance(state, dict) and state.get("state")):
         return False
     expected = optimizer.state_dict()["param_groups"]

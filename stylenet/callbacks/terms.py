@@ -9,7 +9,7 @@ PREFIX = "loss/"
 
 
 def loss_terms(trainer: Trainer) -> dict[str, Tensor]:
-    """Term → scalar, still on the device, so that reading it need not wait for the step."""
+    """Term → scalar, still on the device: nothing here waits for the step to end."""
     return {
         name.removeprefix(PREFIX): value
         for name, value in trainer.callback_metrics.items()

@@ -25,12 +25,12 @@ _DTYPES = ("float32", "float16", "uint8")
 class Port:
     """How an end of the net holds a picture: ``value = (pixel · range - mean) / std``.
 
-    layout: ``NCHW`` or ``NHWC``. range: what white is before mean and std, such as 1 or 255.
-    channels: ``RGB`` or ``BGR``, the order of mean and std, too. dtype: ``float32``, ``float16``
-    or ``uint8``. name: of the net's input or output; None for its first.
+    layout: ``NCHW`` or ``NHWC``. range: the value of white before mean and std, such as 1 or 255.
+    channels: ``RGB`` or ``BGR``; mean and std have the same order. dtype: ``float32``, ``float16``
+    or ``uint8``. name: the name of the net's input or output; None takes the first.
 
     Raises:
-        UserError: another layout, order or dtype, a range or std that is not above 0.
+        UserError: another layout, order or dtype, or a range or std that is not above 0.
     """
 
     layout: str = "NCHW"
@@ -49,7 +49,7 @@ class Port:
         if not _are_numbers([self.range], 1) or self.range <= 0:
             raise UserError(f"range: {self.range} is not above 0; use 1 or 255")
         if not _are_numbers(self.mean, 3) or not _are_numbers(self.std, 3) or min(self.std) <= 0:
-            raise UserError("mean and std are three numbers each, those of std above 0")
+            raise UserError("mean and std need three numbers each, those of std above 0")
 
     def encode(self, rgb: Bytes) -> NDArray[Any]:
         """uint8 (H, W, 3) → one picture in this layout and type."""
@@ -76,11 +76,12 @@ class Port:
 
 @dataclass(frozen=True)
 class Adapter:
-    """What must be known to run a peer's net.
+    """All that is needed to run a peer's net.
 
-    input, output: its ends. multiple: pictures are padded until both sides are multiples of it,
-    and results cropped. size: the only height and width that the net takes; pictures are resized,
-    and results back. constants: values of its other inputs. style: the picture it has learnt.
+    input, output: how the net takes and gives pictures. multiple: pictures are padded until both
+    sides are multiples of it, and results are cropped. size: the only height and width that the net
+    takes; pictures are resized to it, and results back. constants: values of the net's other
+    inputs. style: the picture that the net has learnt.
 
     Raises:
         UserError: a multiple or size that is not above 0.
@@ -103,7 +104,7 @@ class Adapter:
 
 
 def read_adapter(file: Path) -> Adapter:
-    """The adapter in a YAML file; the path of its `style` is relative to it.
+    """The adapter in a YAML file; the path of its `style` is relative to the file's folder.
 
     Raises:
         UserError: no such file, no YAML, an unknown key or a wrong value.
@@ -150,7 +151,7 @@ def _are_numbers(values: Any, count: int) -> bool:
 class PeerNet:
     """A peer's net behind its adapter: uint8 (H, W, 3) in and out, of one size.
 
-    threads: of onnxruntime; by default one for each core.
+    threads: number of onnxruntime's threads; by default one for each core.
 
     Raises:
         UserError: the file cannot be opened, or lacks an input or output that the adapter names.

@@ -1,4 +1,4 @@
-"""Flaws that a net leaves whatever the style: a checkerboard, and a border unlike the rest."""
+"""Flaws that a net may leave in any style: a checkerboard, and a border unlike the interior."""
 
 from __future__ import annotations
 
@@ -10,36 +10,37 @@ from stylenet.pictures.color import luma, to_floats
 from stylenet.pictures.images import Bytes
 
 _WINDOW = 64
-"""Side in pixels of the squares whose power spectra are averaged, half overlapping (Welch 1967)."""
+"""Side of squares in pixels. They overlap by half; their spectra are averaged (Welch 1967)."""
 
 _NEAR = slice(_WINDOW // 2 - 5, _WINDOW // 2 - 2)
-"""Frequencies beside Nyquist's, beyond the reach of the Hann window's main lobe, two bins."""
+"""Frequencies just below Nyquist's. The Hann window's main lobe reaches two bins, so not these."""
 
 _BAND = 1 / 32
-"""Width of the border band over the shorter side: 8 pixels of 256, about what the padding of a
-net's first and last layers reaches."""
+"""Width of the border band over the shorter side: 8 pixels of 256. The padding of a net's first and
+last layers reaches about so far."""
 
 _INVISIBLE = 0.1
-"""A colour distance, in CIEDE2000, too small to see; it keeps the ratio of two such near 1."""
+"""A colour distance too small to see, in CIEDE2000. Added to two invisible distances, it keeps
+their ratio near 1."""
 
 
 def nyquist_peak(rgb: Bytes) -> float:
-    """How far the spectrum of the luma stands out at the highest frequency.
+    """How far the luma's spectrum rises at the highest frequency.
 
-    A net that upsamples unevenly leaves a pattern with a period of two pixels (Odena et al. 2016,
-    "Deconvolution and Checkerboard Artifacts"): across, down or both.
+    A net that upsamples unevenly leaves a pattern across, down or both, with a period of two pixels
+    (Odena et al. 2016, "Deconvolution and Checkerboard Artifacts").
 
     Args:
         rgb: uint8 (H, W, 3), sides of at least 64 pixels.
 
     Returns:
-        Power at the Nyquist frequency over that at frequencies just below, the largest of the
-        three directions; about 1 for a photo.
+        Power at the Nyquist frequency over the power just below it, the largest of the three
+        directions. It is about 1 for a photo.
     """
     power = _spectrum(luma(to_floats(rgb)))
     top = _WINDOW // 2
     lines = power[0], power[:, 0], power.diagonal()
-    floor = np.finfo(np.float32).eps  # of a flat picture, which has no spectrum
+    floor = np.finfo(np.float32).eps  # a flat picture has no power at all
     return float(max((line[top] + floor) / (line[_NEAR].mean() + floor) for line in lines))
 
 
@@ -54,13 +55,13 @@ def _spectrum(luma: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def border_excess(distance: NDArray[np.float64]) -> float:
-    """The mean of a border band over the mean of the interior.
+    """The mean distance in a border band over the mean distance in the interior.
 
     Args:
-        distance: (H, W), how far the result is from the photo, in CIEDE2000.
+        distance: (H, W), the result's colour distance from the photo, in CIEDE2000.
 
     Returns:
-        1 where border and interior differ alike from the photo, more for a frame or a halo.
+        1 where border and interior differ equally from the photo; more for a frame or a halo.
     """
     band = max(1, round(min(distance.shape) * _BAND))
     interior = distance[band:-band, band:-band]

@@ -32,7 +32,7 @@ class SeenPhoto:
 class Benchmark(Judging[SeenPhoto]):
     """Judges models on photos.
 
-    curves: L-BFGS curves found before; None leaves that slow measure out.
+    curves: stored L-BFGS curves; None leaves out this slow measure.
     """
 
     def __init__(self, judge: Judge, curves: Curves | None) -> None:
@@ -41,10 +41,10 @@ class Benchmark(Judging[SeenPhoto]):
         self._weights = judge.sha256()
 
     def see(self, photo: Input) -> SeenPhoto:
-        """A photo, ready for all models.
+        """Read a photo and measure what is the same for all models.
 
         Raises:
-            UserError: it cannot be read.
+            UserError: the photo cannot be read.
         """
         rgb = photo.fitted()
         return SeenPhoto(photo, rgb, self.judge.features(rgb), nyquist_peak(rgb))
@@ -71,7 +71,7 @@ class Benchmark(Judging[SeenPhoto]):
     def _alone(
         self, subject: Subject, seen: SeenPhoto, stylized: Bytes, features: Features
     ) -> dict[str, Any]:
-        """What no style has a say in."""
+        """The measures that depend on no style."""
         distance = color_distance(stylized, seen.rgb)
         peak = nyquist_peak(stylized)
         return {
@@ -100,7 +100,7 @@ class Benchmark(Judging[SeenPhoto]):
 
 
 def mean(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The mean of every measure over `rows`, nested as they are; names are left out."""
+    """The mean of every measure over `rows`, nested as the rows are; names are left out."""
     found = {}
     for key, value in rows[0].items():
         values = [row[key] for row in rows]

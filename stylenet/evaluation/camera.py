@@ -17,27 +17,27 @@ from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.tensors import to_bytes, to_tensor
 
 SIDE = 256
-"""Of the square frames, in pixels."""
+"""Side of the square frames, in pixels."""
 
 FRAMES = 16
 
 GAPS = (1, 10)
-"""Frames between those that are compared: flicker, and drift."""
+"""Distances, in frames, of the frames compared: 1 shows flicker, 10 shows drift."""
 
 _PHOTO = 384
-"""The photo's shorter side: the camera never leaves it."""
+"""The photo's shorter side, in pixels: large enough that the camera never leaves the photo."""
 
 Flow = Callable[[int, int], tuple[Tensor, Tensor] | None]
-"""For a later and an earlier frame: the flow (1, 2, H, W) from the one to the other, as in
-`stylenet.losses.temporal`, and the mask (1, 1, H, W) of where it holds; None if nowhere."""
+"""(later, earlier) → the flow from the later frame to the earlier, (1, 2, H, W) as in
+`stylenet.losses.temporal`, and the mask of where the flow holds, (1, 1, H, W). None if nowhere."""
 
 
 @dataclass(frozen=True)
 class Clip:
     """A clip to judge on.
 
-    name: of it. frames: uint8 (H, W, 3) each. pairs: by gap, the later and earlier frames to
-    compare. flow: between two frames.
+    name: as reports show it. frames: uint8 (H, W, 3) each. pairs: gap → the later and earlier
+    frames to compare. flow: the flow between two frames.
     """
 
     name: str
@@ -48,9 +48,9 @@ class Clip:
 
 @dataclass(frozen=True)
 class Camera:
-    """How it moves from one frame to the next.
+    """A camera's movement from one frame to the next.
 
-    pan: pixels of the photo, across and down. zoom: factor on what it sees. turn: degrees.
+    pan: pixels of the photo, across and down. zoom: factor on the size of its view. turn: degrees.
     """
 
     pan: tuple[float, float] = (0.0, 0.0)
@@ -58,15 +58,15 @@ class Camera:
     turn: float = 0.0
 
     def pose(self, time: int) -> tuple[Tensor, Tensor]:
-        """Frame → photo at `time`, both from their centres: (2, 2) and (2, 1)."""
-        since = time - (FRAMES - 1) / 2  # the middle of the way is the photo's middle
+        """Matrix (2, 2) and shift (2, 1), frame at `time` → photo, both from their centres."""
+        since = time - (FRAMES - 1) / 2  # halfway, the camera is over the photo's middle
         angle, scale = math.radians(self.turn * since), self.zoom**since
         cos, sin = scale * math.cos(angle), scale * math.sin(angle)
         matrix = torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.double)
         return matrix, torch.tensor(self.pan, dtype=torch.double)[:, None] * since
 
     def flow(self, later: int, earlier: int) -> tuple[Tensor, Tensor]:
-        """Exact: both frames show the same photo."""
+        """The exact flow and its mask, as in `Flow`: both frames show the same photo."""
         (matrix, shift), (before, offset) = self.pose(later), self.pose(earlier)
         back = torch.linalg.inv(before)
         x = _places()
@@ -74,7 +74,7 @@ class Camera:
         return flow, inside(flow)
 
     def film(self, photo: Tensor, time: int) -> Bytes:
-        """What it sees of `photo` (1, 3, H, W)."""
+        """The frame at `time`: the camera's view of `photo`, (1, 3, H, W)."""
         matrix, shift = self.pose(time)
         x = _places()
         corner = torch.tensor([photo.shape[-1] - SIDE, photo.shape[-2] - SIDE])[:, None] / 2
@@ -86,7 +86,7 @@ CAMERAS = {
     "zoom": Camera(zoom=0.99),
     "turn": Camera(turn=0.5),
 }
-"""Of no whole pixels, so that no net is lucky with its grid."""
+"""No camera moves by whole pixels. A net's pixel grid could otherwise happen to move along."""
 
 
 def film(photo: Input, name: str) -> Clip:
@@ -103,7 +103,7 @@ def film(photo: Input, name: str) -> Clip:
 
 
 def noisy(frames: Sequence[Bytes], deviation: float) -> list[Bytes]:
-    """The frames under Gaussian noise, each its own; `deviation` in grey levels."""
+    """The frames with Gaussian noise, drawn anew for each; `deviation` is in grey levels."""
     draw = np.random.default_rng(0)
     grains = [draw.standard_normal(rgb.shape, np.float32) for rgb in frames]
     return [

@@ -20,7 +20,7 @@ from stylenet.system.memory import out_of_memory_names
 from stylenet.tensors import to_bytes, to_tensor
 
 _CONTRAST = 4
-"""Of the strip that shows how neighbouring frames differ."""
+"""Factor on the difference of neighbouring frames in `strip`."""
 
 
 class VideoBenchmark(Judging[Clip]):
@@ -53,12 +53,12 @@ class VideoBenchmark(Judging[Clip]):
 
 
 def strip(clip: Clip, frames: Sequence[Bytes]) -> Bytes:
-    """Two neighbouring frames, and how they differ once the first is warped to the second.
+    """Two neighbouring frames, and their difference once the first is warped to the second.
 
-    The difference is shown about grey, four times as strong.
+    The difference is multiplied by four and shown around grey.
 
     Args:
-        frames: those of `clip`, or their results.
+        frames: the frames of `clip`, or the stylised frames.
     """
     middle = len(frames) // 2
     first, second = frames[middle - 1], frames[middle]

@@ -1,4 +1,4 @@
-"""What a model costs: parameters and multiply-adds, and in a fresh process time and memory."""
+"""A model's cost: parameters, multiply-adds, and time and memory in a fresh process."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from stylenet.runtime.stylizer import Net
 from stylenet.system.memory import peak_memory
 
 SIDES = (256, 512, 1024)
-"""Of the square pictures, in pixels."""
+"""Sides of the square pictures, in pixels."""
 
 PERCENTILES = (10, 50, 90)
 
 _WARM_UP = 1
 _RUNS = range(5, 21)
-"""At least and at most."""
+"""Timed runs of one size: the first number at least, the last at most."""
 
 _ENOUGH = 3.0
-"""Seconds of runs of one size after which no more than the least are made."""
+"""Seconds. Once the runs of one size have taken so long, only the least number is completed."""
 
 
 Times = dict[str, dict[str, float | None]]
-"""Figures by side."""
+"""Side → name of a figure → the figure."""
 
 
 def parameters(net: nn.Module) -> int:
-    """How many numbers the net has learnt."""
+    """The number of parameters of a net."""
     return sum(parameter.numel() for parameter in net.parameters())
 
 
 def multiply_adds(net: nn.Module, side: int) -> int:
-    """Of convolutions and matrix products for one square picture, half of torch's FLOPs.
+    """Multiply-adds of convolutions and matrix products for one square picture.
 
-    Only shapes are computed, no pixels.
+    They are half of torch's FLOPs. Only shapes are computed, no pixels.
     """
     shapes = copy.deepcopy(net).to("meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -52,12 +52,12 @@ def multiply_adds(net: nn.Module, side: int) -> int:
 
 
 def measure(model: Path, adapter: Path | None, threads: int) -> Times:
-    """Time and memory by side, found in a process of its own, so that nothing else counts.
+    """Time and memory by side, measured in a process of its own, so that nothing else counts.
 
     Returns:
-        For each side ``runs``, ``p10_ms``, ``p50_ms``, ``p90_ms``, from bytes to bytes, and
-        ``peak_mib``, the most memory so far beyond what opening the model took; None where the
-        system does not tell.
+        For each side: ``runs``; ``p10_ms``, ``p50_ms`` and ``p90_ms``, from bytes to bytes; and
+        ``peak_mib``, the peak of memory so far beyond what opening the model took. ``peak_mib`` is
+        None where the system does not report memory.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_measure, model, adapter, threads).result()
@@ -67,7 +67,7 @@ def _measure(model: Path, adapter: Path | None, threads: int) -> Times:
     torch.set_num_threads(threads)
     net = open_subject(model, adapter, threads).net
     opened = peak_memory()
-    return {str(side): _at(net, side, opened) for side in SIDES}  # ascending: no peak ever falls
+    return {str(side): _at(net, side, opened) for side in SIDES}  # ascending: a peak never falls
 
 
 def _at(net: Net, side: int, opened: float | None) -> dict[str, float | None]:

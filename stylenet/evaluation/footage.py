@@ -22,23 +22,23 @@ from stylenet.runtime.frames import clip_frames
 from stylenet.system.errors import UserError
 
 FRAMES = 48
-"""Read from its start."""
+"""Frames read, from the clip's start."""
 
 PAIRS = 8
-"""Compared at each gap: estimating flow is slow."""
+"""Pairs compared at each gap. They are few, because estimating flow is slow."""
 
 _COARSE = 128
-"""Shorter side at which flow is estimated."""
+"""Shorter side in pixels at which flow is estimated."""
 
 _LEAST = 0.5
-"""Share of the pixels with a flow, below which a pair is left out: a cut, for one."""
+"""Least share of pixels with a flow. Pairs below it, such as at a cut, are left out."""
 
 
 def footage(file: Path) -> Clip:
     """The first frames of a clip, at a shorter side of `SIDE`.
 
     Raises:
-        UserError: no clip, or one too short.
+        UserError: the file is no clip, or the clip is too short.
     """
     frames = [resize_shorter_side(rgb, SIDE) for rgb in islice(clip_frames(file), FRAMES)]
     if len(frames) < max(GAPS) + 2:
@@ -52,7 +52,7 @@ def footage(file: Path) -> Clip:
 
 
 def consistent(forward: Tensor, backward: Tensor) -> Tensor:
-    """Where a flow there and back ends near its start: Sundaram et al. 2010, equation 5.
+    """Where a flow forward and back ends near its start (Sundaram et al. 2010, equation 5).
 
     Args:
         forward, backward: (B, 2, H, W) between two frames.

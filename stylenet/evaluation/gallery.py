@@ -1,4 +1,4 @@
-"""The first photos beside what the models make of them, for the eye."""
+"""Pictures for the report: the first photos beside the results of all models."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from PIL import Image
 from stylenet.pictures.images import Bytes
 
 SHOWN = 8
-"""Photos and styles at most: a page stays small enough to be mailed."""
+"""The most photos and the most styles on a page. It stays small enough to be mailed."""
 
 _QUALITY = 90
 
 
 @dataclass
 class Gallery:
-    """Pictures as data URIs: of styles, by name, and a row for each photo, the photo first."""
+    """Pictures as data URIs: styles by name, and rows of a photo and its results."""
 
     styles: dict[str, str] = field(default_factory=dict)
     rows: list[tuple[str, list[str]]] = field(default_factory=list)

@@ -16,7 +16,7 @@ from stylenet.system.errors import UserError, reason, shown
 from stylenet.system.special_files import refuse_special
 
 SIDE = 256
-"""Shorter side, in pixels, that photos and style pictures are brought to: as in training."""
+"""Shorter side, in pixels, to which photos and style pictures are resized, as in training."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,10 @@ class Input:
 
 @dataclass(frozen=True)
 class Suite:
-    """Photos, and the styles that every model is compared with; None: with its own alone."""
+    """Photos, and the styles that every model is compared with.
+
+    styles: None compares each model with its own style alone.
+    """
 
     name: str
     photos: list[Input]
@@ -46,10 +49,10 @@ class Suite:
 
 
 def samples() -> Suite:
-    """The held-out photos that installed packages carry, each model with its own style.
+    """The held-out photos of installed packages, and each model's own style.
 
     Raises:
-        UserError: the packages lack them.
+        UserError: the packages lack the photos.
     """
     photos = [picture_file(file, file.stem) for file in SamplePhotos(held_out=True).files()]
     return Suite("samples", photos, None)
@@ -76,7 +79,7 @@ def picture_file(file: Path, name: str) -> Input:
 
 
 def sha256_of(file: Path) -> str:
-    """The sum of a file's bytes.
+    """The sha256 of a file's bytes.
 
     Raises:
         UserError: it cannot be read.

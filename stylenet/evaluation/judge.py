@@ -1,6 +1,6 @@
-"""The one judge of all models: VGG features of the original weights, and what they say of a pair.
+"""The one judge of all models: losses by VGG features of the original weights.
 
-Content at relu3_1 and style at relu1_1 … relu4_1, the layers and weights of loss=default.
+Content is compared at relu3_1 and style at relu1_1 … relu4_1, as in loss=default.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ STYLE_WEIGHT = 10.0
 
 Features = Mapping[str, Tensor]
 Errors = dict[str, dict[str, float]]
-"""Layer → ``raw``, the mean square of differences, and ``relative``, that over the target's
-energy: 1 is as far off as a blank."""
+"""Layer → ``raw``, the mean squared difference, and ``relative``, ``raw`` over the target's energy.
+A relative error of 1 is as far off as a blank picture."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a style picture asks for, by layer.
+    """The statistics of a style picture, by layer.
 
     gram: (1, C, C). statistics: (1, 2, C).
     """
@@ -48,7 +48,7 @@ class Judge:
         self.vgg = VGG(STYLE_LAYERS).read()
 
     def sha256(self) -> str:
-        """Of the weights, in the order of their layers."""
+        """The sha256 of the weights, in the order of their layers."""
         digest = hashlib.sha256()
         for weights in self.vgg.stages.state_dict().values():
             digest.update(weights.contiguous().numpy().tobytes())
@@ -61,28 +61,28 @@ class Judge:
         return features
 
     def target(self, style: Bytes) -> Target:
-        """What `style` asks for."""
+        """The statistics of `style`."""
         features = self.features(style)
         return Target(_each(gram_matrix, features), _each(channel_statistics, features))
 
     def content(self, stylized: Features, photo: Features) -> Errors:
-        """How far the features are from the photo's, at `CONTENT_LAYER`."""
+        """Errors of the features against the photo's, at `CONTENT_LAYER`."""
         return _errors({CONTENT_LAYER: stylized[CONTENT_LAYER]}, photo)
 
     def style(self, stylized: Features, target: Target) -> dict[str, Errors]:
-        """How far Gram matrices, and means and deviations, are from the style's, by layer."""
+        """Errors of Gram matrices, and of means and deviations, against the style's, by layer."""
         return {
             "gram": _errors(_each(gram_matrix, stylized), target.gram),
             "mean_std": _errors(_each(channel_statistics, stylized), target.statistics),
         }
 
     def lbfgs(self, photo: Bytes, style: Bytes, iterations: int) -> list[float]:
-        """`total` before each iteration of pixel optimisation from the photo, and after all."""
+        """`total` before each iteration of pixel optimisation from the photo, and at the end."""
         steps = optimize(self.pixel_loss(photo, style), to_tensor(photo), iterations)
         return [step.terms["total"] for step in steps]
 
     def pixel_loss(self, photo: Bytes, style: Bytes) -> PixelLoss:
-        """What pixel optimisation lowers: `total`."""
+        """The loss that pixel optimisation lowers: `total`."""
         loss = PerceptualLoss(
             content_layers={CONTENT_LAYER: 1.0},
             style_layers=dict.fromkeys(STYLE_LAYERS, 1 / len(STYLE_LAYERS)),
@@ -96,7 +96,7 @@ class Judge:
 
 
 def total(content: Errors, gram: Errors) -> dict[str, float]:
-    """The terms of loss=default: ``content``, ``style``, the mean over layers, and ``total``."""
+    """The terms of loss=default: ``content``, ``style`` (the mean over layers) and ``total``."""
     style = sum(error["relative"] for error in gram.values()) / len(gram)
     kept = content[CONTENT_LAYER]["relative"]
     return {"content": kept, "style": style, "total": kept + STYLE_WEIGHT * style}

@@ -12,7 +12,7 @@ from stylenet.evaluation.subjects import Subject
 from stylenet.pictures.images import Bytes
 
 Row = dict[str, Any]
-"""Names of the pair, and measures, which may be nested."""
+"""The names of the photo or clip and of the style, and measures, which may be nested."""
 
 Seen = TypeVar("Seen")
 """What the models stylise: a photo or a clip."""

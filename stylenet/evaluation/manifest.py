@@ -1,4 +1,4 @@
-"""Everything that decides the figures, by its sha256, so that two people can compare theirs."""
+"""The sha256 of everything that decides the figures, so that two people can compare figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stylenet.evaluation.judge import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHT,
 from stylenet.evaluation.subjects import Subject
 
 VERSION = 1
-"""Of the measures: figures of different versions are not to be compared."""
+"""Version of the measures. Figures of different versions cannot be compared."""
 
 LEFT_OUT = {
     name: f"needs the weights of {network}, which stylenet does not carry; a substitute network "
@@ -38,7 +38,7 @@ def manifest(
 ) -> dict[str, Any]:
     """Inputs, weights and versions.
 
-    styles: those that each subject is compared with. clip: a file judged beside the suite.
+    styles: for each subject, the styles it is compared with. clip: a file judged beside the suite.
 
     Raises:
         UserError: a file of a subject cannot be read.

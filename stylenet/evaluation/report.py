@@ -16,21 +16,24 @@ from stylenet.pictures.images import write_atomically
 from stylenet.system.untrusted import label
 
 _DIGITS = 6
-"""Significant ones; more would differ between processors."""
+"""Significant digits. More digits would differ between processors."""
 
 _ACTIVE = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
-"""What makes links, pictures, code, cells and emphasis; underscores within a word make none."""
+"""Characters of Markdown's links, pictures, code, cells and emphasis. An underscore within a word
+is plain text."""
 
 _KEY = """\
-loss: of loss=default; content and style are relative to the target's energy, 1 is as far off as a
-blank, total is content + 10 · style. content, gram, mean_std: by VGG layer, raw and relative.
-ssim, ciede2000: to the photo; 1 and 0 are the photo itself. robustness: mean change of the result
-in grey levels for noise, ±25 levels of brightness and a shift by a pixel, and the deviation within
-a flat patch. nyquist: power at the highest frequency over that beside it; a ratio to the photo's
-far above 1 is a checkerboard. border: colour distance in a band along the border over that in the
-interior. lbfgs: the iteration of pixel optimisation that reaches the same total; 101 is beyond.
-warp: RMSE, of 1, between stylised frames so far apart, the earlier warped to the later, where the
-flow holds; noisy: of frames under noise. The losses of a clip are of its first, middle and last."""
+loss: the terms of loss=default. Content and style are relative to the target's energy; 1 is as far
+off as a blank picture. Total is content + 10 · style. content, gram, mean_std: errors by VGG layer,
+raw and relative. ssim, ciede2000: similarity to the photo and colour distance from it; the photo
+itself has 1 and 0. robustness: mean change of the result in grey levels under noise, ±25 levels of
+brightness and a shift by a pixel, and the deviation within a flat patch. nyquist: power at the
+highest frequency over the power just below it; its ratio to the photo's is far above 1 for a
+checkerboard. border: colour distance in a band along the border over the distance in the interior.
+lbfgs: the iteration of pixel optimisation that reaches the same total; 101 is beyond the last.
+warp: RMSE, on the scale of 0 to 1, between stylised frames that lie so many frames apart, the
+earlier frame warped to the later, over pixels where the flow holds; noisy: the same for frames with
+noise. The losses of a clip are means over its first, middle and last frame."""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from stylenet.pictures.images import Bytes
 from stylenet.runtime.stylizer import Net
 
 NOISE = 4
-"""Standard deviation of the noise in grey levels: a phone's in a dim room."""
+"""Standard deviation of the noise in grey levels, as of a phone's camera in a dim room."""
 
 BRIGHTER = 25
-"""Grey levels up and down: a tenth of the range."""
+"""Grey levels by which the photo becomes lighter and darker: a tenth of the range."""
 
 
 def robustness(net: Net, photo: Bytes, stylized: Bytes) -> dict[str, float]:
@@ -23,7 +23,8 @@ def robustness(net: Net, photo: Bytes, stylized: Bytes) -> dict[str, float]:
     Returns:
         ``noise``, ``brighter``, ``darker``, ``shift``: the mean absolute change of the result when
         the photo becomes noisy, lighter, darker, or moves by a pixel (and the result moves back).
-        ``flat``: the standard deviation within a patch of one colour, a quarter of the photo.
+        ``flat``: the standard deviation of the result within a patch of one colour. The patch
+        covers a quarter of the photo.
     """
     changed = {
         "noise": _noisy(photo),

@@ -1,4 +1,4 @@
-"""How like the photo a stylised picture stays: in structure and in colour."""
+"""Similarity of a stylised picture to its photo, in structure and in colour."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def ssim(first: Bytes, second: Bytes) -> float:
         first, second: uint8 (H, W, 3) of one size, sides of at least 11 pixels.
 
     Returns:
-        At most 1, which only equal lumas reach.
+        At most 1. Only equal lumas reach 1.
     """
     return float(
         structural_similarity(

@@ -12,15 +12,16 @@ from stylenet.tensors import to_tensor
 
 
 def warp_error(clip: Clip, results: Sequence[Bytes], gap: int) -> float | None:
-    """RMSE between frames that lie `gap` apart, the earlier one warped to the later.
+    """RMSE between stylised frames that lie `gap` apart, the earlier frame warped to the later.
 
     Args:
         results: the stylised frames of `clip`, uint8 (H, W, 3).
 
     Returns:
-        On the scale of 0 to 1, over the pixels where the flow holds and all channels, the mean of
-        all pairs (Lai et al. 2018, "Learning Blind Video Temporal Consistency", section 4, but
-        with a root, so that it is a difference of colours); None where no flow is known.
+        The mean over all pairs, on the scale of 0 to 1. Only pixels where the flow holds count.
+        This is the warp error of Lai et al. 2018 ("Learning Blind Video Temporal Consistency",
+        section 4) under a square root, so it is a difference of colours. None where no flow is
+        known.
     """
     errors = []
     for later, earlier in clip.pairs[gap]:

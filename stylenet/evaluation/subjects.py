@@ -35,11 +35,12 @@ from stylenet.system.untrusted import label, mapping
 class Subject:
     """A model to evaluate.
 
-    name: as it was given. files: all it is read from, the model first. net: uint8 (H, W, 3) →
-    the same. clip: the net at work on clips. module: the torch net, where there is one. style: its
-    own style picture, of several the first; raises UserError where it has none, or not the one it
-    was trained on. restyled: of a model that has to be told its style, the same in another. learnt:
-    the sha256 of every style that such a model has learnt; None: it takes any.
+    name: as it was given. files: all files it is read from, the model first. net: uint8 (H, W, 3) →
+    the same. clip: the net at work on clips. module: the torch net; None for an ONNX file. style:
+    returns the model's own style picture, the first of several; raises UserError if there is none,
+    or if the model was trained on another picture. restyled: for a model whose style is set at run
+    time, returns the model in another style. learnt: the sha256 of every style that such a model
+    has learnt; None if it takes any style.
     """
 
     name: str
@@ -52,7 +53,10 @@ class Subject:
     learnt: Sequence[str] | None = None
 
     def by_style(self, styles: Sequence[Input]) -> list[tuple[Subject, Sequence[Input]]]:
-        """Itself and all styles that it meets; or, if it is told its style, once in each it knows.
+        """Pairs of a subject and the styles to compare it with.
+
+        A model of one style is compared with all `styles`. A model whose style is set at run time
+        appears once for each style that it knows, and is set to this style.
 
         Raises:
             UserError: a style cannot be read, or the model has learnt none of them.
@@ -68,7 +72,9 @@ class Subject:
 def with_adapters(
     models: Sequence[Path], adapters: Sequence[Path]
 ) -> list[tuple[Path, Path | None]]:
-    """Each model, and the adapter of those that need one: one for all, or each its own, in order.
+    """Each model with its adapter; None for stylenet's own models.
+
+    The peers' models share a single adapter, or each takes one, in order.
 
     Raises:
         UserError: adapters are missing or left over.
@@ -79,7 +85,7 @@ def with_adapters(
     if len(peers) > len(adapters):
         raise UserError(f"{peers[len(adapters)]} is no stylenet model; describe it with --adapter")
     if len(peers) < len(adapters):
-        raise UserError(f"--adapter {adapters[len(peers)]}: all models left are stylenet's")
+        raise UserError(f"--adapter {adapters[len(peers)]}: no model is left that needs it")
     left = iter(adapters)
     return [(model, next(left) if model in peers else None) for model in models]
 
@@ -87,10 +93,10 @@ def with_adapters(
 def open_subject(model: Path, adapter: Path | None, threads: int | None = None) -> Subject:
     """A model on the CPU, ready to stylise.
 
-    threads: of onnxruntime; by default one for each core.
+    threads: number of onnxruntime's threads; by default one for each core.
 
     Raises:
-        UserError: the model or its adapter cannot be read, or they do not fit.
+        UserError: the model or its adapter cannot be read, or the two do not fit.
     """
     if adapter is not None:
         return _peer(model, adapter, threads)
@@ -147,7 +153,7 @@ def _exported(path: Path, threads: int | None) -> Subject:
 def _of_several(
     config: Mapping[str, Any], count: int, subject: Callable[[int], Subject]
 ) -> Subject:
-    """What has learnt several styles, by number, in the first until it gets another."""
+    """A subject of several styles, by number. It starts in the first style."""
     learnt = [str(mapping(note).get("sha256")) for note in notes(dict(config))[:count]]
     return replace(
         subject(0), restyled=lambda style: subject(learnt.index(style.sha256)), learnt=learnt
@@ -155,7 +161,7 @@ def _of_several(
 
 
 def _of_any_style(subject: Callable[[Bytes], Subject]) -> Subject:
-    """What takes any style, in that of a black picture until it gets another."""
+    """A subject that takes any style. It starts in the style of a black picture."""
     black = np.zeros((64, 64, 3), np.uint8)
     return replace(subject(black), restyled=lambda style: subject(style.fitted()))
 
@@ -181,7 +187,7 @@ def _own_style(model: Path, config: Mapping[str, Any]) -> Input:
     if trained not in (None, picture.sha256):
         raise UserError(
             f"{model} was trained on another picture than {picture.credit} (sha256 "
-            f"{label(trained)}, not {picture.sha256}); use --suite coco-wikiart with that picture "
-            "in --styles"
+            f"{label(trained)}, not {picture.sha256}); use --suite coco-wikiart with the original "
+            "picture in --styles"
         )
     return Input(picture.name, picture.sha256, lambda: picture.rgb)

@@ -61,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("model", type=Path, metavar="RUN_OR_FILE", help="a run, or its model.pt")
     help = (
-        "the .onnx file to write, beside a .style.onnx for a model that takes any style; or a "
-        "folder for --target tensorrt and triton"
+        "the .onnx file to write (a model for any style gets a .style.onnx beside it), or a folder "
+        "for --target tensorrt and triton"
     )
     add("-o", "--out", required=True, type=Path, metavar="OUT", help=help)
     help = (
@@ -70,15 +70,15 @@ def _parser() -> argparse.ArgumentParser:
         "larger than memory allows, which stylize runs tile by tile (default: bytes)"
     )
     add("--io", choices=("bytes", "float", "tiles"), default="bytes", help=help)
-    help = "of the graph: fp16 for GPUs, int8 for CPUs and GPUs (default: fp32)"
+    help = "the graph's precision: fp16 for GPUs, int8 for CPUs and GPUs (default: fp32)"
     add("--precision", choices=("fp32", "fp16", "int8"), default="fp32", help=help)
-    help = "whose kind of eight bits to write, and whose rules to keep (default: cpu)"
+    help = "the platform that decides the kind of eight bits and the graph's rules (default: cpu)"
     add("--for", dest="platform", choices=("cpu", "tensorrt"), default="cpu", help=help)
     help = "photos to calibrate int8 on (default: embedded ones)"
     add("--photos", metavar="FOLDER", help=help)
     help = (
-        "one of those that a model of task=multistyle has learnt, which alone is exported; may be "
-        "given several times, as NAME:SHARE, for a fixed mixture (default: all, chosen at run time)"
+        "the one style of a task=multistyle model to export; give it several times, as NAME:SHARE, "
+        "for a fixed mixture (default: all styles, to be chosen at run time)"
     )
     add("--style", type=split_share, action="append", default=[], metavar="NAME", help=help)
     help = "of a run that learnt both: forth (A2B, photo to painting; default) or back (B2A)"

@@ -25,11 +25,11 @@ OPERATORS = frozenset(
         *("Transpose", "Unsqueeze"),
     )
 )
-"""Those of stylenet's nets and of their pre- and post-processing."""
+"""The operators of stylenet's nets and of their pre- and post-processing."""
 
 
 def violations(proto: onnx.ModelProto) -> list[str]:
-    """What TensorRT would refuse or build wrongly, a line each; none if it conforms."""
+    """What TensorRT would refuse or build wrongly, a line each; none if the graph conforms."""
     graph = _Graph(proto)
     return [*_opset(proto), *_operators(proto), *_free_sizes(proto), *graph.found()]
 
@@ -108,7 +108,7 @@ class _Graph:
             yield "pads are not an initializer"
 
     def _bytes(self) -> Iterator[str]:
-        """TensorRT takes uint8 at its ends alone, cast at once."""
+        """TensorRT takes uint8 only at the graph's ends, next to a Cast."""
         uint8 = onnx.TensorProto.UINT8
         for node in self.nodes:
             for name in node.input:

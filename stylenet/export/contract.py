@@ -34,7 +34,7 @@ class Bytes(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """A net that sees the result before, with its pre- and post-processing."""
+    """A net that sees the result for the previous frame, with its pre- and post-processing."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -46,14 +46,14 @@ class Recurrent(nn.Module):
 
 
 class Window(nn.Module):
-    """A net that sees the frames around, with its pre- and post-processing."""
+    """A net that sees neighbouring frames, too, with its pre- and post-processing."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Stylise the middle ones of frames, uint8 (N, T, H, W, 3) → (N, H, W, 3)."""
+        """Stylise the middle frame of each T frames, uint8 (N, T, H, W, 3) → (N, H, W, 3)."""
         images = frames.float().permute(0, 1, 4, 2, 3) / 255
         return to_bytes(self.net(images))
 
@@ -99,7 +99,7 @@ def metadata(config: dict[str, Any], io: str) -> dict[str, str]:
 
     Args:
         config: the resolved config of the training.
-        io: ``bytes``, ``float`` or ``tiles``; ``recurrent`` or ``window`` of nets for clips.
+        io: ``bytes``, ``float`` or ``tiles``; ``recurrent`` or ``window`` for nets for clips.
     """
     text = json.dumps(config, sort_keys=True)
     picture = mapping(config, "style_picture")
@@ -119,7 +119,7 @@ def metadata(config: dict[str, Any], io: str) -> dict[str, str]:
 
 
 def add_metadata(content: bytes, facts: dict[str, str]) -> bytes:
-    """An exported model that tells more of itself, at last a sum of all its bytes."""
+    """An exported model with more metadata, and last a checksum of all its bytes."""
     import onnx
 
     proto = onnx.load_from_string(content)
@@ -130,7 +130,7 @@ def add_metadata(content: bytes, facts: dict[str, str]) -> bytes:
 
 
 def weights_sha256(net: nn.Module) -> str:
-    """Of all weights' bytes, in the order of their names."""
+    """The sha256 of all weights' bytes, in the order of their names."""
     digest = hashlib.sha256()
     for _, value in sorted(net.state_dict().items()):
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())

@@ -14,7 +14,7 @@ from stylenet.system.errors import UserError
 from stylenet.system.untrusted import safe_name
 
 Make = Callable[[], bytes]
-"""Exports and proves the model; called once the place for it is known to be right."""
+"""Exports and proves the model. It is called after the place for the model is checked."""
 
 
 def outputs(out: Path, target: str) -> list[Path]:
@@ -27,10 +27,11 @@ def outputs(out: Path, target: str) -> list[Path]:
 
 
 def write_onnx(out: Path, wanted: Export, make: Make) -> None:
-    """An ``.onnx`` file.
+    """Write an ``.onnx`` file.
 
     Raises:
-        UserError: another suffix, a place that cannot be written, or a graph against the rules.
+        UserError: another suffix, a place that cannot be written, or a graph against TensorRT's
+            rules.
     """
     check_file(out)
     content = make()
@@ -40,7 +41,7 @@ def write_onnx(out: Path, wanted: Export, make: Make) -> None:
 
 
 def check_file(out: Path) -> None:
-    """Refuse a name that is no ``.onnx`` file's.
+    """Refuse a name that does not end in ``.onnx``.
 
     Raises:
         UserError: another suffix.
@@ -50,11 +51,11 @@ def check_file(out: Path) -> None:
 
 
 def write_engine(out: Path, wanted: Export, make: Make) -> None:
-    """A folder with the graph, a script that builds it, and the engine itself.
+    """Write a folder with the graph, a script that builds the engine, and the engine itself.
 
     Raises:
-        UserError: the graph is against TensorRT's rules, or TensorRT is not installed; the graph
-            and the script are there all the same.
+        UserError: the graph is against TensorRT's rules. Or TensorRT is not installed; the graph
+            and the script are written all the same.
     """
     _check_folder(out)
     content = make()
@@ -71,7 +72,7 @@ def write_engine(out: Path, wanted: Export, make: Make) -> None:
 
 
 def write_repository(out: Path, wanted: Export, make: Make) -> None:
-    """A folder for ``tritonserver --model-repository``; for TensorRT, with the script to build.
+    """Write a folder for ``tritonserver --model-repository``; for TensorRT, with a build script.
 
     Raises:
         UserError: a model for tiles or for clips, or a graph against TensorRT's rules.
@@ -113,7 +114,7 @@ def _check(content: bytes) -> None:
 
 def _check_folder(out: Path) -> None:
     if out.suffix in (".onnx", ".plan") or out.is_file():
-        raise UserError(f"{out} is a file; this target writes a folder, give the name of one")
+        raise UserError(f"{out} is a file; this target writes a folder; give a folder's name")
 
 
 def write(path: Path, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What a change of precision costs in the loss that the net was trained with."""
+"""How a change of precision changes the loss that the net was trained with."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stylenet.system.untrusted import mapping
 from stylenet.tensors import to_tensor
 
 MOST = 0.03
-"""The part by which the total loss may change."""
+"""The largest relative change of the total loss that is allowed."""
 
 
 def loss_drift(
@@ -28,14 +28,15 @@ def loss_drift(
     after: Callable[[Bytes], Bytes],
     folder: Path | None = None,
 ) -> float:
-    """The mean total loss of `after`'s results over that of `before`'s, less 1.
+    """The relative change of the mean total loss, from the results of `before` to those of `after`.
 
     Args:
-        config: of the training. photos: uint8 (H, W, 3) each. folder: of the model's file, where a
-            picture of the user's own may lie.
+        config: the training's. photos: uint8 (H, W, 3) each. folder: the folder of the model's
+            file, which may hold the user's own style picture.
 
     Raises:
-        UserError: the style picture or the VGG weights cannot be had, or the loss is another one.
+        UserError: the style picture or the VGG weights cannot be read or fetched, or the net was
+            not trained with a perceptual loss against one picture.
     """
     if "vgg" in mapping(config, "task") and not has_picture(config):
         raise UserError("a mixture of styles has no picture of its own")

@@ -1,7 +1,7 @@
-"""Channels made equally loud before an InstanceNorm, which takes the loudness away again.
+"""Channels brought to one scale before an InstanceNorm, which removes the scale again.
 
-Eight bits for a whole tensor are too few where one channel is ten times as large as another. The
-scale of a convolution's output channels is free where an InstanceNorm follows.
+Eight bits for a whole tensor are too few if one channel is ten times as large as another. The scale
+of a convolution's output channels is free if an InstanceNorm follows.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from stylenet.nets.blocks import Conv, InstanceNorm
 
 _QUIET = 1e-3
-"""Variance below which a channel is left as it is: the norm's epsilon, 1e-5, would show."""
+"""Channels of a smaller variance are left as they are: the norm's epsilon, 1e-5, would show."""
 
 
 @torch.no_grad()
 def equalised(net: nn.Module, images: Iterable[Tensor]) -> nn.Module:
-    """A copy of `net` that gives the same on all images, its channels equal on these ones.
+    """A copy of `net` that gives the same results, with channels of equal peaks on `images`.
 
     images: (N, 3, H, W) in [0, 1].
     """

@@ -1,6 +1,6 @@
-"""A net in float16 whose norms stay in float32: for GPUs, where half the bits are twice the speed.
+"""A net in float16 whose norms stay in float32, for GPUs: half the bits are twice the speed there.
 
-A mean over many pixels needs the digits, and a variance the range, that float16 lacks.
+float16 lacks the digits for a mean over many pixels, and the range for a variance.
 """
 
 from __future__ import annotations

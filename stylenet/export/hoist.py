@@ -6,15 +6,15 @@ from collections import Counter
 from typing import Any
 
 MOVERS = {"Concat": None, "Pad": 1, "Slice": 1}
-"""Operators that leave values as they are, and how many of their inputs are values (None: all).
-What `Pad` adds is mirrored."""
+"""Operators that only move values → how many of their inputs are values (None: all). `Pad` is one
+of them, because it adds mirrored values."""
 
 
 def hoisted(proto: Any) -> None:
     """Bring every QuantizeLinear of a graph in front of the operators that only move its input.
 
-    Exact: each value is quantised as before, only earlier. Where the unmoved values are read by
-    others as well, those still get floats.
+    The result is exact: each value is quantised as before, only earlier. Other readers of the
+    unmoved values still get floats.
 
     Args:
         proto: an ``onnx.ModelProto``, changed in place.

@@ -14,9 +14,9 @@ from stylenet.runtime.session import Session
 from stylenet.system.errors import UserError
 
 FIRST = 4
-"""Convolutions from the first that always stay in float: the encoder's three, without which a
-trained net lost 8 dB, and the one that reads its result, another 3 to 6 dB. What later ones cost
-differs from net to net: of one 4 dB by the last but one, of others half a decibel at the most."""
+"""The number of first convolutions that always stay in float. In eight bits, the encoder's three
+cost a trained net 8 dB, and the convolution that reads their result another 3 to 6 dB. The cost of
+later ones differs between nets: the last but one cost one net 4 dB, other nets at most 0.5 dB."""
 
 _WEIGHED_ON = 4
 """Photos that tell which convolution costs most."""
@@ -24,13 +24,13 @@ _WEIGHED_ON = 4
 
 @dataclass(frozen=True)
 class Proof:
-    """Pictures by name, uint8 (H, W, 3), small ones first, and what the net makes of them."""
+    """Pictures by name, uint8 (H, W, 3), small ones first, and the net's results."""
 
     pictures: Sequence[tuple[str, Bytes]]
     expected: Sequence[Bytes]
 
     def differences(self, content: bytes) -> list[Difference]:
-        """How far an exported model is from the net, up to the first size that it fails at."""
+        """An exported model's differences from the net, up to the first size at which it fails."""
         session, found = Session(content, device="cpu"), list[Difference]()
         for (name, rgb), expected in zip(self.pictures, self.expected, strict=True):
             if found and found[-1].shape[1:] != rgb.shape[:2] and _missed(found):
@@ -41,7 +41,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class Mixed:
-    """A proven model: floats says which convolutions are not in eight bits."""
+    """A proven model. floats: the convolutions that are not in eight bits, in words."""
 
     content: bytes
     floats: str
@@ -59,14 +59,14 @@ def mixed(
     proof: Proof,
     objection: Callable[[bytes], str | None],
 ) -> Mixed:
-    """Leave one more convolution in float until the proof holds; what did not is printed.
+    """Leave one more convolution in float until the proof holds; failed attempts are printed.
 
     Args:
-        photos: uint8 (H, W, 3), of the calibration. objection: to a model whose pictures hold; None
-            if there is none.
+        photos: the calibration's, uint8 (H, W, 3). objection: a model whose pictures hold → what is
+            wrong with it; None if nothing is.
 
     Raises:
-        UserError: it does not even hold with a single convolution in eight bits.
+        UserError: the proof fails even with a single convolution in eight bits.
     """
     said = "it has too few convolutions"
     for floats in _ever_more(model, photos):
@@ -86,7 +86,7 @@ def mixed(
 
 
 def _missed(found: Sequence[Difference]) -> str | None:
-    """The picture that is furthest below its bound; None if all are above."""
+    """A message on the picture furthest below its bound; None if no picture is below."""
     worst = min(found, key=lambda each: each.psnr - each.least("int8"))
     if worst.tolerated("int8"):
         return None
@@ -97,7 +97,7 @@ def _missed(found: Sequence[Difference]) -> str | None:
 def _ever_more(model: Calibrated, photos: Sequence[Bytes]) -> Iterator[list[str]]:
     """The convolutions to leave in float: the first, then one more each time, dearest first.
 
-    At the least one is left in eight bits.
+    At least one convolution stays in eight bits.
     """
     floats, rest = model.convs[:FIRST], model.convs[FIRST:]
     if not rest:
@@ -109,9 +109,9 @@ def _ever_more(model: Calibrated, photos: Sequence[Bytes]) -> Iterator[list[str]
 
 
 def _dearest_first(model: Calibrated, convs: list[str], photos: Sequence[Bytes]) -> list[str]:
-    """`convs` by the squared error that each causes where it alone is in eight bits.
+    """`convs` by the squared error that each causes when it alone is in eight bits.
 
-    These errors have little to do with each other, so that they add up.
+    The errors are nearly independent, so they add up.
     """
     single = Session(model.proto.SerializeToString(), device="cpu")
     expected = [single(photo).astype(float) for photo in photos]

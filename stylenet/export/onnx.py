@@ -39,12 +39,12 @@ def to_onnx(
     """The model under its contract, with free batch, height and width.
 
     Args:
-        io: ``bytes``, ``float``, or ``tiles``, as of the same names in `stylenet.export.contract`.
-            Of a net for clips, ``bytes`` has the inputs that it needs, and the file says so.
+        io: ``bytes``, ``float`` or ``tiles``, as the classes of `stylenet.export.contract`. A net
+            for clips takes ``bytes`` and gets the inputs that it needs; the metadata says which.
         rewrite: makes the copy of the net that is exported.
 
     Raises:
-        UserError: onnx is not installed, or a net for clips with another `io`.
+        UserError: onnx is not installed, or another `io` is wanted for a net for clips.
     """
     io = clip_io(model.net, io)
     return written(_graph(rewrite(model.net), io), metadata(model.config, io))
@@ -88,10 +88,10 @@ def written(graph: Graph, facts: dict[str, str]) -> bytes:
 
 
 def clip_io(net: nn.Module, io: str) -> str:
-    """The contract's kind: `io`, but of a net for clips ``recurrent`` or ``window``.
+    """The contract's kind of input: `io`; for nets for clips ``recurrent`` or ``window``.
 
     Raises:
-        UserError: a net for clips with another `io` than ``bytes``.
+        UserError: another `io` than ``bytes`` is wanted for a net for clips.
     """
     seen = traits(net)
     kind = "recurrent" if seen.recurrent else "window" if seen.receptive_radius else io
@@ -104,8 +104,8 @@ def clip_io(net: nn.Module, io: str) -> str:
 class Graph:
     """What the exporter is given.
 
-    free: every input's free axes. facts: metadata. result_axes: those of the result that are the
-    first input's; none where it has another size.
+    free: every input's free axes. facts: metadata. result_axes: the result's axes that equal the
+    first input's free axes; none if the result has another size.
     """
 
     module: nn.Module
@@ -157,7 +157,7 @@ def _tiles(net: Tiled, free: dict[int, Any]) -> Graph:
 
 
 def _name_sizes(given: Any, made: Any, axes: Sequence[int]) -> None:
-    """Call the free axes of an output as those of the input are called."""
+    """Give an output's free axes the names of the input's free axes."""
     sizes = [size for size in given.type.tensor_type.shape.dim if size.dim_param]
     for axis, size in zip(axes, sizes, strict=True):
         made.type.tensor_type.shape.dim[axis].dim_param = size.dim_param

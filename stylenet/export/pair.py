@@ -67,7 +67,7 @@ def write_pair(out: Path, model: TrainedModel, wanted: Export, target: str) -> N
 
 
 def proven_pair(model: TrainedModel) -> tuple[bytes, bytes]:
-    """The two files' bytes, the one that stylises first; what was compared is printed.
+    """The two files' bytes, the photo graph's first; what was compared is printed.
 
     Raises:
         UserError: they differ from the net by more than 1 of 255.

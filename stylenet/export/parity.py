@@ -25,25 +25,26 @@ SHAPES = (
 """Batch, height and width: the least size, odd ones, several batches, a large picture."""
 
 TILE = 256
-"""Pixels of a tile's side: the large picture is many."""
+"""Side of a tile in pixels. The large picture has many tiles."""
 
 TOLERANCE = 1
-"""Of 255, in float32: sums taken in another order may round to the neighbouring value."""
+"""The largest difference allowed in float32, of 255: sums in another order may round to the
+neighbouring value."""
 
 LEAST_PSNR = {"fp16": (45.0, 45.0), "int8": (35.0, 30.0)}
-"""dB that other precisions keep, on pictures up to `LARGE` and on larger ones."""
+"""dB that other precisions must keep, on pictures up to `LARGE` and on larger ones."""
 
 LARGE = 512
 
 _RUNS = 5
-_PAUSE = 0.2  # seconds, in which the threads of the session before stop spinning
+_PAUSE = 0.2  # seconds; meanwhile the threads of the previous session stop spinning
 
 
 @dataclass(frozen=True)
 class Difference:
     """How far an exported model is from its net on pictures of one shape.
 
-    largest, mean: of 255. psnr: dB; infinite where nothing differs. name: of the picture, if it has
+    largest, mean: of 255. psnr: dB; infinite where nothing differs. name: the picture's, if it has
     one.
     """
 
@@ -54,7 +55,7 @@ class Difference:
     name: str = ""
 
     def tolerated(self, precision: str) -> bool:
-        """Whether this is what ``fp32``, ``fp16`` or ``int8`` may do."""
+        """Whether ``fp32``, ``fp16`` or ``int8`` may differ so much."""
         if precision == "fp32":
             return self.largest <= TOLERANCE
         return self.psnr >= self.least(precision)
@@ -78,8 +79,8 @@ def compare(
     """Run both on batches of pictures, uint8 (N, H, W, 3).
 
     Args:
-        exported: a model for tiles is run on several.
-        pictures: by default drawn ones of all `SHAPES`.
+        exported: an ONNX file's bytes. A model for tiles runs tile by tile.
+        pictures: by default drawn pictures of all `SHAPES`.
     """
     batch, ours = _batch(open_model(exported, device="cpu")), clip_net(net)
     found = []
@@ -91,7 +92,7 @@ def compare(
 
 
 def difference(results: Bytes, expected: Bytes) -> Difference:
-    """How far results are from those expected, both uint8 (N, H, W, 3)."""
+    """How far results are from the expected ones, both uint8 (N, H, W, 3)."""
     off = np.abs(results.astype(float) - expected)
     square = float(np.square(off).mean())
     psnr = 10 * math.log10(255**2 / square) if square else math.inf
@@ -100,7 +101,7 @@ def difference(results: Bytes, expected: Bytes) -> Difference:
 
 
 def times(models: Sequence[bytes], picture: Bytes) -> list[float]:
-    """Median milliseconds that each takes for a picture, uint8 (H, W, 3), run by turns."""
+    """Median milliseconds of each model for a picture, uint8 (H, W, 3); the models take turns."""
     sessions = [Session(model, device="cpu") for model in models]
     taken: list[list[float]] = [[] for _ in models]
     for run in range(_RUNS + 1):

@@ -12,17 +12,17 @@ from stylenet.pictures.resizing import square
 from stylenet.system.errors import UserError
 
 SIDE = 256
-"""Pixels of a calibration photo's side, all alike: histograms of mixed sizes do not add up."""
+"""Side of every calibration photo, in pixels: histograms of mixed sizes do not add up."""
 
 MOST = 32
-"""Photos to calibrate on: with more, the scales of a trained net hardly moved."""
+"""Photos to calibrate on, at most. With more photos, a trained net's scales hardly change."""
 
 _PROVEN = 3
 
 
 @dataclass(frozen=True)
 class Photos:
-    """Those to calibrate on, and others, by name, to prove the result on; squares of any side."""
+    """Photos to calibrate on, and others, by name, to prove the result on."""
 
     calibration: list[Bytes]
     proof: dict[str, Bytes]
@@ -33,7 +33,7 @@ class Photos:
 
 
 def photos(folder: str | None) -> Photos:
-    """The pictures of a folder, the last three of them for the proof; None: embedded ones.
+    """The pictures of a folder, the last three for the proof; None takes embedded photos.
 
     Raises:
         UserError: fewer than four can be used.
@@ -52,7 +52,7 @@ def photos(folder: str | None) -> Photos:
 
 
 def _decoded(source: PhotoSource, most: int) -> list[tuple[str, Bytes]]:
-    """Up to `most` photos and their names, those that cannot be read left out."""
+    """Up to `most` photos and their names. Photos that cannot be read are left out."""
     found: list[tuple[str, Bytes]] = []
     for photo in source.listing().photos:
         if len(found) == most:

@@ -28,16 +28,16 @@ PROOF_SIDES = (257, 512, 1024)
 _LISTED = " and ".join([", ".join(map(str, PROOF_SIDES[:-1])), str(PROOF_SIDES[-1])])
 
 WIDER = 4
-"""Pixels along each axis that the last convolution gives at once in eight bits on a CPU: its 48
-channels fill the registers of the integer product, where 12 take five times as long."""
+"""Pixels along each axis that the last convolution gives at once in eight bits on a CPU. Its 48
+channels fill the registers of the integer product; 12 channels take five times as long."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """What is asked for.
+    """The export that is asked for.
 
     io: ``bytes``, ``float`` or ``tiles``. precision: ``fp32``, ``fp16`` or ``int8``. for_tensorrt:
-    keep TensorRT's rules. photos: a folder to calibrate int8 on; None: embedded ones.
+    keep TensorRT's rules. photos: a folder to calibrate int8 on; None takes embedded photos.
     """
 
     io: str = "bytes"
@@ -46,7 +46,7 @@ class Export:
     photos: str | None = None
 
     def check(self) -> None:
-        """Refuse what does not go together.
+        """Refuse options that do not go together.
 
         Raises:
             UserError: tiles in another precision or for TensorRT, or photos without eight bits.
@@ -61,8 +61,8 @@ def proven(model: TrainedModel, wanted: Export) -> bytes:
     """The ONNX file's bytes; what was compared is printed.
 
     Raises:
-        UserError: it differs from the net by more than its precision may, or a net for clips is
-            wanted in a form that only per-frame nets have.
+        UserError: the file differs from the net by more than its precision allows, or a net for
+            clips is wanted in a form that only per-frame nets have.
     """
     kind = clip_io(model.net, wanted.io)
     if kind != wanted.io and (wanted.precision != "fp32" or wanted.for_tensorrt):
@@ -99,7 +99,7 @@ def _int8(model: TrainedModel, wanted: Export) -> tuple[bytes, dict[str, str]]:
         "loss_drift": drift.said,
         "bytes_fp32": len(single),
     }
-    if not wanted.for_tensorrt:  # whose eight bits are slow on a CPU
+    if not wanted.for_tensorrt:  # TensorRT's eight bits are slow on a CPU
         before, after = times([single, content], chosen.squares(LARGE)[0])
         facts["ms_at_512"], facts["ms_at_512_fp32"] = round(after, 1), round(before, 1)
         facts["baseline"] = "the export in float32, onnxruntime on this CPU"
@@ -108,7 +108,7 @@ def _int8(model: TrainedModel, wanted: Export) -> tuple[bytes, dict[str, str]]:
 
 
 def hold(found: list[Difference], precision: str) -> None:
-    """Print what was compared, and refuse what its precision may not be.
+    """Print the differences found, and refuse those that the precision does not allow.
 
     Raises:
         UserError: a difference beyond what is tolerated.
@@ -116,10 +116,10 @@ def hold(found: list[Difference], precision: str) -> None:
     print(f"{precision} in onnxruntime beside PyTorch:", *found, sep="\n")
     if all(difference.tolerated(precision) for difference in found):
         return
-    allowed, mend = f"more than {TOLERANCE} of 255", "upgrade torch, onnx and onnxruntime"
+    allowed, mend = f"by more than {TOLERANCE} of 255", "upgrade torch, onnx and onnxruntime"
     if precision == "fp16":
-        allowed, mend = f"less than {LEAST_PSNR['fp16'][0]:g} dB", "use --precision fp32"
-    raise UserError(f"the export differs from its net, {allowed}; nothing was written; {mend}")
+        allowed, mend = f"at less than {LEAST_PSNR['fp16'][0]:g} dB", "use --precision fp32"
+    raise UserError(f"the export differs from its net {allowed}; nothing was written; {mend}")
 
 
 def _proof(model: TrainedModel, chosen: Photos) -> Proof:
@@ -135,7 +135,7 @@ def _proof(model: TrainedModel, chosen: Photos) -> Proof:
 class _Drift:
     """The change of the total loss, which must be small where it can be measured.
 
-    said: of the last model that was asked about, in words.
+    said: the change for the last model that was asked about, in words.
     """
 
     model: TrainedModel
@@ -143,7 +143,7 @@ class _Drift:
     said: str = "not measured"
 
     def objection(self, content: bytes) -> str | None:
-        """What is to be said against an exported model; None if nothing."""
+        """What is wrong with an exported model; None if nothing is."""
         ours, before = Session(content, device="cpu"), partial(apply_net, self.model.net)
         try:
             squares = self.chosen.squares(LARGE)

@@ -22,7 +22,7 @@ FEW = 8
 
 
 class SubPixelConv(nn.Module):
-    """A stride-1 `Conv` of few channels as one of stride p with p² times as many, p `factor`."""
+    """A stride-1 `Conv` to few channels as one of stride `factor` to factor² times as many."""
 
     def __init__(self, conv: Conv, factor: int = FACTOR) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class SubPixelConv(nn.Module):
 
 
 def folded(head: UpsampledConv) -> nn.Module:
-    """A `UpsampledConv` with its kernels smoothed once and for all."""
+    """An `UpsampledConv` as a plain convolution, its kernels smoothed in advance."""
     assert head.bias is not None
     conv = Conv(head.in_channels, head.out_channels * FACTOR**2, 3, bias=True)
     conv.weight = nn.Parameter(upsampled_weight(head.weight.detach()))

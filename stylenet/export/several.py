@@ -21,7 +21,7 @@ from stylenet.runtime.model import open_model
 
 
 class Several(nn.Module):
-    """uint8 (N, H, W, 3) and weights of all styles for each, (N, styles) → the same as the photos.
+    """uint8 photos (N, H, W, 3) and weights of all styles (N, styles) → pictures like the photos.
 
     Args:
         net: a `MultiStyleNet`, rewritten or not.
@@ -64,7 +64,7 @@ def proven_several(model: TrainedModel) -> bytes:
 
 
 def _compared(content: bytes, model: TrainedModel) -> Iterator[Difference]:
-    """Every style alone at the smallest shape, and one mixture at all."""
+    """Every style alone at the smallest shape, and one mixture at all shapes."""
     exported = open_model(content, device="cpu")
     alone = [([(style, 1.0)], SHAPES[:1]) for style in exported.styles]
     mixture = [(style, 1.0 + number) for number, style in enumerate(exported.styles)]

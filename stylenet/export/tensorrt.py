@@ -23,14 +23,14 @@ _SLOTS = 2  # host and device buffers of each kind: one is copied while the othe
 
 @dataclass(frozen=True)
 class Profile:
-    """Sizes an engine takes: batch x height x width, least, best and most."""
+    """The least, best and largest sizes that an engine takes: batch x height x width."""
 
     least: tuple[int, int, int] = (1, 32, 32)
     best: tuple[int, int, int] = (1, 512, 512)
     most: tuple[int, int, int] = (8, 2160, 3840)
 
     def shapes(self, io: str) -> list[tuple[int, ...]]:
-        """The three as shapes of `image`."""
+        """The three sizes as shapes of `image`."""
         sizes = (self.least, self.best, self.most)
         return [(n, h, w, 3) if io == "bytes" else (n, 3, h, w) for n, h, w in sizes]
 
@@ -83,7 +83,7 @@ def build(content: bytes, io: str, profile: Profile, cache: Path) -> bytes:
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds a picture: median and 95th percentile alone, mean in an unbroken stream."""
+    """Milliseconds a picture: median and p95 of single pictures, the mean of an unbroken stream."""
 
     median: float
     p95: float
@@ -133,7 +133,7 @@ class _Pipeline:
             torch.cuda.Stream()  # type: ignore[no-untyped-call]
             for _ in range(3)
         )
-        # Each tells that the slot's last copy is out.
+        # Each event tells that the slot's last copy is out.
         self.free = [torch.cuda.Event() for _ in range(_SLOTS)]  # type: ignore[no-untyped-call]
 
     def one(self, slot: int) -> None:
@@ -162,5 +162,5 @@ def _tensorrt() -> Any:
             f"TensorRT is not installed; run {INSTALL} on a machine with a GPU"
         ) from None
     if not torch.cuda.is_available():
-        raise UserError("TensorRT builds for the GPU it runs on, and there is none; use one with")
+        raise UserError("TensorRT builds for the GPU it runs on; use a machine with a GPU")
     return tensorrt

@@ -1,8 +1,8 @@
 """A net that works on one tile of a picture, exactly as on the whole.
 
 InstanceNorm looks at the whole picture. Here it takes the whole picture's mean and variance as an
-input, and gives those of the tile: whoever runs all tiles can merge these, norm after norm, and
-then stylise tile by tile. Everything else in a net looks no further than its halo.
+input, and returns those of the tile. A caller runs all tiles, merges their statistics, norm after
+norm, and then stylises tile by tile. All other layers look no further than the halo.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Tile:
 class Tiled(nn.Module):
     """A net whose InstanceNorms are given their statistics.
 
-    channels: those of each norm, in the order they run in. alignment: pixels; the net gives the
-    same on a tile as on the whole only where the tile starts at a multiple of it.
+    channels: each norm's, in the order of running. alignment: in pixels. Only a tile that starts at
+    a multiple of it looks as it does in the whole picture.
 
     Raises:
-        UserError: a net that looks further than any halo.
+        UserError: the net has attention, which looks further than any halo.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -49,23 +49,23 @@ class Tiled(nn.Module):
         self.net = copy.deepcopy(net)
         norms, strides, self.alignment = _norms_as_they_run(self.net)
         self.channels = [norm.num_features for norm in norms]
-        self._tile = [Tile(torch.empty(0), torch.empty(0))]  # held in common with the norms
+        self._tile = [Tile(torch.empty(0), torch.empty(0))]  # shared with the norms
         start = 0
         for norm, stride in zip(norms, strides, strict=True):
             places = slice(start, start := start + norm.num_features)
             _replace(self.net, norm, TileNorm(norm, stride, places, self._tile))
 
     def forward(self, image: Tensor, interior: Tensor, statistics: Tensor) -> tuple[Tensor, ...]:
-        """One tile (1, 3, h, w) → it stylised, the same shape; then every norm's (3, C)."""
+        """One tile (1, 3, h, w) → the stylised tile, the same shape; then every norm's (3, C)."""
         tile = self._tile[0] = Tile(interior, statistics)
         stylized: Tensor = self.net(image)
         return (stylized, *tile.found)
 
     def halo(self) -> int:
-        """Pixels around a tile that bear on it, rounded up to the alignment.
+        """Pixels around a tile that influence it, rounded up to the alignment.
 
-        Measured: in a net of positive weights, in which every ReLU passes, by the extent of the
-        gradient of one aligned cell of pixels.
+        The halo is the measured extent of the gradient of one aligned cell of pixels. The weights
+        are made positive for this, so that every ReLU passes.
         """
         local = copy.deepcopy(self).double()
         for parameter in local.parameters():
@@ -88,7 +88,7 @@ class Tiled(nn.Module):
 
 
 class TileNorm(nn.Module):
-    """An InstanceNorm by given statistics."""
+    """An InstanceNorm with given statistics."""
 
     def __init__(self, norm: InstanceNorm, stride: int, places: slice, tile: list[Tile]) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class TileNorm(nn.Module):
         self._tile = tile
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (1, C, h, w), and tell its statistics."""
+        """Normalise (1, C, h, w), and add its own statistics to `Tile.found`."""
         [tile] = self._tile
         tile.found.append(self._statistics(x, tile.interior))
         mean, variance = tile.statistics[:, self.places]
@@ -122,8 +122,8 @@ class TileNorm(nn.Module):
 
 
 def _norms_as_they_run(net: nn.Module) -> tuple[list[InstanceNorm], list[int], int]:
-    """Every InstanceNorm, how many pixels one of its features covers along an axis, and how many
-    one of any layer covers at most."""
+    """Every InstanceNorm, the pixels that one of its features covers along an axis, and the most
+    pixels that a feature of any layer covers."""
     norms: list[InstanceNorm] = []
     strides: list[int] = []
     every: list[int] = []

@@ -1,4 +1,4 @@
-"""What exports that are told their style at run time have in common: several styles, or any."""
+"""Exports whose style is set at run time, from several styles or any: what they share."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def write_told(
     """Write ONNX files in float32 for whole pictures, once they are proven.
 
     Args:
-        out: the file that stylises. refusal: what to say where another export is wanted. make:
-            exports and proves the files; called once nothing else is in the way.
+        out: the file that stylises. refusal: the message if another export is wanted. make: exports
+            and proves the files; it is called after all other checks.
 
     Raises:
         UserError: another export is wanted, `out` is no ``.onnx`` file, or it cannot be written.

@@ -9,7 +9,7 @@ PARALLEL = 8
 """Instances that serve at once."""
 
 MAX_BATCH = 8
-"""Pictures of one size that Triton puts together."""
+"""Pictures of one size that Triton may serve as one batch."""
 
 _DELAY = 2000  # microseconds that a picture may wait for others; a fraction of a run
 _WARM_SIDE = 512  # pixels
@@ -19,8 +19,8 @@ _WARM_SIDE = 512  # pixels
 class Served:
     """A model as Triton serves it.
 
-    name: in requests, and of the folder; letters, digits, ``_`` and ``-``. io: ``bytes`` or
-    ``float``. engine: a TensorRT plan instead of an ONNX file.
+    name: the model's in requests, and the folder's; letters, digits, ``_`` and ``-``. io: ``bytes``
+    or ``float``. engine: a TensorRT plan instead of an ONNX file.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Served:
 
     @property
     def file(self) -> str:
-        """Of the model, below the folder."""
+        """The model's path below the folder."""
         return "1/model.plan" if self.engine else "1/model.onnx"
 
     def config(self) -> str:

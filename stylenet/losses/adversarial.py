@@ -25,7 +25,7 @@ def least_squares(scores: Tensor, wanted: float) -> Tensor:
 
 
 def discriminator_error(real: Tensor, made: Tensor) -> Tensor:
-    """Half the error on real pictures plus half of that on made ones (Zhu et al. 2017, sect. 7.1).
+    """The mean of the errors on real and on made pictures (Zhu et al. 2017, section 7.1).
 
     Args:
         real, made: scores (B, 1, h, w).
@@ -52,8 +52,9 @@ class CycleLoss:
     """The weights of the generators' terms (Zhu et al. 2017, eq. 3 and section 5.2).
 
     Args:
-        cycle_weight: λ, on the way there and back.
-        identity: times λ, on what a generator changes in a picture that is already of its kind.
+        cycle_weight: λ, the weight of the cycle term.
+        identity: times λ, the weight of the identity term: what a generator changes in a picture
+            that already is of the kind it makes.
 
     Raises:
         UserError: a negative weight.

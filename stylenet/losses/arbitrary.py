@@ -17,7 +17,7 @@ Features = Mapping[str, Tensor]
 def statistics_error(features: Tensor, style: Tensor) -> Tensor:
     """How far means and deviations are from the style's (Huang & Belongie 2017, equation 13).
 
-    Relative to the style's own: 1 is as far off as a blank.
+    The error is relative to the style's own values: 1 is as far off as a blank picture.
 
     Args:
         features: (B, C, h, w). style: (B, C, …), of any size.
@@ -29,7 +29,7 @@ def statistics_error(features: Tensor, style: Tensor) -> Tensor:
 
 
 def gram_error(features: Tensor, style: Tensor) -> Tensor:
-    """How far Gram matrices are from the style's, relative to them; as `statistics_error`."""
+    """How far Gram matrices are from the style's, relative to them as in `statistics_error`."""
     return relative_error(gram_matrix(features), gram_matrix(style))
 
 
@@ -42,16 +42,16 @@ STATISTICS = {"mean_std": statistics_error, "gram": gram_error}
 
 
 class ArbitraryLoss(nn.Module):
-    """Content + style, and identity where it is asked for, all relative as in `PerceptualLoss`.
+    """Content + style + identity, all relative as in `PerceptualLoss`. Identity may weigh nothing.
 
     Args:
         content_layers: VGG layer → weight within the content term.
         style_layers: VGG layer → weight within the style term.
-        normalize: compare content as normalised features with the photo's (Park & Lee 2019,
-            equation 8), not with those that the net gave to its decoder (Huang & Belongie 2017,
-            equation 12).
-        statistics: of the style: ``mean_std`` (Huang & Belongie 2017, equation 13) or ``gram``,
-            Gram matrices, which they found to do as well.
+        normalize: True compares normalised features with the photo's (Park & Lee 2019, equation
+            8). False compares features with the features that the net gave to its decoder (Huang &
+            Belongie 2017, equation 12).
+        statistics: the style's: ``mean_std`` (Huang & Belongie 2017, equation 13) or ``gram``, Gram
+            matrices. The same authors found Gram matrices to work as well.
         content_weight, style_weight: factors of the two terms in the total.
         pixel_weight, feature_weight: factors of the identity terms: a picture in its own style
             should stay as it is, in its pixels and its features (Park & Lee 2019, equation 11).
@@ -100,8 +100,8 @@ class ArbitraryLoss(nn.Module):
         """The unweighted terms ``content`` and ``style``, each (B,).
 
         Args:
-            features: of the result. content, style: of what it should equal in each; all (B, C,
-                h, w) by layer.
+            features: the result's. content, style: the features that the result should have in
+                each term. All are (B, C, h, w) by layer.
         """
         prepare = normalized if self.normalize else Tensor.float
         return {
@@ -121,7 +121,7 @@ class ArbitraryLoss(nn.Module):
         """The unweighted identity terms of a picture in its own style, each (B,).
 
         Args:
-            result, image: (B, 3, H, W). features, wanted: theirs.
+            result, image: (B, 3, H, W). features, wanted: the features of `result` and `image`.
         """
         layers = dict.fromkeys(self.style_layers, 1 / len(self.style_layers))
         return {

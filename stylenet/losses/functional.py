@@ -16,7 +16,7 @@ def channel_statistics(features: Tensor, eps: float = 0.0) -> Tensor:
 
     Args:
         features: (B, C, H, W).
-        eps: added to the variance, whose root has an infinite slope at 0.
+        eps: added to the variance, because the root has an infinite slope at 0.
 
     Returns:
         (B, 2, C): means, then population standard deviations.
@@ -36,7 +36,7 @@ def squared_error(value: Tensor, target: Tensor) -> Tensor:
 
 
 class _SquaredError(torch.autograd.Function):
-    """Keeps the difference in the values' own type, where autograd keeps, and makes, several."""
+    """Keeps one difference, in the values' own type. Autograd would make and keep several."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor, target: Tensor) -> Tensor:
@@ -62,10 +62,11 @@ def energy(target: Tensor) -> Tensor:
 
 
 def in_range(image: Tensor) -> Tensor:
-    """Clamp an image to [0, 1], as a file does; from beyond it, gradients lead back only.
+    """Clamp an image to [0, 1], as a file does. Beyond the range, gradients only lead back into it.
 
-    A loss of the clamped image has no slope beyond the range, and its own gradient, passed on as it
-    is, would lead further out for nothing (a projected gradient step; Bertsekas 1976).
+    A loss of the clamped image has no slope beyond the range. Its gradient by the clamped image,
+    passed on unchanged, would lead further out for nothing. So gradients that lead outwards are set
+    to 0, as in a projected gradient step (Bertsekas 1976).
 
     Args:
         image: any shape.

@@ -18,10 +18,9 @@ class PerceptualLoss(nn.Module):
 
     With ``relative=False`` a layer's error is the plain mean square: of feature differences for
     content, of Gram differences (`gram_matrix`'s normaliser) for style. Such style errors were seen
-    to differ 3000-fold between layers and 30-fold between style pictures. With
-    ``relative=True`` each is divided by the target's own mean square, so that 1 means "as far off
-    as a blank", a layer's share is its weight, and one style weight means the same for every
-    picture.
+    to differ 3000-fold between layers and 30-fold between style pictures. With ``relative=True``
+    each error is divided by the target's own mean square. Then 1 means "as far off as a blank", a
+    layer's share is its weight, and one style weight means the same for every picture.
 
     Args:
         content_layers: VGG layer → weight within the content term.
@@ -72,8 +71,9 @@ class PerceptualLoss(nn.Module):
     def set_style(self, *pictures: Features, shares: Sequence[float] = (1.0,)) -> None:
         """Take the Gram matrices of a style picture's features, (1, C, h, w) each, as targets.
 
-        Several pictures make one target, the mean of their Gram matrices weighted by `shares`: its
-        plain squared error has the gradient of the pictures' own errors, so weighted.
+        Several pictures make one target: the mean of their Gram matrices, weighted by `shares`. The
+        plain squared error against this mean has the same gradient as the weighted mean of the
+        errors against each picture.
         """
         total = sum(shares)
         grams = {}

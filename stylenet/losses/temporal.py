@@ -29,8 +29,8 @@ def inside(flow: Tensor) -> Tensor:
 def warp(image: Tensor, flow: Tensor) -> Tensor:
     """Fetch every pixel from where it was, bicubically; mirrored beyond the border.
 
-    Bicubic, as bilinear interpolation takes away so much detail at half pixels that a net of soft
-    results would be the better one.
+    Bilinear interpolation would remove so much detail at half pixels that a net of soft results
+    would have the lower error.
 
     Args:
         image: (B, C, H', W'), the other frame, which may be of another size.
@@ -51,7 +51,7 @@ def temporal_error(frame: Tensor, warped: Tensor, mask: Tensor) -> Tensor:
     Args:
         frame: (B, 3, H, W) in [0, 1].
         warped: another frame, brought to this one by `warp`, the same shape.
-        mask: (B, 1, H, W), 1 where the two show the same; somewhere in each.
+        mask: (B, 1, H, W), 1 where both frames show the same point; 1 somewhere in each image.
 
     Returns:
         (B,): 0 where nothing flickers; its root is an RMSE on the scale of 0 to 1.

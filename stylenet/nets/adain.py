@@ -15,19 +15,19 @@ LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
 
 class AdaIN(ArbitraryNet):
-    """Frozen VGG-19 to relu4_1, whose channels take the style's statistics; a decoder.
+    """Frozen VGG-19 up to relu4_1, whose channels take the style's statistics, and a decoder.
 
-    With skips, relu3_1, relu2_1 and relu1_1 take theirs, too, and reach the decoder: from relu4_1
-    alone, colours and outlines have to be learnt anew, which takes far longer.
+    With skips, relu3_1, relu2_1 and relu1_1 take their statistics, too, and reach the decoder. From
+    relu4_1 alone, the decoder has to learn colours and outlines anew, and this takes far longer.
 
-    A code is (B, 1920), the means and the deviations of relu4_1's channels, then those of relu3_1,
-    relu2_1 and relu1_1; without skips (B, 1024), those of relu4_1. The net is linear in it up to
-    the decoder, so the mean of codes, weighted, is a mixture of styles (equation 15).
+    A code is (B, 1920): the means and deviations of relu4_1's channels, then those of relu3_1,
+    relu2_1 and relu1_1. Without skips it is (B, 1024), for relu4_1 alone. Up to the decoder the net
+    is linear in the code, so a weighted mean of codes is a mixture of styles (equation 15).
 
     Args:
         width: factor on the decoder's channels.
         skips: False as published.
-        weights: of the encoder, as of `VGG`.
+        weights: the encoder's, as in `VGG`.
     """
 
     has_alpha = True
@@ -43,7 +43,7 @@ class AdaIN(ArbitraryNet):
     def transfer(
         self, features: Features, code: Tensor, alpha: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """AdaIN (equation 8), towards which the photo's features go by `alpha` (equation 14)."""
+        """AdaIN (equation 8), mixed by `alpha` with the photo's own features (equation 14)."""
         return with_statistics(features, code, self.transferred, alpha)
 
 
@@ -59,7 +59,7 @@ def with_statistics(
     """Each level's features with the statistics of `code`, as `statistics` gives it.
 
     Args:
-        alpha: (B,), from 0, the features as they are, to 1 (None).
+        alpha: (B,), from 0, the features as they are, to 1, the code's statistics. None is 1.
     """
     parts = torch.split(code, [2 * CHANNELS[level] for level in levels], 1)
     moved = {}

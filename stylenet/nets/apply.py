@@ -18,7 +18,7 @@ from stylenet.tensors import to_bytes, to_tensor
 
 @torch.inference_mode()
 def apply_net(net: nn.Module, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Stylise uint8 (H, W, 3), on the device of `net` → the same."""
+    """Stylise a photo, uint8 (H, W, 3) → the same, on the device of `net`."""
     return to_bytes(net(to_tensor(rgb).to(next(net.parameters()).device)))
 
 

@@ -21,16 +21,16 @@ Features = Mapping[str, Tensor]
 
 
 class ArbitraryNet(nn.Module, ABC):
-    """Photo and style picture → stylised photo; what is learnt is not the encoder.
+    """Photo and style picture → stylised photo. The encoder is frozen.
 
     Args:
-        layers: of the encoder, those that losses compare among them.
-        decoder: of the features that a style was transferred to.
-        weights: of the encoder, as of `VGG`. They are constants: no checkpoint holds them, and
+        layers: the encoder's, including the layers that losses compare.
+        decoder: makes the picture of features in the style.
+        weights: the encoder's, as in `VGG`. They are constants: no checkpoint holds them, and
             the net is rebuilt with them.
 
     Raises:
-        UserError: as of `VGG`.
+        UserError: as in `VGG`.
     """
 
     traits: ClassVar[Traits] = Traits(takes_style=True)
@@ -51,8 +51,8 @@ class ArbitraryNet(nn.Module, ABC):
 
         Args:
             photo: (B, 3, H, W) in [0, 1], any H, W ≥ 32.
-            code: of a style for each photo, as `code` gives it.
-            alpha: (B,), from 0, the photo's own features, to 1 (None), the style's.
+            code: a style's code for each photo, as the method `code` gives it.
+            alpha: (B,), from 0, the photo's own features, to 1, the style's. None is 1.
 
         Returns:
             (B, 3, H, W), unclamped.
@@ -62,7 +62,7 @@ class ArbitraryNet(nn.Module, ABC):
         return cropped(image, photo.shape[2], photo.shape[3])
 
     def code(self, style: Tensor) -> Tensor:
-        """What the net has to know of a style picture, (B, 3, H, W) in [0, 1], H, W ≥ 32."""
+        """All that the net needs to know of style pictures, (B, 3, H, W) in [0, 1], H, W ≥ 32."""
         return self.code_of(self.encoder(padded(style), self.transferred))
 
     def encode(self, image: Tensor) -> dict[str, Tensor]:
@@ -78,14 +78,14 @@ class ArbitraryNet(nn.Module, ABC):
     def transfer(
         self, features: Features, code: Tensor, alpha: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """The photo's features at `transferred` in the style → those that the decoder reads."""
+        """The photo's features at `transferred`, in the style: the features the decoder reads."""
 
 
 class Styled(nn.Module):
     """A net with its style fixed: image → image, (B, 3, H, W) in [0, 1], like any other.
 
     Args:
-        code: of the style, (1, …). alpha: from 0 to 1.
+        code: the style's, (1, …). alpha: from 0 to 1.
     """
 
     def __init__(self, net: ArbitraryNet, code: Tensor, alpha: float = 1.0) -> None:
@@ -98,7 +98,7 @@ class Styled(nn.Module):
         """Stylise; the result has the same shape, unclamped."""
         code = self.get_buffer("code")
         codes = code.expand(len(photo), *code.shape[1:])
-        full = self.alpha == 1  # and then needs no mixing
+        full = self.alpha == 1  # no mixing is needed
         alpha = None if full else photo.new_full((len(photo),), self.alpha)
         stylized: Tensor = self.net(photo, codes, alpha)
         return stylized
@@ -118,7 +118,7 @@ def styled(
 
 
 def constant(module: nn.Module) -> nn.Module:
-    """`module` with buffers for parameters: no optimiser sees them and no checkpoint keeps them."""
+    """Turn parameters of `module` into buffers: no optimiser sees and no checkpoint keeps them."""
     for part in module.modules():
         for name, parameter in list(part.named_parameters(recurse=False)):
             delattr(part, name)
@@ -137,7 +137,7 @@ def padded(image: Tensor) -> Tensor:
 
 
 def cropped(image: Tensor, height: int, width: int) -> Tensor:
-    """The first rows and columns of (B, C, H, W), by index: exporters guard slices with sizes."""
+    """The first rows and columns of (B, C, H, W), by index: exporters guard slices by sizes."""
     for axis, size in ((2, height), (3, width)):
         image = image.index_select(axis, torch.arange(size, device=image.device))
     return image

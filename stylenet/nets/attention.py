@@ -7,21 +7,21 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 
 NARROWER = 8
-"""Channels of the features over those of queries and keys (Zhang et al. 2019, section 3)."""
+"""Channels of the features over channels of queries and keys (Zhang et al. 2019, section 3)."""
 
 GRID = 16
-"""Places along each axis that may be looked at: memory grows with the picture's area, where that
-of all places would grow with its square."""
+"""Places along each axis that may be looked at. So memory grows with the picture's area; if all
+places might be looked at, it would grow with the area's square."""
 
 
 class SelfAttention(nn.Module):
     """Every feature adds what it finds on a grid over the whole picture (Zhang et al. 2019, eq. 3).
 
-    The factor gamma in front starts at 0: the block is then the identity, and a net learnt without
-    it goes on from where it was.
+    The factor gamma starts at 0. The block is then the identity, so a net that was trained without
+    it can be trained on with it.
 
     Args:
-        channels: of the features.
+        channels: the number of the features' channels.
     """
 
     def __init__(self, channels: int) -> None:

@@ -19,20 +19,20 @@ Norm = Callable[[int], nn.Module]
 class InstanceNorm(nn.InstanceNorm2d):
     """InstanceNorm with scale and shift (Ulyanov et al. 2017).
 
-    Scale and shift, `weight` and `bias`, may be exchanged for (B, C), each picture's own (see
-    `stylenet.nets.multistyle`).
+    `weight`, the scale, and `bias`, the shift, may be replaced by (B, C), a row for each picture
+    (see `stylenet.nets.multistyle`).
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, affine=True)
 
     def forward(self, x: Tensor, relu: bool = False) -> Tensor:
-        """Normalise (B, C, H, W) over each picture's H and W; with `relu`, cut off the negative."""
+        """Normalise (B, C, H, W) over each picture's H and W; `relu` sets negative values to 0."""
         return instance_norm(x, self.weight, self.bias, self.eps, relu)
 
 
 class Conv(nn.Conv2d):
-    """A convolution under reflection padding, which leaves no dark frame as zero padding does."""
+    """A convolution with reflection padding. Zero padding would leave a dark frame."""
 
     def __init__(
         self, channels: int, width: int, kernel: int, stride: int = 1, bias: bool = False
@@ -47,7 +47,8 @@ class Conv(nn.Conv2d):
 def fitted(x: Tensor, beside: Tensor) -> Tensor:
     """Drop the row and the column by which an odd `beside` is smaller than `x`, (B, C, H, W).
 
-    None to drop, none taken: the gradient of a part is the whole, filled with zeros and copied.
+    If there is nothing to drop, `x` is returned as it is: a slice would cost a copy, filled with
+    zeros, in the backward pass.
     """
     if not torch.onnx.is_in_onnx_export() and x.shape[-2:] == beside.shape[-2:]:
         return x
@@ -57,8 +58,9 @@ def fitted(x: Tensor, beside: Tensor) -> Tensor:
 class Head(Conv):
     """A convolution of many pixels to few channels.
 
-    On a CPU it gives several pixels at once, which fills the lanes of the vector unit: forward and
-    backward pass of 9x9 from 16 channels to 3 take half the time; of 3x3, as long as before.
+    On a CPU it gives several pixels at once, to fill the lanes of the vector unit. The forward and
+    backward pass of a 9x9 kernel from 16 channels to 3 takes half the time; a 3x3 kernel gains
+    nothing.
     """
 
     def __init__(self, channels: int, width: int, kernel: int) -> None:

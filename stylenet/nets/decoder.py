@@ -13,15 +13,15 @@ from stylenet.ops.upsample import binomial, upsample
 from stylenet.system.errors import UserError
 
 STRIDE = 8
-"""Pixels of a side to one of relu4_1."""
+"""Pixels of the picture for each place of relu4_1, along each axis."""
 
 LEVELS = ("relu4_1", "relu3_1", "relu2_1", "relu1_1")
-"""The features of each stage's size, from small to large."""
+"""The VGG layer of each stage's size, from small to large."""
 
 CHANNELS = {"relu4_1": 512, "relu3_1": 256, "relu2_1": 128, "relu1_1": 64}
 
 SCALE = {"relu4_1": 32.0, "relu3_1": 10.0, "relu2_1": 6.0, "relu1_1": 1.0}
-"""The deviations of features, as measured: the decoder works on features divided by them."""
+"""The features' standard deviations, as measured. The decoder reads features divided by them."""
 
 STAGES = ((256,), (256, 256, 256, 128), (128, 64), (64,))
 """Channels of the convolutions between the upsamplings (Huang & Belongie 2017, section 6.1)."""
@@ -30,15 +30,15 @@ STAGES = ((256,), (256, 256, 256, 128), (128, 64), (64,))
 class Decoder(nn.Module):
     """Features → image: 3x3 convolutions and ReLUs under reflection padding, upsampled three times.
 
-    There are no norms, which would take away the very statistics that a style is here; so weights
+    There are no norms, because norms would remove the statistics that make the style. So weights
     start at a scale that keeps variance through ReLUs (He et al. 2015, equation 10). Upsampling is
-    bilinear, behind a [1 2 1]/4 on all but the half size, as `TransformerNet` does to leave no
-    hatching.
+    bilinear. Features below half the size are smoothed by [1 2 1]/4 first, to leave no hatching, as
+    in `TransformerNet`.
 
     Args:
-        width: factor on the channels; the encoder keeps all of its own.
-        skips: read relu3_1, relu2_1 and relu1_1 beside the upsampled features; False as published,
-            from relu4_1 alone.
+        width: factor on the channels; the encoder keeps all its channels.
+        skips: read relu3_1, relu2_1 and relu1_1 beside the upsampled features; False, as published,
+            reads relu4_1 alone.
 
     Raises:
         UserError: a width that leaves no channel.
@@ -68,8 +68,8 @@ class Decoder(nn.Module):
         """Decode.
 
         Args:
-            features: relu4_1, (B, 512, h, w), h and w at least 4, and with skips those of the other
-                `LEVELS`, each twice as large as the one before.
+            features: relu4_1, (B, 512, h, w), h and w at least 4; with skips also the other
+                `LEVELS`, each twice as large as the level before.
 
         Returns:
             (B, 3, 8 h, 8 w), unclamped.

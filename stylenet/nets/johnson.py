@@ -35,21 +35,22 @@ UPSAMPLINGS: dict[str, Callable[[Tensor], Tensor]] = {
 class TransformerNet(nn.Module):
     """9x9 convolution, two strided ones, residual blocks, two upsamplings, 9x9 convolution.
 
-    Norms are InstanceNorm (Ulyanov et al. 2017), as the contrast of the photo should not show in
-    the stylised picture. Upsampling is resizing and a 3x3 convolution (Odena et al. 2016). Resized
-    features vary by turns from one pixel to the next, ReLU makes a pattern of that, and the style
-    loss is content with it: trained shortly, nearest-neighbour and bilinear resizing leave
-    diagonal hatching locked to the pixel grid, with spectral lines at 1/4 and 1/2 cycle per pixel.
-    Smoothing the quarter-size features by [1 2 1]/4, which has its zero at their highest
-    frequency, then resizing bilinearly, takes the lines away. The photo's fine detail, which the
-    quarter size cannot carry, then comes over skips from the way down (Ronneberger et al. 2015).
+    Norms are InstanceNorm (Ulyanov et al. 2017), because the photo's contrast should not show in
+    the stylised picture. Upsampling is resizing and a 3x3 convolution (Odena et al. 2016).
+
+    Resized features alternate from one pixel to the next. ReLU makes a pattern of this, and the
+    style loss accepts the pattern. After a short training, nearest-neighbour and bilinear resizing
+    leave diagonal hatching locked to the pixel grid, with spectral lines at 1/4 and 1/2 cycle per
+    pixel. So quarter-size features are smoothed by [1 2 1]/4, which is 0 at their highest
+    frequency, and then resized bilinearly. This removes the lines. The quarter size cannot carry
+    the photo's fine detail, so it comes over skips from the way down (Ronneberger et al. 2015).
 
     Args:
         width: factor on Johnson's channels 32, 64, 128.
         blocks: residual blocks at a quarter of the size.
-        norm: ``instance``, or ``batch`` to see why not.
-        upsampling: ``smooth``, or ``nearest`` as published, to see the hatching.
-        skips: convolve half- and full-size features from the way down beside the upsampled ones;
+        norm: ``instance``, or ``batch`` for comparison.
+        upsampling: ``smooth``, or ``nearest`` as published, which leaves hatching.
+        skips: read half- and full-size features from the way down beside the upsampled features;
             False as published.
         attention: let the quarter-size features look at far parts of the picture; False as
             published.
@@ -59,13 +60,13 @@ class TransformerNet(nn.Module):
     """
 
     joined: ClassVar[tuple[int, int]] = (1, 1)
-    """How many pictures, or features of them, the first two convolutions see joined at once: nets
-    for clips see several frames."""
+    """How many pictures the first convolution reads, and the features of how many the second.
+    Nets for clips read several frames, concatenated."""
 
     steady: ClassVar[bool] = False
-    """Smooth what a strided convolution takes, too. Without, strokes are bound to the pixel grid:
-    a photo that moves by four pixels takes its strokes along (RMSE 0.004 of 1), one that moves by
-    one pixel gets others (0.067). Nets for clips are steady (Zhang 2019, section 3.2)."""
+    """Smooth the inputs of strided convolutions, too (Zhang 2019, section 3.2). Nets for clips do.
+    Unsmoothed, strokes are bound to the pixel grid: a photo that moves by four pixels keeps its
+    strokes (RMSE 0.004 of 1), a photo that moves by one pixel gets others (0.067)."""
 
     def __init__(
         self,
@@ -98,7 +99,7 @@ class TransformerNet(nn.Module):
         self.up1 = ConvNormReLU(high + mid * skips, mid, 3, make_norm)
         self.up2 = ConvNormReLU(mid + low * skips, low, 3, make_norm)
         self.head = Head(low, 3, 9)
-        # Last, so that the others are drawn the same with and without it.
+        # Last, so that the other layers start with the same random weights as without it.
         self.attention = SelfAttention(high) if attention else nn.Identity()
 
     def forward(self, image: Tensor) -> Tensor:
@@ -107,11 +108,11 @@ class TransformerNet(nn.Module):
         return self.painted(full, self.down1(self.shrinkable(full)))
 
     def shrinkable(self, features: Tensor) -> Tensor:
-        """What a strided convolution takes in the place of `features`, of the same shape."""
+        """`features` as a strided convolution reads them: smoothed if `steady`, the same shape."""
         return binomial(features) if self.steady else features
 
     def painted(self, full: Tensor, half: Tensor) -> Tensor:
-        """From the first features, (B, 32, H, W) and (B, 64, ⌈H/2⌉, ⌈W/2⌉), to the result."""
+        """The result of the first features, (B, 32, H, W) and (B, 64, ⌈H/2⌉, ⌈W/2⌉)."""
         quarter = self.down2(self.shrinkable(half))  # (B, 128, ⌈H/4⌉, ⌈W/4⌉)
         quarter = self.attention(self.residuals(quarter))
         x = self.up1(self._upsample(self.smooth(quarter), half))
@@ -120,6 +121,6 @@ class TransformerNet(nn.Module):
         return out
 
     def _upsample(self, x: Tensor, beside: Tensor) -> Tensor:
-        """Upsample, drop the row and column by which an odd `beside` is smaller, join it."""
+        """Upsample `x`, crop it to `beside`, and concatenate `beside` if there are skips."""
         upsampled = fitted(self.resize(x), beside)
         return torch.cat([upsampled, beside], 1) if self.skips else upsampled

@@ -17,15 +17,14 @@ from stylenet.system.errors import UserError
 
 
 class MultiStyleNet(nn.Module):
-    """A net whose convolutions all styles share; scales and shifts of its norms are each style's.
+    """A net whose styles share all convolutions. Each style has its own scales and shifts of norms.
 
-    Styles mix as their scales and shifts do (Dumoulin et al. 2017, section 3.2), and a fixed
-    mixture is a plain net again, `mixture`: with it everything works that works with a net of one
-    style.
+    Mixing scales and shifts mixes styles (Dumoulin et al. 2017, section 3.2). A fixed mixture is a
+    plain net again, `mixture`, and works wherever a net of one style works.
 
     Args:
-        net: with an InstanceNorm behind its convolutions.
-        styles: their names, or files, which are called by their stems.
+        net: a net with an InstanceNorm behind its convolutions.
+        styles: names, or files, which are named by their stems.
 
     Raises:
         UserError: no style, two of one name, or a net for clips or without InstanceNorm.
@@ -46,7 +45,7 @@ class MultiStyleNet(nn.Module):
         if not norms or traits(net).sees_clips or traits(net).styles:
             raise UserError("several styles take a net for photos, of one style, with InstanceNorm")
         for norm in norms.values():
-            constant(norm)  # whose place each style's own take
+            constant(norm)  # each style's own scales and shifts take its place
         self.net = net
         self.channels = [norm.num_features for norm in norms.values()]
         self.places = [f"{name}.{part}" for part in ("weight", "bias") for name in norms]
@@ -64,7 +63,7 @@ class MultiStyleNet(nn.Module):
 
         Args:
             image: (B, 3, H, W) in [0, 1].
-            style_weights: (B, styles), each photo's mixture, which sums to 1; None: an even one.
+            style_weights: (B, styles), each photo's mixture, which sums to 1; None mixes evenly.
 
         Returns:
             The same shape as `image`, unclamped.
@@ -75,7 +74,7 @@ class MultiStyleNet(nn.Module):
         return stylized
 
     def even(self) -> Tensor:
-        """The weights of all styles alike, (1, styles)."""
+        """Equal weights of all styles, (1, styles)."""
         count = len(self.styles)
         return torch.full((1, count), 1 / count)
 
@@ -92,7 +91,7 @@ class MultiStyleNet(nn.Module):
 
     @torch.no_grad()
     def begin_as(self, plain: nn.Module) -> None:
-        """Let every style begin as `plain`, a net like `net`, of one style."""
+        """Let every style begin as `plain`, a net of one style, otherwise like `net`."""
         norms = _norms(plain).values()
         self.scale.copy_(torch.cat([norm.weight for norm in norms]).expand_as(self.scale))
         self.shift.copy_(torch.cat([norm.bias for norm in norms]).expand_as(self.shift))
@@ -109,12 +108,12 @@ class MultiStyleNet(nn.Module):
 
 
 def _mixed(style_weights: Tensor, every: Tensor) -> Tensor:
-    """Rows of `every`, (styles, C), by weight, (B, C): in float32, where autocast would round."""
+    """Rows of `every`, (styles, C), mixed by weight: (B, C), in float32, unrounded by autocast."""
     return (style_weights.to(every)[:, :, None] * every).sum(1)
 
 
 def style_name(style: str) -> str:
-    """What a style of a net for several is called: by its name, or its file's stem."""
+    """The name of a style of a net for several: the given name, or the file's stem."""
     return Path(style).stem
 
 

@@ -11,10 +11,10 @@ from stylenet.system.errors import UserError
 
 CHANNELS = (64, 128, 256, 512)
 STRIDES = (2, 2, 2, 1)
-"""The 70x70 discriminator (Isola et al. 2017, section 6.1.2): what each output has seen."""
+"""The 70x70 discriminator (Isola et al. 2017, section 6.1.2): each score sees 70x70 pixels."""
 
 SLOPE = 0.2
-"""Of the LeakyReLUs, from the same section."""
+"""Slope of the LeakyReLUs, from the same section."""
 
 
 class PatchGAN(nn.Sequential):
@@ -42,6 +42,6 @@ class PatchGAN(nn.Sequential):
         super().__init__(*layers, nn.Conv2d(channels[-1], 1, 4, padding=1))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Scores of the patches of `image`, about 1 where they look real, 0 where made."""
+        """Scores of the patches of `image`: about 1 if a patch looks real, 0 if it looks made."""
         scores: Tensor = super().forward(2 * image - 1)  # type: ignore[no-untyped-call]
         return scores

@@ -16,21 +16,21 @@ from stylenet.ops.statistics import EPS, normalized
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 CHANNELS = 512
-"""Of relu4_1 and of relu5_1."""
+"""Channels of relu4_1, and of relu5_1."""
 
 QUERIES = 1024
-"""Places of the photo that look at the style at once: memory is these times the style's places."""
+"""Places of the photo that look at the style at once. Memory grows with them times the style's."""
 
 DEEP = 8.0
-"""By how much relu4_1's features are larger than relu5_1's, as measured."""
+"""How many times larger relu4_1's features are than relu5_1's, as measured."""
 
 
 class Attention(nn.Module):
-    """A photo's places, each with what it finds in the style, 1x1 convolutions before and after.
+    """Attention of a photo's places to a style's, with 1x1 convolutions before and after.
 
-    Queries and keys are normalised features, values plain ones (section 3.1, equation 1); products
-    are divided by the root of the channels, as is common, which the paper leaves out. Training
-    begins with identities: a place then finds its like in the style at once.
+    Queries and keys are normalised features, values are plain features (section 3.1, equation 1).
+    Products are divided by the root of the number of channels; this is common, but the paper leaves
+    it out. The convolutions start as identities, so a place finds its like in the style at once.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Attention(nn.Module):
             nn.init.zeros_(linear.bias)
 
     def forward(self, photo: Tensor, style: Tensor, weight: Tensor) -> Tensor:
-        """The photo's features plus what was found.
+        """The photo's features plus what was found in the style.
 
         Args:
             photo: (B, 512, h, w). style: (B, 512, T). weight: (B, T), added to the products.
@@ -61,18 +61,19 @@ class SANet(ArbitraryNet):
     """Attention at relu4_1 and relu5_1, summed, and a decoder (section 3.2).
 
     With skips, relu3_1, relu2_1 and relu1_1 reach the decoder, too, with the style's means and
-    deviations, as in `AdaIN`: attention there would cost the square of the photo. What attention
-    made gets those of relu4_1: means over what was found vary less than the style does.
+    deviations, as in `AdaIN`: attention there would cost the square of the photo's area. The result
+    of attention gets the means and deviations of the style's relu4_1, because averages over what
+    was found vary less than the style does.
 
-    A code is (B, 1025, 1 + T). The first column holds those means and deviations, or zeros. Each
-    other is a place of relu4_1: its 512 channels, those of relu5_1 there, and a weight, 0 for a
-    single style. Several styles are the places of all of them, each with the logarithm of its share
-    for a weight: softmax takes that as so many times the place.
+    A code is (B, 1025, 1 + T). The first column holds the means and deviations of the skips, or
+    zeros. Every other column is a place of relu4_1: its 512 channels, the 512 of relu5_1 there, and
+    a weight, 0 for a single style. A mixture has the places of all its styles. Their weights are
+    the logarithms of the styles' shares, so softmax counts each place in proportion to the share.
 
     Args:
         width: factor on the decoder's channels.
         skips: False as published.
-        weights: of the encoder, as of `VGG`.
+        weights: the encoder's, as in `VGG`.
     """
 
     has_alpha = False  # it would cost attention of the photo to itself, each time
@@ -83,7 +84,7 @@ class SANet(ArbitraryNet):
         self.transferred = (*self.levels, "relu4_1", "relu5_1")
         self.attention = nn.ModuleList([Attention(), Attention()])
         self.merge = Conv(CHANNELS, CHANNELS, 3, bias=True)
-        nn.init.dirac_(self.merge.weight).data.div_(4)  # two photos, two of what was found
+        nn.init.dirac_(self.merge.weight).data.div_(4)  # of a sum of two photos and two findings
         nn.init.zeros_(self.merge.bias)  # type: ignore[arg-type]  # it has one
 
     def code_of(self, features: Features) -> Tensor:
@@ -99,7 +100,7 @@ class SANet(ArbitraryNet):
     def transfer(
         self, features: Features, code: Tensor, alpha: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """The style's, mixed by `alpha` with the photo's attention to itself (section 4.4)."""
+        """Attention to the style, mixed by `alpha` with the photo's to itself (section 4.4)."""
         styled = self._attend(features, code[:, :, 1:])
         if alpha is not None:
             own = self._attend(features, self.code_of(features)[:, :, 1:])

@@ -17,16 +17,17 @@ from stylenet.system.errors import UserError
 class SlimNet(nn.Module):
     """`TransformerNet` that begins and ends at half the picture's size.
 
-    Of a narrow net's time most goes by at the full size, where there are too few channels to fill
-    vector units. Here a strided convolution reads the picture, and the last one paints four pixels
-    from each place of half the size.
+    A narrow net spends most of its time at the full size, where its few channels do not fill vector
+    units. Here a strided convolution reads the picture, and the last convolution paints four pixels
+    from each place at half the size.
 
-    Those four must not be free: the net then paints a grid of coloured dots, which the style loss
-    takes for strokes (1.57 instead of 1.88 after 500 steps, and useless). They are a convolution
-    of features resized bilinearly, as `UpsampledConv`; where features are even, so is the picture.
+    The four pixels must not be independent. The net would then paint a grid of coloured dots, and
+    the style loss takes the dots for strokes: 1.57 instead of 1.88 after 500 steps, and useless. So
+    the last layer is an `UpsampledConv`, a convolution of features resized bilinearly. Where
+    features are even, the picture is even, too.
 
     Args:
-        channels: of features of a quarter of the size; half as many have half the size.
+        channels: of the features at a quarter of the size; at half the size there are half as many.
         blocks: residual blocks at a quarter of the size.
 
     Raises:
@@ -62,7 +63,7 @@ class UpsampledConv(Conv):
         super().__init__(channels, width, 3, bias=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → (B, width, 2 H, 2 W); features are mirrored, not the resized ones."""
+        """(B, C, H, W) → (B, width, 2 H, 2 W). Features are mirrored before they are resized."""
         assert self.bias is not None
         weight, bias = upsampled_weight(self.weight), sub_pixel_bias(self.bias)
         return pixel_shuffle(conv2d(reflection_pad(x, 1), weight, bias), 2)

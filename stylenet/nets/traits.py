@@ -19,8 +19,9 @@ class Traits:
             photo, as `MultiStyleNet`; empty for a net of one style.
         receptive_radius: frames that the net sees before the frame to stylise, and as many behind
             it.
-        recurrent: the net takes its result for the frame before.
-        directions: ways that the net translates; with several, a module of each name, as `TwoWay`.
+        recurrent: the net takes its result for the previous frame.
+        directions: the directions in which the net translates. If there are several, the net has a
+            module of each name, as `TwoWay` has.
     """
 
     takes_style: bool = False

@@ -12,16 +12,16 @@ from stylenet.ops.upsample import upsample
 from stylenet.system.errors import UserError
 
 CHANNELS = (64, 128, 256, 512, 512)
-"""At the full size, the half and so on (Isola et al. 2017, section 6.1.1, down to 1/16)."""
+"""Channels at the full size, at half the size … at 1/16 (Isola et al. 2017, section 6.1.1)."""
 
 
 class UNet(nn.Module):
-    """Down to a sixteenth of the size and up again, each size joined to itself.
+    """Down to a sixteenth of the size and up again, with a skip at each size.
 
-    No norm at the full size, as in Isola et al. 2017: InstanceNorm takes away brightness and
-    contrast, without which no photo can be had back from its painting. Upsampling is resizing and
-    a 3x3 convolution (Odena et al. 2016) in the place of the transposed one, lest a checkerboard
-    show.
+    There is no norm at the full size, as in Isola et al. 2017: InstanceNorm removes brightness and
+    contrast, and no photo can be restored from its painting without them. Upsampling is resizing
+    and a 3x3 convolution (Odena et al. 2016), because a transposed convolution would leave a
+    checkerboard.
 
     Args:
         width: factor on `CHANNELS`.
@@ -65,5 +65,5 @@ def _conv_relu(channels: int, width: int) -> nn.Sequential:
 
 
 def _joined(x: Tensor, beside: Tensor) -> Tensor:
-    """Upsample, drop the row and column by which an odd `beside` is smaller, join it."""
+    """Upsample `x`, crop it to `beside`, and concatenate `beside`."""
     return torch.cat([fitted(upsample(x), beside), beside], 1)

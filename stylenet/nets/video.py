@@ -1,4 +1,4 @@
-"""Nets for clips: one that sees what it painted before, one that sees the frames around."""
+"""Nets for clips: one sees its previous result, one sees neighbouring frames."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from stylenet.nets.johnson import CENTRE, CONTRAST, TransformerNet
 from stylenet.nets.traits import Traits, traits
 
 FRAME_NET = "stylenet.nets.johnson.TransformerNet"
-"""What a net for clips becomes where it looks at one frame alone; the other settings are alike."""
+"""The per-frame net that is like a net for clips; the other settings are the same."""
 
 STEPS = 3
-"""Along time, of a three-dimensional convolution, as the least that has a before and an after."""
+"""Frames that a three-dimensional convolution covers: the least that have a before and an after."""
 
 
 class RecurrentNet(TransformerNet):
-    """The transformer net with the stylised frame before as a second input.
+    """The transformer net with the previous stylised frame as a second input.
 
-    It is told no motion: the frame before lies where it was painted (as in Gupta et al. 2017,
-    "Characterizing and improving stability in neural style transfer", section 4).
+    It knows no motion: the previous frame is not warped (as in Gupta et al. 2017, "Characterizing
+    and improving stability in neural style transfer", section 4).
     """
 
     traits: ClassVar[Traits] = Traits(recurrent=True)
@@ -34,8 +34,8 @@ class RecurrentNet(TransformerNet):
 
         Args:
             image: (B, 3, H, W) in [0, 1], any H, W ≥ 32.
-            previous: the result for the frame before, of the same shape; a first frame, or a
-                photo, stands in for it itself.
+            previous: the result for the previous frame, of the same shape; None, for a first frame
+                or a photo, takes `image` in its place.
 
         Returns:
             The same shape, unclamped.
@@ -47,9 +47,9 @@ class RecurrentNet(TransformerNet):
 class WindowNet(TransformerNet):
     """The transformer net with two three-dimensional convolutions, over five frames, at its start.
 
-    The first makes features of each three neighbouring frames, the second joins these three to
-    one; from there on it is the plain net. A 3D convolution without padding along time is a plain
-    one over neighbours joined along their channels, and is computed as that.
+    The first convolution makes features of each three neighbouring frames. The second joins the
+    three results to one. The rest is the plain net. A 3D convolution without padding along time
+    equals a 2D convolution over neighbours concatenated along their channels, and is so computed.
     """
 
     traits: ClassVar[Traits] = Traits(receptive_radius=2)
@@ -60,8 +60,8 @@ class WindowNet(TransformerNet):
         """Stylise the middle one of five frames.
 
         Args:
-            frames: (B, 5, 3, H, W) in [0, 1], any H, W ≥ 32; or a photo, (B, 3, H, W), which
-                stands still.
+            frames: (B, 5, 3, H, W) in [0, 1], any H, W ≥ 32; or a photo, (B, 3, H, W), which is
+                repeated as five frames.
 
         Returns:
             (B, 3, H, W), unclamped.
@@ -87,7 +87,7 @@ def on_clip(net: nn.Module, frames: Tensor, previous: Tensor | None) -> Tensor:
 
     Args:
         frames: (B, 2·receptive_radius + 1, 3, H, W) in [0, 1].
-        previous: the result for the frame before, (B, 3, H, W); None for the first.
+        previous: the result for the previous frame, (B, 3, H, W); None for the first frame.
 
     Returns:
         (B, 3, H, W), unclamped.
@@ -104,10 +104,10 @@ def frame_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def grown(weights: Mapping[str, Tensor], net: TransformerNet) -> dict[str, Tensor]:
-    """A per-frame net's weights for `net`, which then paints each frame as that net did.
+    """The weights of a per-frame net, grown for `net`, which then paints each frame the same.
 
-    The frame itself is the first of two that a `RecurrentNet` sees, and the middle one of three;
-    what is new starts at zero.
+    The frame itself is the first of two in a `RecurrentNet` and the middle one of three in a
+    `WindowNet`. The weights of other frames start at zero.
     """
     grown = dict(weights)
     for name, count in zip(("stem.0.weight", "down1.0.weight"), net.joined, strict=True):

@@ -1,4 +1,4 @@
-"""How long pixel optimisation takes to come to what a net gives at once."""
+"""How many iterations pixel optimisation needs to equal a net's one pass."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from stylenet.pixels.yardstick import ITERATIONS, equalled
 from stylenet.tensors import to_tensor
 
 SIDE = 256
-"""Shorter side, in pixels, of larger photos: an iteration takes a second of one core there."""
+"""Larger photos are shrunk to this shorter side, in pixels, where an iteration takes a second of
+one core."""
 
 
 def lbfgs_iteration(model: TrainedModel, photos: Sequence[Bytes], style: Bytes) -> float:
-    """The iteration of L-BFGS whose total loss the net's results equal, the mean over photos.
+    """The iteration of L-BFGS whose total loss equals that of the net's results, mean over photos.
 
-    The loss is the run's own, with its own weights: how well it has learnt what it was asked.
+    The loss is the run's own, with its own weights. So the figure tells how well the run has learnt
+    its own task.
 
     Args:
         photos, style: uint8 (H, W, 3).
@@ -32,7 +34,7 @@ def lbfgs_iteration(model: TrainedModel, photos: Sequence[Bytes], style: Bytes) 
         From 0, the photo itself, to 101, better than the last of 100.
 
     Raises:
-        UserError: its config describes no perceptual loss.
+        UserError: the model's config describes no perceptual loss.
     """
     device = next(model.net.parameters()).device
     trained = criterion(model.config, device=device)

@@ -30,7 +30,7 @@ from stylenet.system.terminal import progress_bar
 from stylenet.tensors import to_tensor
 
 LONGER_SIDE = 512
-"""Pixels at most: a page of dozens of pictures still opens on a phone."""
+"""Longer side of pictures in pixels, at most: a page of dozens of pictures opens on a phone."""
 
 _OF_A_FOLDER = 6  # photos, evenly chosen: as many as training previews
 
@@ -42,8 +42,8 @@ class Result:
     """What a run makes of the photos.
 
     stylized: uint8 (H, W, 3) each. content, style: unweighted losses, means over the photos.
-    seconds: of training, if known. picture: the style learnt. lbfgs: the iteration of pixel
-    optimisation that it equals, if that was asked for.
+    seconds: the training's duration, if known. picture: the style picture learnt. lbfgs: the
+    iteration of pixel optimisation that the run equals, if it was asked for.
     """
 
     stylized: list[Bytes]
@@ -58,8 +58,8 @@ class Result:
 class Findings:
     """All that a report tells of a sweep.
 
-    measure: in words, how the losses are measured. photos: names and originals. results: by the
-    name of the run; a run without one has a problem.
+    measure: how the losses are measured, in words. photos: names and originals. results: by the
+    run's name; a run without a result has a `problem`.
     """
 
     title: str
@@ -96,7 +96,7 @@ class Yardstick:
     def __call__(
         self, photos: Sequence[Bytes], stylized: Sequence[Bytes], style: Bytes
     ) -> tuple[float, float]:
-        """The mean content and style loss of results, uint8 (H, W, 3) as all pictures here."""
+        """The mean content and style loss of results; all pictures are uint8 (H, W, 3)."""
         self.criterion.set_style(style)
         vgg, loss = self.criterion.vgg, self.criterion.loss
         content = strokes = 0.0
@@ -109,7 +109,7 @@ class Yardstick:
 
 
 class Laboratory:
-    """Stylises the same photos by one run after the other, and measures them alike.
+    """Stylises the same photos by one run after the other, and measures all runs alike.
 
     The first run that can be loaded provides the yardstick.
     """
@@ -124,7 +124,7 @@ class Laboratory:
         """What `run` makes of the photos.
 
         Raises:
-            UserError: its model cannot be loaded, or its style picture not be had.
+            UserError: the run's model or its style picture cannot be loaded.
         """
         model = load_model(run.folder)
         picture = _picture(model)
@@ -143,14 +143,14 @@ class Laboratory:
 
 
 def _picture(model: TrainedModel) -> StylePicture:
-    """What a run learnt; told of, where it is another picture now."""
+    """The style picture that a run learnt; a warning tells if the picture has changed since."""
     assert model.folder is not None
     if not traits(model.net).one_picture:
         raise UserError("it learnt from a collection; a report is for styles of one picture")
     picture = learnt_picture(model.config, model.folder)
     if trained_on(model.config) not in (None, picture.sha256):
         _log.warning(
-            "%s learnt from another picture of its style; its style loss is against this one",
+            "the picture of %s has changed since the training; the style loss is against today's",
             picture.name,
         )
     return picture
@@ -159,7 +159,7 @@ def _picture(model: TrainedModel) -> StylePicture:
 def examine(
     title: str, runs: Sequence[Run], axes: list[Axis], photos: Sequence[Photo], lbfgs: bool = False
 ) -> Findings:
-    """Stylise and measure; a run whose model is broken is told of, and does not end the report.
+    """Stylise and measure. A run with a broken model is reported with its problem.
 
     Args:
         lbfgs: also find the iteration of pixel optimisation that each run equals.
@@ -188,7 +188,7 @@ def _progress(runs: Sequence[Run]) -> Iterator[Run]:
 
 
 def find_photos(paths: Sequence[Path]) -> list[Photo]:
-    """The photos to stylise: files, up to six of each folder, the held-out samples if none.
+    """The photos to stylise: files, and up to six of each folder; without paths, held-out samples.
 
     Raises:
         UserError: a path that does not exist, or a folder without pictures.

@@ -1,4 +1,4 @@
-"""Content against style loss: which runs no other run beats in both, as an SVG plot.
+"""Content against style loss as an SVG plot, with the runs that no other run beats in both.
 
 The SVG is written here, not by matplotlib. Its points are links with titles, and the page's style
 sheet colours it, light or dark: matplotlib's SVG has neither titles nor classes.
@@ -14,7 +14,7 @@ from stylenet.reports.measure import Result
 
 WIDTH, HEIGHT = 640, 420
 COLOURS = 6
-"""Of styles, as many as ``page.css`` has; further styles begin anew."""
+"""Colours of styles in ``page.css``. Further styles begin with the first colour again."""
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 28, 20, 56
 
@@ -22,7 +22,10 @@ Scale = Callable[[float], float]
 
 
 def front(losses: Mapping[str, tuple[float, float]]) -> list[str]:
-    """The names whose losses no other's are below in both, or in one and equal in the other."""
+    """The names that no other name beats.
+
+    A name beats another if one of its losses is lower and the other is not higher.
+    """
     best, names = math.inf, []
     for name, (_, second) in sorted(losses.items(), key=lambda item: item[1]):
         if second < best:
@@ -34,7 +37,7 @@ def front(losses: Mapping[str, tuple[float, float]]) -> list[str]:
 def fronts(results: Mapping[str, Result]) -> dict[str, list[str]]:
     """Style → its runs on the front, by rising content loss.
 
-    Each style has a front of its own: one picture is harder to match than another.
+    Each style has a front of its own, because some pictures are harder to match than others.
     """
     styles = dict.fromkeys(result.picture.name for result in results.values())
     return {style: front(_losses(results, style)) for style in styles}
@@ -52,7 +55,7 @@ def plot(results: Mapping[str, Result], titles: Mapping[str, str]) -> str:
     """The plot as inline SVG; each point leads to the run's cell, ``#cell-NAME``.
 
     Args:
-        titles: what to say of each run when its point is hovered.
+        titles: the text to show while the pointer is over a run's point.
     """
     across = _ticks([result.content for result in results.values()])
     upwards = _ticks([result.style for result in results.values()])

@@ -18,14 +18,14 @@ from stylenet.system import untrusted
 T = TypeVar("T")
 
 HEIGHT = 144
-"""Of each picture, in pixels."""
+"""Height of each picture, in pixels."""
 
 ACROSS = 3
-"""Photos side by side in a cell; more of them go below."""
+"""Photos side by side in a cell; further photos go below."""
 
 _GAP = 4
 _MARGIN = 24
-_LINE = 28  # of text, in pixels
+_LINE = 28  # pixels, the height of a line of text
 _INK, _PALE, _PAPER = "#222222", "#777777", "white"
 
 
@@ -37,7 +37,7 @@ def contact_sheet(findings: Findings) -> Bytes:
 
 
 def _block(grid: Grid, findings: Findings) -> Image.Image:
-    """A grid below its title, values of its axes at the top and the left."""
+    """A grid below its title, with the values of its axes at the top and on the left."""
     empty = _cell([rgb for _, rgb in findings.photos], "")
     side = [_text(setting(grid.rows.parameter, v), _INK) for v in grid.rows.values]
     top = [_text(setting(grid.columns.parameter, v), _INK) for v in grid.columns.values]
@@ -83,7 +83,7 @@ def _row(pictures: Sequence[Bytes]) -> Image.Image:
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Rows of `ACROSS` items, or of two where the last of four would stand alone."""
+    """Rows of `ACROSS` items. Four items make two rows of two, so that none stands alone."""
     across = 2 if len(items) == ACROSS + 1 else ACROSS
     for start in range(0, len(items), across):
         yield items[start : start + across]

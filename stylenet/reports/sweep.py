@@ -1,4 +1,4 @@
-"""The runs of a sweep, the parameters it swept, and each run's place in grids of them."""
+"""The runs of a sweep, its swept parameters, and each run's place in grids of their values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from stylenet.system.untrusted import check_plain, label
 class Run:
     """One run of a sweep.
 
-    overrides: what the command line changed for it. problem: why it has no model, if it has none.
+    overrides: the settings that its command line changed. problem: why the run has no model; None
+    if it has one.
     """
 
     folder: Path
@@ -37,17 +38,17 @@ class Run:
 
     @property
     def command(self) -> str:
-        """What trains this run again, by itself."""
+        """The command that trains this run again, by itself."""
         alone = ["hydra.mode=RUN"] if any(o.startswith("sweep=") for o in self.overrides) else []
         return f"python -m stylenet.train {shlex.join([*self.overrides, *alone])}"
 
     def value(self, parameter: str) -> str:
-        """What the run set `parameter` to; empty where it left it as it was."""
+        """The value that the run gave `parameter`; empty if it gave none."""
         settings = dict(o.lstrip("+").split("=", 1) for o in self.overrides if "=" in o)
         return settings.get(parameter, "")
 
     def seconds(self) -> float | None:
-        """How long the training took, if its losses tell."""
+        """The duration of the training; None if ``losses.csv`` does not tell."""
         losses = self.folder / "losses.csv"
         try:
             rows = read_rows(losses) if losses.is_file() else []
@@ -58,22 +59,22 @@ class Run:
 
 @dataclass(frozen=True)
 class Axis:
-    """A swept parameter and its values, numbers by size and others as they came."""
+    """A swept parameter and its values: numbers by size, then others in the order of the runs."""
 
     parameter: str
     values: tuple[str, ...]
 
 
 NO_AXIS = Axis("", ("",))
-"""Stands where a grid has nothing to vary: the one value that every run has."""
+"""Stands in for a missing axis. Every run has its one value."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Runs by two parameters, all others of the sweep alike.
+    """Runs by two parameters. They share the values of the sweep's other parameters.
 
-    shared: the parameters alike, and their values. cells: a row of runs for each value of `rows`,
-    with None where no run was.
+    shared: the other parameters and their values. cells: a row of runs for each value of `rows`;
+    None where there is no run.
     """
 
     shared: tuple[tuple[str, str], ...]
@@ -83,7 +84,7 @@ class Grid:
 
 
 def read_sweep(folder: Path) -> list[Run]:
-    """The runs in a multirun's folder, in its order.
+    """The runs in a multirun's folder, in the order of their numbers.
 
     Raises:
         UserError: there is no such folder, or no run in it.
@@ -127,9 +128,9 @@ def swept(runs: Sequence[Run]) -> list[Axis]:
 
 
 def grids(runs: Sequence[Run], axes: Sequence[Axis]) -> Iterator[Grid]:
-    """All runs: the last two axes are rows and columns, each choice of the others is a grid.
+    """All runs in grids: the last two axes are rows and columns, each choice of the others a grid.
 
-    Grids without any run, as a search may leave them, are skipped.
+    Grids without any run are skipped. A search may leave such grids.
     """
     *outer, rows, columns = axes if len(axes) >= 2 else [*axes, NO_AXIS, NO_AXIS][:2]
     every = [*outer, rows, columns]
@@ -145,7 +146,7 @@ def grids(runs: Sequence[Run], axes: Sequence[Axis]) -> Iterator[Grid]:
 
 
 def _number(text: str) -> float:
-    """The number in `text`; all other texts alike, so that sorting leaves their order."""
+    """The number in `text`; infinity for other texts, so that sorting keeps their order."""
     try:
         return float(text)
     except ValueError:

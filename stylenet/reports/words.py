@@ -1,4 +1,4 @@
-"""How a report puts parameters, values and results, on the page and in the picture alike."""
+"""How a report words parameters, values and results, on the page and on the contact sheet."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def setting(parameter: str, text: str) -> str:
 
 
 def title(run: Run, axes: Iterable[Axis]) -> str:
-    """What sets `run` apart from the others."""
+    """A run's number, and the settings that set it apart from the others."""
     settings = [setting(axis.parameter, run.value(axis.parameter)) for axis in axes]
     return ", ".join([f"Run {run.name}", *settings])
 
 
 def duration(seconds: float) -> str:
-    """Such as ``54 s``, ``3 min 20 s`` or ``1 h 05 min``."""
+    """A duration, such as ``54 s``, ``3 min 20 s`` or ``1 h 05 min``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -39,12 +39,12 @@ def duration(seconds: float) -> str:
 
 
 def loss(number: float) -> str:
-    """Three digits that count: plain mean squares may be as small as 1e-6."""
+    """A loss with three significant digits: plain mean squares may be as small as 1e-6."""
     return f"{number:.3g}"
 
 
 def facts(result: Result) -> list[str]:
-    """The losses, and the iteration equalled and the time where they are known."""
+    """The losses; where they are known, the equal iteration of L-BFGS and the training time."""
     known = [] if result.lbfgs is None else [f"L-BFGS {result.lbfgs:.1f}"]
     known += [] if result.seconds is None else [duration(result.seconds)]
     return [f"content {loss(result.content)}", f"style {loss(result.style)}", *known]
