@@ -20,8 +20,9 @@ from torch import nn
 from stylenet.evaluate import main as evaluate
 from stylenet.evaluation.subjects import open_subject
 from stylenet.export.contract import add_metadata, metadata
+from stylenet.export.onnx import to_onnx
 from stylenet.models import sealed
-from stylenet.models.checkpoint import load_model, save_model
+from stylenet.models.checkpoint import TrainedModel, load_model, save_model
 from stylenet.models.criterion import criterion
 from stylenet.models.learnt import keep_copies, learnt_picture
 from stylenet.nets.adain import AdaIN
@@ -498,6 +499,60 @@ def test_a_graph_that_cannot_be_run_is_one_line(
     said = refused(tmp_path / "model.onnx", capfd, "-o", out)
     assert f"{tmp_path / 'model.onnx'} is no ONNX model, or is damaged; export it again" in said
     assert not Path(out).exists()
+
+
+def with_weight(values: np.ndarray, constant: bool = False) -> bytes:
+    """A model of an earlier version, with another weight, as an initializer or of a node."""
+    proto = earlier()
+    weight = numpy_helper.from_array(values, "weight")
+    cast = helper.make_node("Cast", ["weight"], ["cast"], to=TensorProto.FLOAT)
+    proto.graph.node[1].input[1] = "cast"
+    proto.graph.node.insert(0, cast)
+    if constant:
+        del proto.graph.initializer[0]
+        proto.graph.node.insert(0, helper.make_node("Constant", [], ["weight"], value=weight))
+    else:
+        proto.graph.initializer[0].CopyFrom(weight)
+    return proto.SerializeToString()
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("constant", [False, True])
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_weights_that_are_no_numbers_are_damage_whoever_made_the_sum(
+    number: float, kind: type, constant: bool, is_sealed: bool
+):
+    def file(last: float) -> bytes:
+        content = with_weight(np.array([[[[0.9, 1, last]]]], kind), constant)
+        return add_metadata(content, {}) if is_sealed else content
+
+    assert Session(file(1.1))(PHOTO).shape == PHOTO.shape
+    with pytest.raises(UserError, match="is damaged; export it again"):
+        Session(file(number))
+
+
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_an_endless_bound_of_a_clip_is_no_damage(is_sealed: bool):
+    proto = earlier()
+    endless = numpy_helper.from_array(np.array(-np.inf, np.float32), "endless")
+    proto.graph.initializer.append(endless)
+    proto.graph.node[3].input[1] = "endless"
+    content = proto.SerializeToString()
+    bright = np.full((32, 32, 3), 100, np.uint8)
+    found = Session(add_metadata(content, {}) if is_sealed else content)(bright)
+    assert np.array_equal(found, inverted(bright))
+
+
+def test_a_name_that_utf8_cannot_hold_comes_as_an_escape():
+    """Of a style picture whose file name is no text, or of a file that anybody wrote."""
+    config = {"net": SLIM, "style": {"name": "caf\udce9"}, "style_picture": {"sha256": "\ud800"}}
+    model = open_model(tiny(config))
+    assert model.metadata["stylenet.style"] == r"caf\udce9"
+    assert model.metadata["stylenet.style_picture_sha256"] == r"\ud800"
+    assert model.config == config
+    trained = TrainedModel(SlimNet(channels=2, blocks=0).eval(), config, Path())
+    assert open_model(to_onnx(trained, "tiles")).metadata["stylenet.style"] == r"caf\udce9"
 
 
 def test_a_seal_does_not_make_other_files_readable():
