@@ -99,16 +99,24 @@ def run(
     """What onnxruntime makes of inputs.
 
     Raises:
-        UserError: the graph, of the file `name`, cannot do it.
+        UserError: the graph, of the file `name`, cannot do it, or makes something else than arrays
+            of numbers, such as a sequence.
     """
     try:
-        return list(session.run(outputs, given, options))
+        found = list(session.run(outputs, given, options))
     except UserError:  # of a session that was to be opened anew
         raise
     except Exception as error:  # onnxruntime has a class of its own for every kind of damage
         if ran_out(error):
             raise
         raise damaged(name) from None
+    if not found or not all(isinstance(each, np.ndarray) and _numeric(each) for each in found):
+        raise damaged(name)
+    return found
+
+
+def _numeric(values: NDArray[Any]) -> bool:
+    return values.dtype.kind in "biuf"
 
 
 def parsed(name: str, text: str) -> Any:

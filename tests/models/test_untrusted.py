@@ -478,6 +478,15 @@ def broken(how: str) -> bytes:
         cast.attribute[0].i = 999
     if how == "name":
         proto.graph.input[0].name = mul.input[0] = "photo"
+    if how in ("sequence", "text"):
+        proto.graph.output[0].CopyFrom(onnx.ValueInfoProto(name="stylized"))  # of any type
+        last = proto.graph.node[-1]
+        last.output[0] = "one"
+        if how == "sequence":
+            made = helper.make_node("SequenceConstruct", ["one", "one"], ["stylized"])
+        else:
+            made = helper.make_node("Cast", ["one"], ["stylized"], to=TensorProto.STRING)
+        proto.graph.node.append(made)
     if how == "nan":
         weight.CopyFrom(numpy_helper.from_array(np.array([np.nan], np.float32), "weight"))
     if how == "elsewhere":
@@ -487,7 +496,7 @@ def broken(how: str) -> bytes:
     return proto.SerializeToString()
 
 
-HOW = ["shapes", "size", "type", "attribute", "name", "nan", "elsewhere"]
+HOW = ["shapes", "size", "type", "attribute", "name", "nan", "elsewhere", "sequence", "text"]
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -560,6 +569,31 @@ def test_a_seal_does_not_make_other_files_readable():
     content = add_metadata(broken("elsewhere"), {})
     with pytest.raises(UserError, match="is damaged; export it again"):
         Session(content)
+
+
+@pytest.mark.parametrize("how", ["sequence", "text"])
+@pytest.mark.parametrize("io", ["float", "tiles"])
+def test_results_that_are_no_arrays_of_numbers_are_damage(io: str, how: str):
+    proto = onnx.load_from_string(broken(how))
+    for fact in proto.metadata_props:
+        fact.value = io if fact.key == "stylenet.io" else fact.value
+    if io == "tiles":
+        helper.set_model_props(
+            proto,
+            {each.key: each.value for each in proto.metadata_props}
+            | {"stylenet.halo": "1", "stylenet.alignment": "1"},
+        )
+        takes(proto, "interior", [4])
+        takes(proto, "statistics", [2, 0])
+    else:  # as floats, (N, 3, H, W)
+        proto.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT
+        proto.graph.initializer[0].CopyFrom(
+            numpy_helper.from_array(np.ones((1, 3, 1, 1), np.float32), "weight")
+        )
+        del proto.graph.input[0].type.tensor_type.shape.dim[1:]
+    opened = TiledSession if io == "tiles" else Session
+    with pytest.raises(UserError, match="is damaged; export it again"):
+        opened(proto.SerializeToString())(PHOTO)
 
 
 def test_a_style_graph_that_gives_no_code_is_damage():
