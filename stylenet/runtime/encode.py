@@ -155,5 +155,7 @@ def failing(target: Path) -> Iterator[None]:
         yield
     except open_av().error.FFmpegError as error:
         is_odd = error.errno == errno.EINVAL  # what is to be written, not the place
-        mend = "use another suffix, such as .mkv" if is_odd else "free space or choose another place"
+        mend = (
+            "use another suffix, such as .mkv" if is_odd else "free space or choose another place"
+        )
         raise UserError(f"cannot write {target} ({words(error)}); {mend}") from None

@@ -15,8 +15,9 @@ from PIL import Image, ImageFilter
 from stylenet.pictures.color import luma, to_bytes, to_floats
 from stylenet.pictures.formats import READABLE
 from stylenet.pictures.images import Bytes, Picture, read_picture
+from stylenet.pictures.sides import MAX_SIDE
 from stylenet.runtime.frames import SUFFIXES, clip_frames
-from stylenet.runtime.preprocess import Photo
+from stylenet.runtime.preprocess import Photo, check_range
 from stylenet.system.errors import UserError
 
 Grey = NDArray[np.uint8]
@@ -24,6 +25,9 @@ Grey = NDArray[np.uint8]
 
 FEATHER = 8.0
 """Pixels over which a region fades by default: about a stroke's width."""
+
+MAX_FEATHER = float(MAX_SIDE)
+"""The most: the longer side of the largest picture."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,11 @@ def cover(mask: Grey, size: tuple[int, int], feather: float) -> NDArray[np.float
 
     Args:
         size: height and width of the photo. feather: in pixels, two standard deviations.
+
+    Raises:
+        UserError: a feather that is not between 0 and `MAX_FEATHER`.
     """
+    check_range("feather", feather, 0, MAX_FEATHER)
     height, width = size
     stretched = Image.fromarray(mask).resize((width, height), Image.Resampling.BILINEAR)
     faded = stretched.filter(ImageFilter.GaussianBlur(feather / 2))
