@@ -16,6 +16,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from stylenet.config.arguments import output_path
 from stylenet.evaluation import cost
 from stylenet.evaluation.benchmark import Benchmark, Row, mean
 from stylenet.evaluation.camera import CAMERAS, Clip, film
@@ -244,7 +245,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--adapter", type=Path, action="append", default=[], metavar="FILE", help=help)
     help = "also the L-BFGS iteration equalled: minutes for a new pair, whose curve is then kept"
     add("--lbfgs", action="store_true", help=help)
-    add("-o", "--out", type=Path, metavar="FOLDER", help="for JSON, Markdown, HTML and manifest")
+    add(
+        "-o",
+        "--out",
+        type=output_path,
+        metavar="FOLDER",
+        help="for JSON, Markdown, HTML and manifest",
+    )
     return parser
 
 

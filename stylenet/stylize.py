@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeRemainingColumn
 
-from stylenet.config.arguments import amount, pixels, scale, share
+from stylenet.config.arguments import amount, output, pixels, scale, share
 from stylenet.opening import Mix, Opened, Wanted, open_to_stylize
 from stylenet.pictures.images import write_picture
 from stylenet.pictures.outputs import model_file, plan_targets, refuse_overwriting
@@ -26,8 +26,8 @@ from stylenet.runtime.clips import (
 from stylenet.runtime.damage import DamagedModelError
 from stylenet.runtime.frames import SUFFIXES
 from stylenet.runtime.pair import STYLE_SUFFIX
-from stylenet.runtime.postprocess import Postprocess
-from stylenet.runtime.regions import FEATHER, Mask
+from stylenet.runtime.postprocess import MAX_SHARPEN, Postprocess
+from stylenet.runtime.regions import FEATHER, MAX_FEATHER, Mask
 from stylenet.runtime.strokes import with_strokes
 from stylenet.runtime.stylize_clip import stylize_clip
 from stylenet.runtime.stylizer import RegionalStylizer, Stylizer
@@ -275,7 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     help = (
         "a picture file for one photo, a clip for a clip, or a folder, which mirrors those searched"
     )
-    add("-o", "--out", required=True, metavar="OUT", help=help)
+    add("-o", "--out", type=output, required=True, metavar="OUT", help=help)
     help = "longer side of the results in pixels (default: as the photo)"
     add("--size", type=pixels, metavar="N", help=help)
     help = "strokes so many times as large: 2 for a large picture (default: 1)"
@@ -293,13 +293,13 @@ def _parser() -> argparse.ArgumentParser:
     help = "leave the white parts of this picture, folder or clip as they are"
     either("--keep", type=Path, action="append", default=[], metavar="MASK", help=help)
     help = f"pixels over which the edges of masks fade (default: {FEATHER:g})"
-    add("--feather", type=amount, default=FEATHER, metavar="N", help=help)
+    add("--feather", type=amount(MAX_FEATHER), default=FEATHER, metavar="N", help=help)
     help = "smooth, but keep edges: those where colours differ by more than E of 1, such as 0.1"
     add("--bilateral", type=share, default=0.0, metavar="E", help=help)
     help = "spread light and dark over the whole range"
     add("--stretch", action="store_true", help=help)
     help = "unsharp mask: 0.5 is crisp, 1 is hard (default: 0)"
-    add("--sharpen", type=amount, default=0.0, metavar="A", help=help)
+    add("--sharpen", type=amount(MAX_SHARPEN), default=0.0, metavar="A", help=help)
     help = (
         "stylise a picture larger than memory allows in squares of N pixels, exactly as the whole;"
         " some six times slower"

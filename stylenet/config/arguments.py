@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from pathlib import Path
 
 from stylenet.pictures.sides import MAX_SIDE, MIN_SIDE
 
@@ -35,8 +37,27 @@ def scale(text: str) -> float:
     return float(text)
 
 
-def amount(text: str) -> float:
-    """A number of at least 0, of the command line."""
-    if not 0 <= float(text) < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
-    return float(text)
+def amount(most: float) -> Callable[[str], float]:
+    """Reads a number from 0 to `most`, of the command line."""
+
+    def amount(text: str) -> float:
+        if not 0 <= float(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not between 0 and {most:g}")
+        return float(text)
+
+    return amount
+
+
+def output(text: str) -> str:
+    """A file or folder to write, of the command line.
+
+    An empty name, as of a variable that is not set, would be that of the current folder.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; name a file or a folder")
+    return text
+
+
+def output_path(text: str) -> Path:
+    """`output` as a path."""
+    return Path(output(text))

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from stylenet.config.arguments import output_path
 from stylenet.export.deploy import outputs, write_engine, write_onnx, write_repository
 from stylenet.export.pair import write_pair
 from stylenet.export.precision import Export, proven
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         "the .onnx file to write, beside a .style.onnx for a model that takes any style; or a "
         "folder for --target tensorrt and triton"
     )
-    add("-o", "--out", required=True, type=Path, metavar="OUT", help=help)
+    add("-o", "--out", required=True, type=output_path, metavar="OUT", help=help)
     help = (
         "bytes: uint8 (N, H, W, 3); float: float32 (N, 3, H, W) in [0, 1]; tiles: for pictures "
         "larger than memory allows, which stylize runs tile by tile (default: bytes)"
