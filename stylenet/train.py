@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import hydra
 import yaml
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
@@ -97,7 +98,7 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
         keep_copies(run, [style] if style else task.style_pictures())
     for logger in trainer.loggers:
         logger.log_hyperparams(config)
-    with configs.fitting():
+    with configs.fitting(), _interruptible():
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     finished = not cut_short(trainer)
     if finished and trainer.is_global_zero:
@@ -107,6 +108,17 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
         if isinstance(logger, Wandb):
             logger.end(run / MODEL_FILE if finished else None)
     return finished
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Exit with 130 at a second Ctrl-C: Lightning itself exits with 1."""
+    try:
+        yield
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):
+            raise SystemExit(130) from None
+        raise
 
 
 def _paths(config: dict[str, Any]) -> list[Path]:
@@ -194,6 +206,8 @@ def _resume(run: str, overrides: Sequence[str]) -> str:
 
 def _job(cfg: DictConfig) -> float | None:
     """What Hydra runs: one training, or one of a multirun."""
+    with exit_on_user_error():  # before Hydra adds lines of its own
+        _refuse_no_name(HydraConfig.get())
     is_named = not OmegaConf.is_interpolation(cfg, "run") or _overrides_folder()
     runtime: Any = OmegaConf.to_container(HydraConfig.get().runtime)  # unresolved
     run = Path(runtime["output_dir"])
@@ -208,6 +222,14 @@ def _job(cfg: DictConfig) -> float | None:
     if not finished:
         raise SystemExit(130)
     return None
+
+
+def _refuse_no_name(job: HydraConf) -> None:
+    """An empty name, as of a variable that is not set, would be that of the current folder."""
+    is_sweep = job.mode == RunMode.MULTIRUN
+    if not (job.sweep.dir if is_sweep else job.run.dir):
+        key = "hydra.sweep.dir" if is_sweep else "run"
+        raise UserError(f"{key}= is empty; name a folder, or leave it out")
 
 
 _hydra_main = hydra.main(version_base="1.3", config_path=str(configs.FOLDER), config_name="train")(
