@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from stylenet.config.arguments import output_path
 from stylenet.evaluation import cost
 from stylenet.evaluation.benchmark import Benchmark, mean
 from stylenet.evaluation.camera import CAMERAS, Clip, film
@@ -252,7 +253,13 @@ def _parser() -> argparse.ArgumentParser:
         " takes minutes, and its curve is kept"
     )
     add("--lbfgs", action="store_true", help=help)
-    add("-o", "--out", type=Path, metavar="FOLDER", help="for JSON, Markdown, HTML and manifest")
+    add(
+        "-o",
+        "--out",
+        type=output_path,
+        metavar="FOLDER",
+        help="for JSON, Markdown, HTML and manifest",
+    )
     return parser
 
 

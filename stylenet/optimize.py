@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from torch import Tensor
 
 from stylenet.config import compose as configs
-from stylenet.config.arguments import count, pixels
+from stylenet.config.arguments import count, output_path, pixels
 from stylenet.config.hardware import kind
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.models.checkpoint import load_model
@@ -257,7 +257,7 @@ def _parser() -> argparse.ArgumentParser:
     add("photo", type=Path, metavar="PHOTO")
     help = "the name of a style, or a picture; several, as STYLE:SHARE, are mixed"
     add("--style", required=True, action="append", metavar="STYLE", help=help)
-    add("-o", "--out", required=True, type=Path, metavar="OUT", help="a picture file")
+    add("-o", "--out", required=True, type=output_path, metavar="OUT", help="a picture file")
     add(
         "--size",
         type=pixels,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from stylenet.config.arguments import amount, pixels, scale, share
+from stylenet.config.arguments import amount, output, pixels, scale, share
 from stylenet.opening import Mix, Opened, Wanted, open_to_stylize
 from stylenet.pictures.outputs import model_file, plan_targets, refuse_overwriting
 from stylenet.pictures.results import Results, results_in
@@ -28,8 +28,8 @@ from stylenet.runtime.clips import (
 )
 from stylenet.runtime.frames import SUFFIXES
 from stylenet.runtime.pair import STYLE_SUFFIX
-from stylenet.runtime.postprocess import Postprocess
-from stylenet.runtime.regions import FEATHER, Mask
+from stylenet.runtime.postprocess import MAX_SHARPEN, Postprocess
+from stylenet.runtime.regions import FEATHER, MAX_FEATHER, Mask
 from stylenet.runtime.strokes import clip_with_strokes
 from stylenet.runtime.stylize_clip import stylize_clip
 from stylenet.runtime.stylize_photos import stylize_photos
@@ -247,7 +247,7 @@ def _parser() -> argparse.ArgumentParser:
         "a picture file for one photo, a clip for a clip, or a folder, which mirrors the folders"
         " that are searched"
     )
-    add("-o", "--out", required=True, metavar="OUT", help=help)
+    add("-o", "--out", type=output, required=True, metavar="OUT", help=help)
     help = "longer side of the results in pixels (default: as the photo)"
     add("--size", type=pixels, metavar="N", help=help)
     help = "size of strokes, a multiple of the net's own: 2 for a large picture (default: 1)"
@@ -265,13 +265,13 @@ def _parser() -> argparse.ArgumentParser:
     help = "as --mask, but keep the photo where the mask is white"
     either("--keep", type=Path, action="append", default=[], metavar="MASK", help=help)
     help = f"pixels over which the edges of masks fade (default: {FEATHER:g})"
-    add("--feather", type=amount, default=FEATHER, metavar="N", help=help)
+    add("--feather", type=amount(MAX_FEATHER), default=FEATHER, metavar="N", help=help)
     help = "smooth, but keep edges, where colours differ by more than E of 1, such as 0.1"
     add("--bilateral", type=share, default=0.0, metavar="E", help=help)
     help = "spread light and dark over the whole range"
     add("--stretch", action="store_true", help=help)
     help = "unsharp mask: 0.5 is crisp, 1 is hard (default: 0)"
-    add("--sharpen", type=amount, default=0.0, metavar="A", help=help)
+    add("--sharpen", type=amount(MAX_SHARPEN), default=0.0, metavar="A", help=help)
     help = (
         "stylise in squares of N pixels, for a picture larger than memory allows; the result is"
         " exactly the same, but takes some six times as long"

@@ -21,6 +21,7 @@ from typing import Any, cast
 
 import hydra
 import yaml
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
@@ -28,7 +29,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from pytorch_lightning import Trainer, seed_everything
 from pytorch_lightning.utilities import rank_zero_only
 
-from stylenet.callbacks.guards import cut_short, is_finite
+from stylenet.callbacks.guards import cut_short, interruptible, is_finite
 from stylenet.callbacks.loggers import Wandb
 from stylenet.config import compose as configs
 from stylenet.config.quoting import assignment
@@ -103,7 +104,7 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
         keep_copies(run, [style] if style else task.style_pictures())
     for logger in trainer.loggers:
         logger.log_hyperparams(config)
-    with configs.fitting():
+    with configs.fitting(), interruptible():
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     finished = not cut_short(trainer)
     if finished and trainer.is_global_zero:
@@ -200,6 +201,8 @@ def _resume(run: str, overrides: Sequence[str]) -> str:
 
 def _job(cfg: DictConfig) -> float | None:
     """One training, alone or as a job of a multirun: Hydra calls this."""
+    with exit_on_user_error():  # before Hydra adds lines of its own
+        _refuse_no_name(HydraConfig.get())
     is_named = not OmegaConf.is_interpolation(cfg, "run") or _overrides_folder()
     runtime: Any = OmegaConf.to_container(HydraConfig.get().runtime)  # unresolved
     run = Path(runtime["output_dir"])
@@ -214,6 +217,14 @@ def _job(cfg: DictConfig) -> float | None:
     if not finished:
         raise SystemExit(130)
     return None
+
+
+def _refuse_no_name(job: HydraConf) -> None:
+    """An empty name, as of a variable that is not set, would be that of the current folder."""
+    is_sweep = job.mode == RunMode.MULTIRUN
+    if not (job.sweep.dir if is_sweep else job.run.dir):
+        key = "hydra.sweep.dir" if is_sweep else "run"
+        raise UserError(f"{key}= is empty; name a folder, or leave it out")
 
 
 _hydra_main = hydra.main(version_base="1.3", config_path=str(configs.FOLDER), config_name="train")(

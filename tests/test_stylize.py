@@ -14,11 +14,14 @@ import pytest
 import torch
 from PIL import Image
 
+from stylenet.evaluate import main as evaluate
+from stylenet.export.__main__ import main as export
 from stylenet.models.checkpoint import load_model, save_model
 from stylenet.nets import video
 from stylenet.nets.apply import apply_net, clip_net
 from stylenet.nets.johnson import TransformerNet
 from stylenet.ops import kernels
+from stylenet.optimize import main as optimize
 from stylenet.pictures.color import luma, to_floats
 from stylenet.pictures.images import read_picture
 from stylenet.runtime.frames import clip_frames
@@ -288,13 +291,28 @@ def test_missing_gpu_is_named(run, photo, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "option", ["--size=31", "--size=many", "--strength=1.1", "--strength=nan", "--device=tpu"]
+    "option",
+    [
+        *("--size=31", "--size=many", "--strength=1.1", "--strength=nan", "--device=tpu"),
+        *("--feather=-1", "--feather=1e300", "--feather=nan", "--feather=x"),
+        *("--sharpen=-1", "--sharpen=1e300", "--sharpen=inf"),
+    ],
 )
 def test_option_out_of_range_is_named_with_the_usage(run, photo, capsys, option):
     assert run(photo, "-o", "out", option) == 2
     error = capsys.readouterr().err
     assert error.startswith("usage: python -m stylenet.stylize")
     assert f"error: argument {option.split('=')[0]}: " in error.splitlines()[-1]
+
+
+def test_an_empty_output_is_named_and_is_not_the_current_folder(photo, tmp_path, capsys):
+    before = sorted(tmp_path.rglob("*"))
+    for command in (main, optimize, evaluate, export):
+        with pytest.raises(SystemExit, match="2"):
+            command([str(photo), "-o", ""])
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert said.endswith("argument -o/--out: it is empty; name a file or a folder")
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_full_disk_ends_the_run_and_leaves_nothing_half_written(run, picture, tmp_path, capsys):

@@ -34,13 +34,15 @@ def rows(folder: Path) -> list[dict[str, str]]:
 class InterruptAt(Callback):
     """Presses Ctrl-C during a step, as a user would, or sends another signal."""
 
-    def __init__(self, step: int, number: int = signal.SIGINT) -> None:
+    def __init__(self, step: int, number: int = signal.SIGINT, times: int = 1) -> None:
         self.step = step
         self.number = number
+        self.times = times
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         if trainer.global_step == self.step:
-            os.kill(os.getpid(), self.number)
+            for _ in range(self.times):
+                os.kill(os.getpid(), self.number)
 
 
 class RuinAt(Callback):

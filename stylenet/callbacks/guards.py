@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -136,3 +137,14 @@ class StopOnInterrupt(Callback):
         """Restore the signal handlers."""
         while self.previous:
             signal.signal(*self.previous.popitem())
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Exit with 130 at a second Ctrl-C: Lightning itself exits with 1."""
+    try:
+        yield
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):
+            raise SystemExit(130) from None
+        raise

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from pathlib import Path
 
 from stylenet.pictures.sides import MAX_SIDE, MIN_SIDE
 
@@ -35,8 +37,28 @@ def scale(text: str) -> float:
     return float(text)
 
 
-def amount(text: str) -> float:
-    """A finite number of at least 0."""
-    if not 0 <= float(text) < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
-    return float(text)
+def amount(most: float) -> Callable[[str], float]:
+    """The reader of a number from 0 to `most`."""
+
+    def amount(text: str) -> float:
+        if not 0 <= float(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not between 0 and {most:g}")
+        return float(text)
+
+    return amount
+
+
+def output(text: str) -> str:
+    """A file or folder to write.
+
+    An empty name is refused. It comes from a shell variable that is not set, and would mean the
+    current folder.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; name a file or a folder")
+    return text
+
+
+def output_path(text: str) -> Path:
+    """`output` as a path."""
+    return Path(output(text))

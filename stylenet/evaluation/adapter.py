@@ -169,7 +169,7 @@ class PeerNet:
         """Stylise one picture.
 
         Raises:
-            UserError: onnxruntime refuses what the adapter makes of it.
+            UserError: onnxruntime refuses what the adapter makes of it, or gives no picture.
         """
         fitted = self._fit(rgb)
         given = {self._input: self.adapter.input.encode(fitted), **self._constants}
@@ -178,6 +178,8 @@ class PeerNet:
         except Exception as error:  # onnxruntime has a class of its own for every kind of mistake
             first = str(error).splitlines()[0]
             raise UserError(f"{self.file} and its adapter do not fit ({first})") from None
+        if not _is_picture(values):
+            raise UserError(f"{self.file} gives no picture as its {self._output}; mend its adapter")
         stylized = self.adapter.output.decode(values)
         if stylized.shape != fitted.shape:
             made, of = ("x".join(map(str, picture.shape)) for picture in (stylized, fitted))
@@ -210,10 +212,19 @@ class PeerNet:
         return stylized[:height, :width]
 
 
+def _is_picture(values: object) -> bool:
+    """Whether an output is one picture of finite numbers, and no sequence, map or text."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
+        return False
+    return values.ndim == 4 and len(values) == 1 and bool(np.isfinite(values).all())
+
+
 def _end(file: Path, ends: list[Any], name: str | None) -> str:
     names = [end.name for end in ends]
     if name is not None and name not in names:
         raise UserError(f"{file} has no {name}, but {' '.join(names)}; mend its adapter")
+    if not names:
+        raise UserError(f"{file} has no inputs; give a net that takes a picture")
     return name or str(names[0])
 
 

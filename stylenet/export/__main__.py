@@ -13,6 +13,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from stylenet.config.arguments import output_path
 from stylenet.export.deploy import outputs, write_engine, write_onnx, write_repository
 from stylenet.export.pair import write_pair
 from stylenet.export.precision import Export, proven
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "the .onnx file to write (a model for any style gets a .style.onnx beside it), or a folder "
         "for --target tensorrt and triton"
     )
-    add("-o", "--out", required=True, type=Path, metavar="OUT", help=help)
+    add("-o", "--out", required=True, type=output_path, metavar="OUT", help=help)
     help = (
         "bytes: uint8 (N, H, W, 3); float: float32 (N, 3, H, W) in [0, 1]; tiles: for pictures "
         "larger than memory allows, which stylize runs tile by tile (default: bytes)"

@@ -13,6 +13,7 @@ from stylenet import __version__
 from stylenet.export.tiles import Tiled
 from stylenet.runtime.model import CONTRACT, CONTRACT_KEY
 from stylenet.system import integrity
+from stylenet.system.errors import shown
 from stylenet.system.untrusted import mapping
 
 LICENCE = (
@@ -97,6 +98,8 @@ def to_bytes(image: Tensor) -> Tensor:
 def metadata(config: dict[str, Any], io: str) -> dict[str, str]:
     """Everything a reader of the file may ask, as the model's ``metadata_props``.
 
+    Letters that UTF-8 cannot hold, as in a file's name of other bytes, come as escapes.
+
     Args:
         config: the resolved config of the training.
         io: ``bytes``, ``float`` or ``tiles``; ``recurrent`` or ``window`` for nets for clips.
@@ -115,7 +118,8 @@ def metadata(config: dict[str, Any], io: str) -> dict[str, str]:
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "licence": LICENCE,
     }
-    return {CONTRACT_KEY: str(CONTRACT)} | {f"stylenet.{key}": facts[key] for key in facts}
+    told = {f"stylenet.{key}": shown(value) for key, value in facts.items()}
+    return {CONTRACT_KEY: str(CONTRACT)} | told
 
 
 def add_metadata(content: bytes, facts: dict[str, str]) -> bytes:
@@ -125,7 +129,7 @@ def add_metadata(content: bytes, facts: dict[str, str]) -> bytes:
     proto = onnx.load_from_string(content)
     proto.metadata_props.add(key=integrity.SEALED, value="sha256")
     for key, value in facts.items():
-        proto.metadata_props.add(key=f"stylenet.{key}", value=value)
+        proto.metadata_props.add(key=f"stylenet.{key}", value=shown(value))
     return integrity.seal_onnx(proto.SerializeToString())
 
 

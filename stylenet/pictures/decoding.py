@@ -233,19 +233,36 @@ def memory(image: Image.Image) -> int:
 def orientation(image: Image.Image) -> int:
     """The EXIF orientation of a loaded image, 1 to 8; 1 if the metadata cannot be read.
 
-    XMP is ignored, because viewers ignore it too.
+    XMP is ignored, because viewers ignore it too. An orientation that a program has set itself, as
+    by ``image.getexif()[0x0112] = 6``, comes first.
     """
+    found = _set_here(image)
+    if found is None:
+        found = _stored_orientation(image)
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def _set_here(image: Image.Image) -> object:
+    """The orientation that a program has set in memory, 1 where it was removed; else None."""
+    like = Image.new("1", (1, 1))
+    like.info = image.info
+    try:
+        now, before = (each.getexif().get(ExifTags.Base.Orientation) for each in (image, like))
+    except Exception:  # of many kinds, as on all that is damaged
+        return None
+    return None if now == before else now or 1
+
+
+def _stored_orientation(image: Image.Image) -> object:
     try:
         if isinstance(image, TiffImageFile):  # loading turns a TIFF and removes the tag
-            found = image.tag_v2.get(ExifTags.Base.Orientation)
-        elif "exif" in image.info:
+            return image.tag_v2.get(ExifTags.Base.Orientation)
+        if "exif" in image.info:
             exif = Image.Exif()
             exif.load(image.info["exif"])
-            found = exif.get(ExifTags.Base.Orientation)
-        elif "Raw profile type exif" in image.info:
-            found = image.getexif().get(ExifTags.Base.Orientation)
-        else:
-            return 1
+            return exif.get(ExifTags.Base.Orientation)
+        if "Raw profile type exif" in image.info:
+            return image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # damaged metadata raises errors of many kinds
-        return 1
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+        pass
+    return None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stylenet.system import integrity
 from stylenet.system.errors import UserError, reason
@@ -53,14 +54,15 @@ def check_file(model: Path, name: str) -> None:
 
 
 def check_content(name: str, content: bytes) -> None:
-    """Hold a file against its sum; one of an earlier version, which has none, must hold numbers.
+    """Hold a file against its sum, if it has one, and its weights against infinity and NaN.
+
+    Anybody can make a sum, so the weights are looked at either way.
 
     Raises:
         UserError: it was changed, refers to other files, or its weights are no numbers.
     """
     try:
-        if integrity.check_onnx(content):
-            return
+        integrity.check_onnx(content)
     except integrity.DamagedError:
         raise damaged(name) from None
     try:
@@ -68,14 +70,23 @@ def check_content(name: str, content: bytes) -> None:
     except ImportError:  # the runtime works without onnx
         return
     try:
-        weights = onnx.load_from_string(content).graph.initializer
-        outside = any(each.data_location for each in weights)
-        values = [] if outside else [onnx.numpy_helper.to_array(each) for each in weights]
+        graph = onnx.load_from_string(content).graph
+        constants = [each.t for node in graph.node for each in node.attribute if each.HasField("t")]
+        tensors = [*graph.initializer, *constants]
+        outside = any(each.data_location for each in tensors)
+        sound = not outside and all(map(_sound, map(onnx.numpy_helper.to_array, tensors)))
     except Exception:  # protobuf and onnx have classes of their own for every kind of damage
         raise damaged(name) from None
-    kinds = (np.float16, np.float32, np.float64)
-    if outside or any(each.dtype in kinds and np.isnan(each).any() for each in values):
+    if not sound:
         raise damaged(name)
+
+
+def _sound(values: NDArray[Any]) -> bool:
+    """Whether weights are numbers; the bound of a clip, a single number, may be infinite."""
+    if values.dtype.kind in "biuOSU":
+        return True
+    numbers = values.astype(np.float64)
+    return not np.isnan(numbers).any() and (values.size == 1 or bool(np.isfinite(numbers).all()))
 
 
 def metadata_of(session: Any, name: str) -> dict[str, str]:
@@ -100,16 +111,24 @@ def run(
     """Run a model, the file `name`, and return its outputs.
 
     Raises:
-        UserError: the graph, of the file `name`, cannot do it.
+        UserError: the graph, of the file `name`, cannot do it, or makes something else than arrays
+            of numbers, such as a sequence.
     """
     try:
-        return list(session.run(outputs, given, options))
+        found = list(session.run(outputs, given, options))
     except UserError:  # of a session that was to be opened anew
         raise
     except Exception as error:  # each kind of damage has its own class in onnxruntime
         if ran_out(error):
             raise
         raise damaged(name) from None
+    if not found or not all(isinstance(each, np.ndarray) and _numeric(each) for each in found):
+        raise damaged(name)
+    return found
+
+
+def _numeric(values: NDArray[Any]) -> bool:
+    return values.dtype.kind in "biuf"
 
 
 def parsed(name: str, text: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -156,5 +157,8 @@ def failing(target: Path) -> Iterator[None]:
     try:
         yield
     except open_av().error.FFmpegError as error:
-        mend = "free space or choose another place"
+        is_odd = error.errno == errno.EINVAL  # what is to be written, not the place
+        mend = (
+            "use another suffix, such as .mkv" if is_odd else "free space or choose another place"
+        )
         raise UserError(f"cannot write {target} ({words(error)}); {mend}") from None

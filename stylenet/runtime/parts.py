@@ -5,19 +5,29 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from stylenet.pictures.images import write_atomically
+from stylenet.pictures.images import read_picture, write_atomically
+from stylenet.runtime.ffmpeg import open_av, opened
 from stylenet.system.errors import UserError, cannot_write
+
+PART = 48
+"""Frames a part: what a crash can cost."""
 
 _FORM = 2
 """Version of the format of parts. Parts of another version cannot be joined with these."""
 
 _LOCK = "lock"
+
+_OWN = re.compile(
+    r"job\.json|lock|\.part-\w+|unfinished\.mp4|(whole|film)\.(mp4|mov|m4v|mkv|webm)"
+    r"|\d{6,}\.png|\d{6,}_-?\d+\.mp4"
+)
+"""Names of the files that a job makes in the folder. Other files there are the user's."""
 
 
 class Parts:
@@ -29,7 +39,7 @@ class Parts:
     @property
     def done(self) -> list[Path]:
         """The finished ones, in order."""
-        found = sorted(self.folder.glob("[0-9]*.mp4"))
+        found = sorted(path for path in _own(self.folder) if "_" in path.name)
         return [path for number, path in enumerate(found) if path.name[:7] == f"{number:06d}_"]
 
     @property
@@ -55,10 +65,59 @@ class Parts:
         """Keep the parts that this very job has finished; delete the parts of another job."""
         note, text = self.folder / "job.json", json.dumps({**job, "form": _FORM}, sort_keys=True)
         if not note.is_file() or note.read_bytes() != text.encode():
-            for path in self.folder.iterdir():
-                if path.name != _LOCK:
-                    path.unlink()
+            _clear(self.folder)
             write_atomically(note, lambda file: file.write(text.encode()))
+
+    def keep_sound(self) -> int:
+        """Throw away the first damaged part, and those behind it; the number of frames left.
+
+        The job goes on behind the last part that is left.
+        """
+        counts: list[int] = []
+        for number, part in enumerate(self.done):
+            frames = self._frames(number, part)
+            if not frames or (counts and counts[-1] != PART):  # only the last part may be short
+                for path in _own(self.folder):
+                    if path.name[:6].isdecimal() and int(path.name[:6]) >= number:
+                        path.unlink()
+                break
+            counts.append(frames)
+        return sum(counts)
+
+    def _frames(self, number: int, part: Path) -> int:
+        """The number of frames in a part; 0 if the part, or the state behind it, is damaged."""
+        try:
+            if self.state(number).exists():
+                read_picture(self.state(number))
+            with closing(opened(part)) as film:
+                return sum(packet.pts is not None for packet in film.demux(video=0))
+        except (UserError, open_av().error.FFmpegError, IndexError):  # the last: no pictures
+            return 0
+
+
+def _own(folder: Path) -> list[Path]:
+    """The files in a folder, and the links, that have the name of one that a job makes."""
+    found = folder.iterdir() if folder.is_dir() else []
+    return [path for path in found if _OWN.fullmatch(path.name) and not _is_folder(path)]
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _clear(folder: Path) -> None:
+    """Delete what jobs made in a folder, but for the lock."""
+    for path in _own(folder):
+        if path.name != _LOCK:
+            path.unlink()
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder, and what jobs made in it; a folder that holds anything else stays."""
+    with suppress(OSError):
+        _clear(folder)
+        (folder / _LOCK).unlink()  # last: until then no other job has the folder
+        folder.rmdir()
 
 
 @contextmanager
@@ -86,17 +145,21 @@ def claimed(target: Path) -> Iterator[Path]:
     The folder is deleted at the end. After an error it stays if it has finished parts.
 
     Raises:
-        UserError: another job has it, or it cannot be made.
+        UserError: another job has it, it cannot be made, or it is, or holds, a link: what lies
+            behind a link is not the job's.
     """
     folder = target.with_name(f".{target.name}.parts")
     with _locked(folder, target):
+        for path in _own(folder):
+            if path.stem in ("unfinished", "whole", "film"):  # of a job that was killed
+                path.unlink()
         try:
             yield folder
         except BaseException:
             if not Parts(folder).done:
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
             raise
-        shutil.rmtree(folder)
+        _remove(folder)
 
 
 def _locked(folder: Path, target: Path) -> IO[bytes]:
@@ -104,10 +167,13 @@ def _locked(folder: Path, target: Path) -> IO[bytes]:
     path = folder / _LOCK
     while True:
         try:
+            _check_no_link(folder)
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(target, error) from None
         try:
+            for own in _own(folder):
+                _check_no_link(own)
             file = path.open("ab")
         except FileNotFoundError:  # another job has just deleted the folder
             continue
@@ -122,3 +188,13 @@ def _locked(folder: Path, target: Path) -> IO[bytes]:
             mend = "wait until it ends or choose another output"
             raise UserError(f"{target} is being written by another job; {mend}") from None
         file.close()
+
+
+def _check_no_link(path: Path) -> None:
+    """Refuse to write through a link, or to delete what lies behind one.
+
+    Raises:
+        UserError: `path` is a link.
+    """
+    if path.is_symlink():
+        raise UserError(f"{path} is a link; remove it or choose another output")

@@ -12,9 +12,13 @@ import numpy as np
 
 from stylenet.pictures.color import Floats, luma, to_bytes, to_floats
 from stylenet.pictures.images import Bytes
+from stylenet.runtime.preprocess import check_range
 
 _CLIPPED = 0.5
 """Per cent of pixels that the stretch clips at either end, so that specks do not set the range."""
+
+MAX_SHARPEN = 100.0
+"""The most that the unsharp mask takes: every edge is black and white long before."""
 
 _BLUR = 1.0
 """Standard deviation of the unsharp mask's blur in pixels: the scale of a stroke's edge."""
@@ -40,6 +44,15 @@ class Postprocess:
     sharpen: float = 0.0
     preserve_color: bool = False
     strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Hold the numbers against their ranges.
+
+        Raises:
+            UserError: one is no number, or beyond its range.
+        """
+        for name, most in (("bilateral", 1), ("sharpen", MAX_SHARPEN), ("strength", 1)):
+            check_range(name, getattr(self, name), 0, most)
 
     def __call__(self, photo: Bytes, stylized: Bytes) -> Bytes:
         """Apply the steps. Both pictures are uint8 (H, W, 3). Without any step the bytes stay."""

@@ -40,6 +40,20 @@ def prepare(photo: Photo, size: int | None) -> Picture:
     return picture
 
 
+def check_range(
+    name: str, value: object, least: float, most: float, *, whole: bool = False
+) -> None:
+    """Hold a number that a program gives against its range.
+
+    Raises:
+        UserError: it is no number, or no whole one, or beyond the range.
+    """
+    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    if not isinstance(value, kinds) or not least <= float(value) <= most:
+        kind = "no whole number" if whole else "no number"
+        raise UserError(f"{name}={value!r} is {kind} between {least:g} and {most:g}")
+
+
 def name_of(photo: Photo) -> str:
     """The name of the photo in messages."""
     if isinstance(photo, str | Path):
@@ -58,10 +72,18 @@ def _picture(photo: Photo) -> Picture:
     if isinstance(photo, np.ndarray):
         return Picture(_checked(photo))
     if isinstance(photo, bytes | bytearray | memoryview):
-        return read_picture(_named(photo, "the photo"), min_side=MIN_SIDE)
+        return read_picture(_named(_contiguous(photo), "the photo"), min_side=MIN_SIDE)
     if hasattr(photo, "read"):
         return read_picture(_read(photo), min_side=MIN_SIDE)
     raise UserError(f"{type(photo).__name__} is no photo; give a path, a Pillow image or an array")
+
+
+def _contiguous(content: bytes | bytearray | memoryview) -> bytes:
+    """Of a view, which may leave bytes out, those that it shows."""
+    try:
+        return bytes(content)
+    except ValueError as error:  # of a view that was released
+        raise UserError(f"cannot read the photo ({error}); give its bytes") from None
 
 
 def _checked(rgb: Bytes) -> Bytes:
@@ -85,7 +107,7 @@ def _read(file: IO[bytes]) -> IO[bytes]:
     return _named(content, name)
 
 
-def _named(content: bytes | bytearray | memoryview, name: str) -> IO[bytes]:
+def _named(content: bytes, name: str) -> IO[bytes]:
     file = io.BytesIO(content)
     file.name = name  # the name in messages
     return file

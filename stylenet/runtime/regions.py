@@ -17,8 +17,9 @@ from stylenet.pictures.color import luma, to_bytes, to_floats
 from stylenet.pictures.formats import READABLE
 from stylenet.pictures.images import Bytes, Picture, read_picture
 from stylenet.pictures.resizing import resized
+from stylenet.pictures.sides import MAX_SIDE
 from stylenet.runtime.frames import SUFFIXES, clip_frames
-from stylenet.runtime.preprocess import Photo
+from stylenet.runtime.preprocess import Photo, check_range
 from stylenet.system.errors import UserError
 
 Grey = NDArray[np.uint8]
@@ -26,6 +27,9 @@ Grey = NDArray[np.uint8]
 
 FEATHER = 8.0
 """Default number of pixels over which a region's edge fades: about the width of a stroke."""
+
+MAX_FEATHER = float(MAX_SIDE)
+"""The most: the longer side of the largest picture."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,11 @@ def cover(mask: Grey, size: tuple[int, int], feather: float) -> NDArray[np.float
 
     Args:
         size: height and width of the photo. feather: two standard deviations, in pixels.
+
+    Raises:
+        UserError: a feather that is not between 0 and `MAX_FEATHER`.
     """
+    check_range("feather", feather, 0, MAX_FEATHER)
     stretched = Image.fromarray(resized(mask, size, Resampling.BILINEAR))
     faded = stretched.filter(ImageFilter.GaussianBlur(feather / 2))
     return np.asarray(faded, dtype=np.float32)[..., None] / np.float32(255)

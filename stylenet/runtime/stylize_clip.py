@@ -12,11 +12,8 @@ from stylenet.pictures.images import Picture, read_picture, write_picture
 from stylenet.runtime.clips import AnyClipStylizer, windows
 from stylenet.runtime.encode import check_target, encoder
 from stylenet.runtime.frames import Frame, Look, Reader, read_clip
-from stylenet.runtime.parts import Parts, parts_of
+from stylenet.runtime.parts import PART, Parts, parts_of
 from stylenet.runtime.tracks import check_sound, join, lost
-
-PART = 48
-"""Frames a part: what a crash can cost."""
 
 
 def _warn(text: str) -> None:
@@ -67,8 +64,8 @@ def _finish_parts(
     report: Callable[[int, int], None],
 ) -> int:
     """Stylise what is not done; the number of all frames."""
-    done = len(parts.done)
-    state, count = parts.state(done - 1), PART * done
+    count, done = parts.keep_sound(), len(parts.done)
+    state = parts.state(done - 1)
     stylizer.go_on(count, read_picture(state).rgb if state.is_file() else None)
     fitted = ((time, stylizer.fitted(rgb)) for time, rgb in reader.frames)
     frames = islice(windows(fitted, stylizer.receptive_radius), count, None)

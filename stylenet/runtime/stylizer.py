@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from stylenet.pictures.images import Bytes, Picture
+from stylenet.pictures.sides import MAX_SIDE
 from stylenet.runtime.clips import ClipNet, per_frame
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.postprocess import Postprocess
-from stylenet.runtime.preprocess import Photo, name_of, prepare
+from stylenet.runtime.preprocess import Photo, check_range, name_of, prepare
 from stylenet.runtime.regions import Mask, compose, cover
 from stylenet.runtime.session import Session
 from stylenet.runtime.strokes import with_strokes
 from stylenet.runtime.tiles import SIDE, Report, TiledSession, silent
+from stylenet.system.errors import UserError
 from stylenet.system.memory import out_of_memory_names
 
 Net = Callable[[Bytes], Bytes]
@@ -30,23 +32,32 @@ class Stylizer:
     process that uses it opens the model's file anew.
 
     Args:
-        model: an exported ``.onnx`` file, or any `Net`.
+        model: an exported ``.onnx`` file, its bytes, or any `Net`.
         size: longer side of the results in pixels; None keeps the size of the photo.
         postprocess: the steps after the net.
-        stroke_scale: size of strokes, as a multiple of the net's own strokes.
+        stroke_scale: size of strokes, as a multiple of the net's own strokes, from 1/8 to 8.
 
     Raises:
-        UserError: the model cannot be opened.
+        UserError: the model cannot be opened, or a number is none, or beyond its range.
     """
 
     def __init__(
         self,
-        model: str | Path | Net,
+        model: str | Path | bytes | Net,
         size: int | None = None,
         postprocess: Postprocess = Postprocess(),  # noqa: B008  # frozen
         stroke_scale: float = 1.0,
     ) -> None:
-        self.net = at_work(open_model(model)) if isinstance(model, str | Path) else model
+        if size is not None:
+            check_range("size", size, 1, MAX_SIDE, whole=True)
+        check_range("stroke_scale", stroke_scale, 1 / 8, 8)
+        if isinstance(model, bytearray | memoryview):
+            model = bytes(model)
+        if isinstance(model, str | Path | bytes):
+            model = at_work(open_model(model))
+        if not callable(model):
+            raise UserError(f"{type(model).__name__} is no model; give an .onnx file or its bytes")
+        self.net = model
         self.size = size
         self.postprocess = postprocess
         self.stroke_scale = stroke_scale

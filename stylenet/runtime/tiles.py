@@ -140,7 +140,7 @@ class TiledSession:
             output = f"statistics_{number}"
             session = self.model.part(output)
             found = [measured(session, part, output) for part in swept]
-            if any(each.shape != (3, channels) for each in found):
+            if any(each.shape != (3, channels) or not np.isfinite(each).all() for each in found):
                 raise damaged(self.model.name)
             statistics[:, start : start + channels] = merged(np.stack(found))
             start += channels

@@ -33,6 +33,10 @@ _QUICKTIME = {
 """Languages with two codes in ISO 639-2: one code → the other, which FFmpeg can write into .mov."""
 
 
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""FFmpeg's own for so many channels. Matroska does not say how PCM's lie; .mp4 has to."""
+
+
 def check_sound(clip: Path, source: Any, target: Path) -> None:
     """Check that the target can hold the clip's sound, which is copied unchanged if it fits.
 
@@ -40,11 +44,31 @@ def check_sound(clip: Path, source: Any, target: Path) -> None:
         UserError: the target cannot hold a sound track.
     """
     for track in source.streams.audio:
-        if not _goes_along(track, target):
+        if not _goes_along(track, target) or not _begins(clip, track.index, target):
             codec, suffix = _codec(track), target.suffix.lower()
             raise UserError(
                 f"{clip} has sound ({codec}) that {suffix} cannot hold; use .mkv or make it AAC"
             )
+
+
+def _begins(clip: Path, number: int, target: Path) -> bool:
+    """Whether a file with a track's first packet can be finished: some fail at their end only."""
+    av = open_av()
+    with closing(opened(clip)) as source, undamaged(clip):
+        track = source.streams[number]
+        if not _fits(track, target):  # it is encoded anew
+            return True
+        packet = next((each for each in source.demux(track) if each.dts is not None), None)
+        try:
+            with closing(av.open(io.BytesIO(), "w", format=container_of(target).name)) as trial:
+                copy = _copied(trial, track)
+                if packet is not None:
+                    packet.stream = copy
+                    packet.pts = packet.dts = 0
+                    trial.mux(packet)
+        except av.error.FFmpegError:
+            return False
+    return True
 
 
 def join(clip: Path, parts: Parts, target: Path, look: Look, end: int) -> None:
@@ -76,7 +100,8 @@ def join(clip: Path, parts: Parts, target: Path, look: Look, end: int) -> None:
             for number, track in others.items():
                 _label(track, source.streams[number], target)
             out.metadata.update(_told(source.metadata))
-            out.set_chapters([_moved(chapter, start) for chapter in source.chapters()])
+            chapters = [_moved(chapter, start) for chapter in source.chapters()]
+            out.set_chapters([chapter for chapter in chapters if chapter["end"] > 0])
         films = _packets_of_parts(parts, look.unit, end, start, film)
         rest = _packets_of_others(clip, source, others, start)
         for _, _, packet in heapq.merge(films, rest, key=lambda item: item[:2]):
@@ -94,6 +119,9 @@ def lost(clip: Path, target: Path) -> list[str]:
         for old, new in zip(held, after, strict=False):
             if old.type == "audio" and not _fits(old, target):
                 found.append(f"{_name(old)} as it was (it is encoded anew)")
+                if new.layout.nb_channels < old.layout.nb_channels:
+                    mixed = f"it is mixed to {new.channels}"
+                    found.append(f"the {old.channels} channels of {_name(old)} ({mixed})")
             found += [f"{tag} of {_name(old)}" for tag in _missing(old.metadata, new.metadata)]
             if old.disposition & ~new.disposition:
                 missing = open_av().stream.Disposition(old.disposition & ~new.disposition)
@@ -126,7 +154,7 @@ def _fits(track: Any, target: Path) -> bool:
     av = open_av()
     try:
         with closing(av.open(io.BytesIO(), "w", format=container_of(target).name)) as trial:
-            trial.add_stream_from_template(track)
+            _copied(trial, track)
             trial.start_encoding()
     except (av.error.FFmpegError, ValueError):  # PyAV itself raises ValueError
         return False
@@ -144,11 +172,24 @@ def _codec(track: Any) -> str:
 
 
 def _added(out: Any, track: Any, target: Path) -> Any:
-    """A track for the packets of another, or for its sound encoded anew."""
+    """A track for the packets of another, or for its sound encoded anew.
+
+    Sound of more than two channels is encoded as 5.1 or 7.1. Of 5.0 and 6.1 FFmpeg (8.1) changes
+    the places of channels on the way through libopus.
+    """
     if _fits(track, target):
-        return out.add_stream_from_template(track)
-    layout = track.layout.name if track.layout.nb_channels <= 2 else "stereo"
+        return _copied(out, track)
+    several = "5.1" if track.channels <= 6 else "7.1"
+    layout = {1: "mono", 2: "stereo"}.get(track.channels, several)
     return out.add_stream(container_of(target).sound, rate=48000, layout=layout)
+
+
+def _copied(out: Any, track: Any) -> Any:
+    """A track for a copy of another, whose channels lie somewhere even if the other's do not."""
+    copy = out.add_stream_from_template(track)
+    if track.type == "audio" and track.layout.name == f"{track.channels} channels":
+        copy.codec_context.layout = _LAYOUTS.get(track.channels, track.layout)
+    return copy
 
 
 def _label(track: Any, like: Any, target: Path) -> None:
@@ -178,8 +219,10 @@ def _missing(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
 
 
 def _moved(chapter: dict[str, Any], start: Fraction) -> dict[str, Any]:
+    """A chapter, which begins at 0 at the earliest."""
     shift = round(start / chapter["time_base"])
-    return {**chapter, "start": chapter["start"] - shift, "end": chapter["end"] - shift}
+    first = max(0, chapter["start"] - shift)
+    return {**chapter, "start": first, "end": chapter["end"] - shift}
 
 
 def _packets_of_parts(

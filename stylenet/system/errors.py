@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -31,7 +32,7 @@ def cannot_write(place: object, error: OSError) -> UserError:
 
 _UNWRITABLE = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EFBIG}
-    | {errno.EEXIST, errno.ENAMETOOLONG}
+    | {errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
 )
 
 
@@ -41,10 +42,18 @@ def find_user_error(error: BaseException | None) -> UserError | None:
     An unwritable place or a full disk also becomes a `UserError`, because the user can mend it.
     """
     while error is not None and not isinstance(error, UserError):
-        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+        if isinstance(error, OSError) and (error.errno in _UNWRITABLE or _made_no_folder(error)):
             return cannot_write(error.filename or "the output", error)
         error = error.__cause__
     return error
+
+
+def _made_no_folder(error: OSError) -> bool:
+    """Whether no folder can be made in a place that there is, such as ``/proc``."""
+    if error.errno != errno.ENOENT:
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_code.co_name in ("mkdir", "makedirs")
 
 
 @contextmanager

@@ -143,3 +143,27 @@ def test_mistakes_name_the_file_and_the_key(tmp_path, text, error):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"cannot open .*gone\.yaml \(No such file"):
         read_adapter(tmp_path / "gone.yaml")
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        helper.make_node("SequenceConstruct", ["image"], ["result"]),
+        helper.make_node("Squeeze", ["image"], ["result"]),
+        helper.make_node("ReduceSum", ["image"], ["result"], keepdims=0),
+        helper.make_node("Concat", ["image", "image"], ["result"], axis=0),
+        helper.make_node("Log", ["image"], ["result"]),
+        helper.make_node("Cast", ["image"], ["result"], to=TensorProto.STRING),
+    ],
+    ids=lambda node: node.op_type,
+)
+def test_what_is_no_picture_is_named(tmp_path: Path, node: onnx.NodeProto):
+    shape = [1, 3, "h", "w"]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)
+    result = onnx.ValueInfoProto(name="result")  # of any type
+    graph = helper.make_graph([node], "net", [image], [result])
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "net.onnx")
+    black = np.zeros((32, 40, 3), np.uint8)
+    with pytest.raises(UserError, match=r"net\.onnx gives no picture as its result; mend"):
+        PeerNet(tmp_path / "net.onnx", Adapter())(black)

@@ -20,8 +20,9 @@ from torch import nn
 from stylenet.evaluate import main as evaluate
 from stylenet.evaluation.subjects import open_subject
 from stylenet.export.contract import add_metadata, metadata
+from stylenet.export.onnx import to_onnx
 from stylenet.models import sealed
-from stylenet.models.checkpoint import load_model, save_model
+from stylenet.models.checkpoint import TrainedModel, load_model, save_model
 from stylenet.models.criterion import criterion
 from stylenet.models.learnt import keep_copies, learnt_picture
 from stylenet.nets.adain import AdaIN
@@ -477,6 +478,15 @@ def broken(how: str) -> bytes:
         cast.attribute[0].i = 999
     if how == "name":
         proto.graph.input[0].name = mul.input[0] = "photo"
+    if how in ("sequence", "text"):
+        proto.graph.output[0].CopyFrom(onnx.ValueInfoProto(name="stylized"))  # of any type
+        last = proto.graph.node[-1]
+        last.output[0] = "one"
+        if how == "sequence":
+            made = helper.make_node("SequenceConstruct", ["one", "one"], ["stylized"])
+        else:
+            made = helper.make_node("Cast", ["one"], ["stylized"], to=TensorProto.STRING)
+        proto.graph.node.append(made)
     if how == "nan":
         weight.CopyFrom(numpy_helper.from_array(np.array([np.nan], np.float32), "weight"))
     if how == "elsewhere":
@@ -486,7 +496,7 @@ def broken(how: str) -> bytes:
     return proto.SerializeToString()
 
 
-HOW = ["shapes", "size", "type", "attribute", "name", "nan", "elsewhere"]
+HOW = ["shapes", "size", "type", "attribute", "name", "nan", "elsewhere", "sequence", "text"]
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -500,11 +510,90 @@ def test_a_graph_that_cannot_be_run_is_one_line(
     assert not Path(out).exists()
 
 
+def with_weight(values: np.ndarray, constant: bool = False) -> bytes:
+    """A model of an earlier version, with another weight, as an initializer or of a node."""
+    proto = earlier()
+    weight = numpy_helper.from_array(values, "weight")
+    cast = helper.make_node("Cast", ["weight"], ["cast"], to=TensorProto.FLOAT)
+    proto.graph.node[1].input[1] = "cast"
+    proto.graph.node.insert(0, cast)
+    if constant:
+        del proto.graph.initializer[0]
+        proto.graph.node.insert(0, helper.make_node("Constant", [], ["weight"], value=weight))
+    else:
+        proto.graph.initializer[0].CopyFrom(weight)
+    return proto.SerializeToString()
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("constant", [False, True])
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_weights_that_are_no_numbers_are_damage_whoever_made_the_sum(
+    number: float, kind: type, constant: bool, is_sealed: bool
+):
+    def file(last: float) -> bytes:
+        content = with_weight(np.array([[[[0.9, 1, last]]]], kind), constant)
+        return add_metadata(content, {}) if is_sealed else content
+
+    assert Session(file(1.1))(PHOTO).shape == PHOTO.shape
+    with pytest.raises(UserError, match="is damaged; export it again"):
+        Session(file(number))
+
+
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_an_endless_bound_of_a_clip_is_no_damage(is_sealed: bool):
+    proto = earlier()
+    endless = numpy_helper.from_array(np.array(-np.inf, np.float32), "endless")
+    proto.graph.initializer.append(endless)
+    proto.graph.node[3].input[1] = "endless"
+    content = proto.SerializeToString()
+    bright = np.full((32, 32, 3), 100, np.uint8)
+    found = Session(add_metadata(content, {}) if is_sealed else content)(bright)
+    assert np.array_equal(found, inverted(bright))
+
+
+def test_a_name_that_utf8_cannot_hold_comes_as_an_escape():
+    """Of a style picture whose file name is no text, or of a file that anybody wrote."""
+    config = {"net": SLIM, "style": {"name": "caf\udce9"}, "style_picture": {"sha256": "\ud800"}}
+    model = open_model(tiny(config))
+    assert model.metadata["stylenet.style"] == r"caf\udce9"
+    assert model.metadata["stylenet.style_picture_sha256"] == r"\ud800"
+    assert model.config == config
+    trained = TrainedModel(SlimNet(channels=2, blocks=0).eval(), config, Path())
+    assert open_model(to_onnx(trained, "tiles")).metadata["stylenet.style"] == r"caf\udce9"
+
+
 def test_a_seal_does_not_make_other_files_readable():
     """Anybody can make a sum."""
     content = add_metadata(broken("elsewhere"), {})
     with pytest.raises(UserError, match="is damaged; export it again"):
         Session(content)
+
+
+@pytest.mark.parametrize("how", ["sequence", "text"])
+@pytest.mark.parametrize("io", ["float", "tiles"])
+def test_results_that_are_no_arrays_of_numbers_are_damage(io: str, how: str):
+    proto = onnx.load_from_string(broken(how))
+    for fact in proto.metadata_props:
+        fact.value = io if fact.key == "stylenet.io" else fact.value
+    if io == "tiles":
+        helper.set_model_props(
+            proto,
+            {each.key: each.value for each in proto.metadata_props}
+            | {"stylenet.halo": "1", "stylenet.alignment": "1"},
+        )
+        takes(proto, "interior", [4])
+        takes(proto, "statistics", [2, 0])
+    else:  # as floats, (N, 3, H, W)
+        proto.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT
+        proto.graph.initializer[0].CopyFrom(
+            numpy_helper.from_array(np.ones((1, 3, 1, 1), np.float32), "weight")
+        )
+        del proto.graph.input[0].type.tensor_type.shape.dim[1:]
+    opened = TiledSession if io == "tiles" else Session
+    with pytest.raises(UserError, match="is damaged; export it again"):
+        opened(proto.SerializeToString())(PHOTO)
 
 
 def test_a_style_graph_that_gives_no_code_is_damage():

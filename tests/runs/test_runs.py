@@ -222,6 +222,16 @@ def test_a_termination_signal_is_as_good_as_ctrl_c(
     assert torch.load(place.folder / "told" / CHECKPOINT, weights_only=True)["global_step"] == 1
 
 
+def test_a_second_ctrl_c_ends_a_run_at_once(place: Place):
+    stop = "{_target_: training.InterruptAt, step: 1, times: 2}"
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert place.train("twice", f"+callbacks.stop={stop}") == 130
+    finally:  # Lightning lets the process ignore all that follow
+        signal.signal(signal.SIGINT, before)
+    assert not (place.folder / "twice" / "model.pt").exists()
+
+
 def test_collections_may_move_but_not_change(place: Place, capsys: pytest.CaptureFixture[str]):
     paintings = place.folder / "paintings"
     shutil.copytree(place.folder / "photos", paintings)

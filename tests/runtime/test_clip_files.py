@@ -21,8 +21,9 @@ from stylenet.evaluation.footage import footage  # noqa: E402
 from stylenet.runtime.clips import ClipStylizer, per_frame  # noqa: E402
 from stylenet.runtime.colours import REC709  # noqa: E402
 from stylenet.runtime.frames import Look, clip_frames  # noqa: E402
+from stylenet.runtime.parts import PART  # noqa: E402
 from stylenet.runtime.regions import Mask  # noqa: E402
-from stylenet.runtime.stylize_clip import PART, stylize_clip  # noqa: E402
+from stylenet.runtime.stylize_clip import stylize_clip  # noqa: E402
 from stylenet.runtime.webcam import record  # noqa: E402
 from stylenet.system.errors import UserError  # noqa: E402
 

@@ -1,9 +1,13 @@
 """Filters by closed forms, colours against the standard's own numbers."""
 
+import re
+
 import numpy as np
+import pytest
 
 from stylenet.pictures.color import luma
 from stylenet.runtime.postprocess import (
+    MAX_SHARPEN,
     Postprocess,
     bilateral,
     blend,
@@ -11,6 +15,10 @@ from stylenet.runtime.postprocess import (
     stretch,
     unsharp_mask,
 )
+from stylenet.runtime.regions import MAX_FEATHER, cover
+from stylenet.system.errors import UserError
+
+ODD = [-0.1, 1e5, 1e300, float("nan"), float("inf"), "1", None]
 
 # R'G'B' → Y'IQ, FCC 47 CFR 73.682 as NTSC 1953 (the matrix of Python's colorsys, in full).
 TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
@@ -103,3 +111,27 @@ def test_bilateral_of_every_colour_alike_is_a_gaussian_blur():
     density = np.exp(-0.5 * (offsets[:, None] ** 2 + offsets**2) / 4)
     blurred = bilateral(point, edge=1e6)[1:10, 1:10, 0]
     np.testing.assert_allclose(blurred, density / density.sum(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{name: value} for name in ("sharpen", "bilateral", "strength") for value in ODD],
+    ids=str,
+)
+def test_numbers_beyond_their_range_are_named(options):
+    [(name, value)] = options.items()
+    with pytest.raises(UserError, match=re.escape(f"{name}={value!r} is no number between 0 and")):
+        Postprocess(**options)
+
+
+def test_the_most_that_is_taken_is_done_without_a_warning():
+    rgb = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+    sharp = Postprocess(sharpen=MAX_SHARPEN)(rgb, rgb)
+    assert ((sharp == 0) | (sharp == 255)).mean() > 0.9
+    assert cover(rgb[..., 0], (32, 40), MAX_FEATHER).shape == (32, 40, 1)
+
+
+@pytest.mark.parametrize("feather", ODD)
+def test_a_feather_beyond_its_range_is_named(feather):
+    with pytest.raises(UserError, match="is no number between 0 and 16383"):
+        cover(np.zeros((32, 40), np.uint8), (32, 40), feather)

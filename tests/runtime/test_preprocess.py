@@ -42,6 +42,9 @@ GIVEN = {
     "bytes": lambda content, path: content,
     "bytearray": lambda content, path: bytearray(content),
     "memoryview": lambda content, path: memoryview(content),
+    "memoryview with gaps": lambda content, path: memoryview(
+        np.repeat(np.frombuffer(content, np.uint8), 2)
+    )[::2],
     "BytesIO": lambda content, path: io.BytesIO(content),
     "file": lambda content, path: path.open("rb"),
     "stream": lambda content, path: Stream(content),
@@ -139,3 +142,68 @@ def test_what_is_no_photo_is_told_in_one_line(make, told):
     with pytest.raises(UserError, match=told) as found:
         Stylizer(lambda rgb: rgb)(given)
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("stored", [None, 3])
+@pytest.mark.parametrize(("chosen", "turns"), [(6, -1), (8, 1), (1, 0), (None, 0)])
+def test_an_orientation_that_a_program_sets_counts(picture, stored, chosen, turns):
+    """Also where it sets that the picture is upright, or removes what the file says."""
+    exif, content = Image.Exif(), io.BytesIO()
+    if stored:
+        exif[ORIENTATION] = stored
+    Image.fromarray(picture).save(content, "JPEG", quality=95, subsampling=0, exif=exif)
+    with Image.open(content) as image:
+        pixels = np.asarray(image)
+        image.getexif()[ORIENTATION] = chosen
+        if chosen is None:
+            del image.getexif()[ORIENTATION]
+        found = Stylizer(lambda rgb: rgb)(image)
+    np.testing.assert_array_equal(found.rgb, np.rot90(pixels, turns))
+
+
+def test_an_orientation_that_is_set_on_an_image_without_a_file_counts(picture):
+    image = Image.fromarray(picture)
+    image.getexif()[ORIENTATION] = 6
+    found = Stylizer(lambda rgb: rgb)(image)
+    np.testing.assert_array_equal(found.rgb, np.rot90(picture, -1))
+
+
+def test_an_orientation_of_xmp_turns_nothing_even_where_exif_was_looked_at(picture):
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "WEBP", lossless=True, xmp=xmp)
+    with Image.open(content) as image:
+        assert image.getexif()[ORIENTATION] == 6
+        found = Stylizer(lambda rgb: rgb)(image)
+    np.testing.assert_array_equal(found.rgb, picture)
+
+
+def test_a_view_that_was_released_is_named():
+    view = memoryview(b"x")
+    view.release()
+    with pytest.raises(UserError, match="cannot read the photo"):
+        Stylizer(lambda rgb: rgb)(view)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"stroke_scale": 0}, "stroke_scale=0 is no number between 0.125 and 8"),
+        ({"stroke_scale": float("nan")}, "stroke_scale=nan is no number between 0.125 and 8"),
+        ({"stroke_scale": "2"}, "stroke_scale='2' is no number"),
+        ({"size": "x"}, "size='x' is no whole number between 1 and 16383"),
+        ({"size": 64.5}, "size=64.5 is no whole number"),
+        ({"size": 0}, "size=0 is no whole number"),
+        ({"size": 10**9}, "size=1000000000 is no whole number"),
+    ],
+    ids=str,
+)
+def test_numbers_that_make_no_sense_are_named(options, said):
+    with pytest.raises(UserError, match=said):
+        Stylizer(lambda rgb: rgb, **options)
+
+
+@pytest.mark.parametrize("model", [None, 3, object()])
+def test_what_is_no_model_is_named(model):
+    with pytest.raises(UserError, match=r"is no model; give an \.onnx file or its bytes"):
+        Stylizer(model)

@@ -77,6 +77,13 @@ def test_files_images_and_arrays_are_the_same_photo(run: Path, photo: Path):
     assert results[3].alpha is None
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_the_bytes_of_a_model_are_the_model(run: Path, photo: Path, kind: type):
+    expected = Stylizer(run / "model.onnx")(photo).rgb
+    found = Stylizer(kind((run / "model.onnx").read_bytes()))(photo).rgb
+    assert np.array_equal(found, expected)
+
+
 def test_pictures_of_many_sizes_come_back_in_their_order(run: Path):
     session = Session(run / "model.onnx")
     rng = np.random.default_rng(0)

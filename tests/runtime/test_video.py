@@ -9,8 +9,9 @@ import pytest
 from stylenet.runtime.clips import ClipNet, ClipStylizer, RegionalClipStylizer, per_frame
 from stylenet.runtime.colours import REC709
 from stylenet.runtime.frames import Look
+from stylenet.runtime.parts import PART
 from stylenet.runtime.regions import Mask
-from stylenet.runtime.stylize_clip import PART, stylize_clip
+from stylenet.runtime.stylize_clip import stylize_clip
 from stylenet.runtime.webcam import record, stylize_webcam
 from stylenet.system.errors import UserError
 

@@ -57,6 +57,15 @@ def test_find_user_error():
     assert find_user_error(None) is None
 
 
+def test_a_place_without_folders_cannot_be_written_and_a_missing_file_is_a_bug():
+    with pytest.raises(FileNotFoundError) as failure:
+        Path("/proc/none/run").mkdir(parents=True)
+    assert str(find_user_error(wrapped(failure.value))).startswith("cannot write /proc/none")
+    with pytest.raises(FileNotFoundError) as failure:
+        Path("/proc/none").read_bytes()
+    assert find_user_error(failure.value) is None
+
+
 def test_reason_is_the_words_of_the_system():
     assert reason(OSError(28, "No space left on device", "x.png")) == "No space left on device"
     assert reason(OSError("truncated")) == "truncated"
