@@ -216,7 +216,7 @@ def _embedded() -> Weights:
 
 
 def at_hand(architecture: str) -> bool:
-    """Whether torchvision's weights were fetched before."""
+    """Whether torchvision's weights are on the disk already."""
     name = PurePosixPath(_choice(architecture).url).name
     return (Path(torch.hub.get_dir()) / "checkpoints" / name).is_file()
 
