@@ -16,7 +16,7 @@ def least_squares(scores: Tensor, wanted: float) -> Tensor:
     """Mean squared distance of scores from `REAL` or `MADE` (Mao et al. 2017, eq. 2).
 
     Args:
-        scores: a discriminator's, of patches, (B, 1, h, w).
+        scores: a discriminator's scores of patches, (B, 1, h, w).
 
     Returns:
         (B,).
