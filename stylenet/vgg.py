@@ -46,7 +46,7 @@ def layer_names(architecture: str) -> list[str]:
 
 
 class VGG(nn.Module):
-    """Frozen VGG features, computed only as deep as the deepest layer asked for.
+    """Frozen VGG features, computed only down to the deepest of `layers`.
 
     The weights are read, or fetched, when they are first needed.
 
