@@ -46,7 +46,7 @@ def layer_names(architecture: str) -> list[str]:
 
 
 class VGG(nn.Module):
-    """Frozen VGG features, computed only as deep as the deepest layer asked for.
+    """Frozen VGG features, computed only down to the deepest of `layers`.
 
     The weights are read, or fetched, when they are first needed.
 
@@ -216,7 +216,7 @@ def _embedded() -> Weights:
 
 
 def at_hand(architecture: str) -> bool:
-    """Whether torchvision's weights were fetched before."""
+    """Whether torchvision's weights are on the disk already."""
     name = PurePosixPath(_choice(architecture).url).name
     return (Path(torch.hub.get_dir()) / "checkpoints" / name).is_file()
 

@@ -1,1 +1,1 @@
-"""Training pictures: sources, the decoded cache and the data module."""
+"""Training pictures: their sources, the cache of decoded pictures, and the data module."""

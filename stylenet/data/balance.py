@@ -1,4 +1,4 @@
-"""How evenly the classes of a set of pictures are filled."""
+"""Class balance: how many pictures of a set each class has."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ from dataclasses import dataclass
 
 from stylenet.data.index import Entry
 
-_SHOWN = 20  # classes; the file has all
+_SHOWN = 20  # classes in the table; the CSV file lists all
 
 
 @dataclass(frozen=True)
 class Balance:
-    """One class of one column of labels: how many pictures it has to train on, and has lost."""
+    """The pictures of one class: how many can be trained on, and how many are left out.
+
+    Attributes:
+        column: the column of labels that the class belongs to.
+        label: the name of the class.
+        pictures: number of pictures to train on.
+        share: `pictures` divided by the sum of `pictures` over the column's classes.
+        bad: number of pictures that cannot be used.
+        duplicates: number of pictures that repeat others.
+    """
 
     column: str
     label: str
@@ -24,9 +33,14 @@ class Balance:
 
 
 def balances(entries: Sequence[Entry], duplicates: Collection[int]) -> list[Balance]:
-    """Every class of every column that has at least two, a column's fullest class first.
+    """Count the pictures of each class. Columns with a single class are left out.
 
-    duplicates: the numbers of the entries left out because they repeat others.
+    Args:
+        entries: the records of all pictures, in the order of the source.
+        duplicates: indices of the entries that are left out because they repeat others.
+
+    Returns:
+        The classes column by column. Within a column, the largest class comes first.
     """
     columns: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for number, entry in enumerate(entries):
@@ -49,7 +63,7 @@ def _of_column(column: str, classes: dict[str, Counter[str]]) -> Iterator[Balanc
 
 
 def table(found: Sequence[Balance]) -> str:
-    """What `balances` found as text: each column's fullest classes, and how uneven they are."""
+    """The result of `balances` as text: each column's largest classes, and the range of sizes."""
     return "\n".join(
         line
         for column in dict.fromkeys(balance.column for balance in found)

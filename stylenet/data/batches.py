@@ -1,4 +1,4 @@
-"""The endless stream of training batches, and a loader that starts it at the right place."""
+"""The endless stream of training batches, and a loader that starts where training stands."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from stylenet.data.photo_cache import PhotoCache
 
 
 class Batches(IterableDataset[Tensor]):
-    """Endless batches, each known by its number: batch n holds samples n * size … n * size + size.
+    """Endless numbered batches. Batch n holds samples n * size to n * size + size - 1.
 
-    Process `rank` of `world` yields batches rank, rank + world, … from `start` of its own on. Its
-    loader's workers deal these out among them in turn, which is the order the loader collects
-    them in: the stream is the same for any number of workers.
+    Process `rank` of `world` yields batches rank, rank + world, … and skips the first `start` of
+    them. The loader's workers take turns, and the loader collects batches in the same order. So
+    the stream is the same for any number of workers.
     """
 
     def __init__(self, rank: int, world: int) -> None:
@@ -30,7 +30,7 @@ class Batches(IterableDataset[Tensor]):
         self.start = 0
 
     def numbers(self) -> Iterator[int]:
-        """The numbers of the batches that this worker of this process yields."""
+        """The numbers of the batches that this worker of this process yields, without end."""
         worker = get_worker_info()
         first, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
         for own in itertools.count(self.start + first, step):
@@ -52,7 +52,7 @@ class CropBatches(Batches):
         return map(self.batch, self.numbers())
 
     def batch(self, number: int) -> Tensor:
-        """Batch `number` of the stream, whichever process asks."""
+        """Batch `number` of the stream. It is the same in every process."""
         positions = range(number * self.batch_size, (number + 1) * self.batch_size)
         return torch.from_numpy(np.stack([self._sample(position) for position in positions]))
 
@@ -62,7 +62,7 @@ class CropBatches(Batches):
 
 
 class PairedBatches(Batches):
-    """Batches of two streams that have nothing in common but the shape: (2, B, 3, size, size)."""
+    """Batches of two independent streams, stacked: (2, B, 3, size, size)."""
 
     def __init__(self, first: Batches, second: Batches) -> None:
         super().__init__(first.rank, first.world)
@@ -75,16 +75,16 @@ class PairedBatches(Batches):
 
 
 class BatchLoader(DataLoader[Tensor]):
-    """Iterates `batches` from where training stands, which `batches_done` tells.
+    """A loader of `batches` that skips the batches already trained on.
 
-    Asked again at every epoch, so that a shortened epoch goes on where the last one ended, and a
-    resumed run where the interrupted one stopped.
+    It calls `batches_done` at the start of every epoch. So a shortened epoch continues where the
+    previous epoch ended, and a resumed run continues where the interrupted run stopped.
     """
 
     dataset: Batches
 
     def __init__(self, batches: Batches, workers: int, batches_done: Callable[[], int]) -> None:
-        on_gpu = torch.cuda.is_available()  # which copies from pinned memory while it computes
+        on_gpu = torch.cuda.is_available()  # a GPU copies from pinned memory while it computes
         super().__init__(batches, batch_size=None, num_workers=workers, pin_memory=on_gpu)
         self._batches_done = batches_done
 

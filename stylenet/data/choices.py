@@ -1,4 +1,4 @@
-"""The choices of `data=…` that need arguments of their own, each giving a PhotoDataModule."""
+"""One function for each choice of `data=…` with arguments of its own; it returns the module."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stylenet.system.errors import UserError
 
 
 def folder(path: str | None, **options: Any) -> PhotoDataModule:
-    """`data=folder`: photographs of any tree of folders.
+    """`data=folder`: train on the photographs below a folder.
 
     Raises:
         UserError: `path` is None.
@@ -34,7 +34,7 @@ def coco(
     revision: str | None = None,
     **options: Any,
 ) -> PhotoDataModule:
-    """`data=coco`: see `coco_photos`; `streaming` trains off the hub without a cache."""
+    """`data=coco`: see `coco_photos`. `streaming` trains from the hub without a cache."""
     photos = coco_photos(path, hub, _checked(limit), revision)
     return PhotoDataModule(_source(photos, streaming), **options)
 
@@ -49,7 +49,7 @@ def wikiart(
     revision: str | None = None,
     **options: Any,
 ) -> PhotoDataModule:
-    """`data=wikiart`: see `wikiart_paintings`; `streaming` trains off the hub without a cache."""
+    """`data=wikiart`: see `wikiart_paintings`. `streaming` trains from the hub without a cache."""
     paintings = wikiart_paintings(artist, genre, style, hub, _checked(limit), revision)
     return PhotoDataModule(_source(paintings, streaming), **options)
 
@@ -58,7 +58,9 @@ def _source(photos: PhotoSource, streaming: bool) -> PhotoSource | HubStream:
     if not streaming:
         return photos
     if not isinstance(photos, HubPhotos):
-        raise UserError("data.streaming=true reads the hub; leave out data.path, or streaming")
+        raise UserError(
+            "data.streaming=true reads from the hub; leave out data.path or data.streaming"
+        )
     return HubStream(photos)
 
 

@@ -1,4 +1,4 @@
-"""Microsoft COCO 2017, from a disk that has it or from the hub."""
+"""Microsoft COCO 2017, from a local folder or from the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ def coco_photos(
 ) -> PhotoSource:
     """COCO's training photographs (118 287, or 117 266 on the hub), or the first `limit`.
 
-    path: the folder that COCO's archives were unpacked in, with train2017/ or images/train2017/;
-        None reads the dataset `hub`, which may also be a local folder of its parquet files.
-    revision: as of `HubPhotos`.
+    Args:
+        path: the folder where COCO's archives were unpacked. It holds train2017/ or
+            images/train2017/. None reads `hub`.
+        hub: the dataset's name on the hub, or a local folder of its parquet files.
+        limit: take only the first `limit` photographs.
+        revision: see `HubPhotos`.
 
     Raises:
         UserError: `path` holds no train2017 folder.

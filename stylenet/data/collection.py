@@ -1,4 +1,4 @@
-"""A collection that a task learns a style from: which it is, and a few of its pictures to show."""
+"""A collection of pictures that a task learns a style from: its identity and first pictures."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from stylenet.system.errors import UserError
 
 
 def as_source(pictures: PhotoSource | str) -> PhotoSource:
-    """A set of pictures as it is, or that of a folder."""
+    """The source itself, or the source of a folder's pictures if a path is given."""
     return FolderPhotos(pictures) if isinstance(pictures, str) else pictures
 
 
 def collection_note(source: PhotoSource, name: str) -> dict[str, str]:
-    """What a checkpoint says of a collection, with the keys of `StylePicture.note`.
+    """Describe a collection for a checkpoint, with the keys of `StylePicture.note`.
 
-    The sum is that of its fingerprint, so that no run is resumed on other pictures.
+    Its SHA-256 is computed from the source's fingerprint, so no run is resumed on other pictures.
 
     Raises:
         UserError: the collection cannot be found.
@@ -30,16 +30,16 @@ def collection_note(source: PhotoSource, name: str) -> dict[str, str]:
 
 
 def first_pictures(source: PhotoSource, count: int) -> list[tuple[str, Bytes]]:
-    """Up to `count` that can be read: names and uint8 (H, W, 3).
+    """The first `count` pictures that can be read, or fewer: names and uint8 (H, W, 3).
 
     Raises:
-        UserError: there are none, or the collection cannot be found.
+        UserError: no picture can be read, or the collection cannot be found.
     """
     found: list[tuple[str, Bytes]] = []
     for photo in source.listing().photos:
         try:
             found.append((photo.name, photo.decode().rgb))
-        except UserError:  # told of, and counted, when the collection is decoded
+        except UserError:  # reported when the collection is decoded
             continue
         if len(found) == count:
             return found

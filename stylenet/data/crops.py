@@ -1,4 +1,4 @@
-"""Random crops as a pure function of (photograph, seed, position): nothing to save or restore."""
+"""Random crops, a pure function of (photograph, seed, position). No state needs to be saved."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _ORDER, _CROP = 0, 1  # two independent random streams from one seed
 
 
 def photo_at(position: int, count: int, seed: int) -> int:
-    """Which of `count` photographs is sample `position`: each once an epoch, in a new order."""
+    """The index of the photograph for sample `position`.
+
+    Every epoch visits each of `count` photographs once, in a new order.
+    """
     epoch, place = divmod(position, count)
     return int(_order(epoch, count, seed)[place])
 
@@ -34,17 +37,19 @@ def _generator(seed: int, stream: int, position: int) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class RandomCrop:
-    """A square crop at a random scale and place, mirrored half of the time, colours jittered.
+    """A square crop at a random scale and place, with random mirroring and colour jitter.
 
-    size: pixels of the result's side.
-    jitter: brightness, contrast and saturation are each multiplied by a factor drawn uniformly
-        from [1 - jitter, 1 + jitter]; 0 leaves colours alone.
+    The square's side on the photograph is drawn log-uniformly between `size` and the photograph's
+    shorter side, so every zoom is equally likely. A photograph smaller than `size` is enlarged.
+    Half of the crops are mirrored.
 
-    longest: pixels, the shorter side that a larger photograph counts as shrunk to, so that crops do
-        not depend on the side of its cache; None takes it as it is.
-
-    The square's side on the photograph is drawn log-uniformly between `size` and the shorter
-    side, so that every zoom is equally likely; a photograph below `size` is enlarged.
+    Attributes:
+        size: side of the result in pixels.
+        jitter: brightness, contrast and saturation are each multiplied by a factor drawn uniformly
+            from [1 - jitter, 1 + jitter]. 0 keeps the colours.
+        seed: seed of the random order and of the random crops.
+        longest: shorter side in pixels. Larger photographs are cropped as if they were shrunk to
+            it, so crops do not depend on the cache's resolution. None crops them as they are.
     """
 
     size: int
@@ -64,7 +69,7 @@ class RandomCrop:
         return _jittered(square, self.jitter, random)
 
     def _least(self, photo: Bytes) -> int:
-        """Pixels, the least side of the square on the photograph."""
+        """The least side of the square on the photograph, in pixels."""
         shorter: int = min(photo.shape[:2])
         if self.longest is None or shorter <= self.longest:
             return self.size
@@ -85,9 +90,9 @@ def _random_square(photo: Bytes, least: int, random: np.random.Generator) -> Byt
 
 
 def _jittered(square: Bytes, jitter: float, random: np.random.Generator) -> NDArray[np.float32]:
-    """Bytes (S, S, 3) → float32 (3, S, S) in [0, 1], colours jittered by one affine map.
+    """Bytes (S, S, 3) → float32 (3, S, S) in [0, 1], jittered by one affine map of the colours.
 
-    Saturation mixes each pixel with its grey, contrast with the crop's mean grey.
+    Saturation mixes each pixel with its grey. Contrast mixes it with the crop's mean grey.
     """
     brightness, contrast, saturation = random.uniform(1 - jitter, 1 + jitter, 3)
     pixels = square.reshape(-1, 3).T.astype(np.float32, order="C")  # (3, S * S)

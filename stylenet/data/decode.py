@@ -1,4 +1,4 @@
-"""Photographs decoded and shrunk on all cores."""
+"""Decoding and shrinking photographs on all cores."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from stylenet.system.memory import out_of_memory_names
 from stylenet.system.terminal import progress_bar
 
 _THREADS = usable_cpus()
-_AHEAD = 8 * _THREADS  # pictures; some take far longer than others, and results keep their order
-_LONG = 300  # pictures; decoding fewer takes no time worth a progress bar
+_AHEAD = 8 * _THREADS  # pictures in work; results keep their order, and some take far longer
+_LONG = 300  # pictures; fewer are decoded too quickly for a progress bar
 
 Decoded = tuple[Bytes, str]
 """A shrunk picture, uint8 (H, W, 3), and its dHash."""
@@ -39,15 +39,21 @@ Decoded = tuple[Bytes, str]
 def decoded(
     photos: Iterable[Photo], side: int, done: int, count: int | None
 ) -> Iterator[tuple[Photo, Decoded | str]]:
-    """Each picture, shrunk to a shorter side of `side`, or the reason why it cannot be used.
+    """Decode each picture and shrink it to a shorter side of `side` pixels.
 
-    Decoded by threads (pillow lets go of the lock), yielded in order, few held at a time.
+    Threads do the work, because Pillow releases the interpreter's lock. Results are yielded in
+    order, and only few are held in memory.
 
-    done, count: for the progress bar, how many came before and how many there are in all.
+    Args:
+        done: number of pictures decoded before, for the progress bar.
+        count: number of pictures in all, for the progress bar. None if it is unknown.
+
+    Yields:
+        The picture and its decoded form, or the reason why it cannot be used.
     """
     pending: deque[tuple[Photo, Future[Decoded | str]]] = deque()
     with (
-        warnings.catch_warnings(),  # decoding sets and restores them, in many threads at once
+        warnings.catch_warnings(),  # threads that decode change the filters concurrently
         ThreadPoolExecutor(_THREADS) as pool,
         _progress(hidden=count is not None and count - done < _LONG) as progress,
     ):
@@ -65,7 +71,7 @@ def decoded(
 
 
 def _held(pending: Iterable[tuple[Photo, Future[Decoded | str]]]) -> int:
-    """Bytes of the pictures that wait for their turn; strips are long however low they are."""
+    """Bytes of the decoded pictures that wait. A narrow strip stays long when it is shrunk."""
     results = (future.result() for _, future in pending if future.done())
     return sum(result[0].nbytes for result in results if not isinstance(result, str))
 

@@ -1,4 +1,4 @@
-"""Which pictures show the same: found by dHash, a hash of what they show, not of their bytes."""
+"""Finding duplicate pictures by dHash, a hash of a picture's content instead of its bytes."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from PIL import Image
 from stylenet.data.index import Entry
 from stylenet.pictures.images import Bytes
 
-# Measured on 792 photographs. Saved again as JPEG of quality 30 or WebP of quality 50, at half or
-# one and a half times the size, at least 99 % keep all but 5 of the 64 bits; among the 313 236
-# pairs of different photographs none has fewer than 9 that differ. The two bounds below leave no
-# room for the rare pair that comes closer in a larger set: colours of copies moved by 2.8 at most.
+# The bounds were measured on 792 photographs. Copies were saved as JPEG of quality 30 or WebP of
+# quality 50, at half or one and a half times the size. At least 99 % of the copies differ from the
+# original in at most 5 of the 64 bits. Each of the 313 236 pairs of different photographs differs
+# in at least 9 bits. A larger set may hold closer pairs, so colour and aspect ratio must match,
+# too. The mean colours of copies changed by at most 2.8.
 _BITS = 5
-_COLOUR = 4  # of 255, of each channel's mean
-_ASPECT = 0.03  # of width / height: a pixel of 64, twice
+_COLOUR = 4  # of 255; the greatest difference of a channel's mean
+_ASPECT = 0.03  # greatest relative difference of width / height: one pixel of 64 in each picture
 
-_BANDS = _BITS + 1  # of hashes that differ in `_BITS` bits at most, one band of these is equal
-_BAND = 11  # bits: 6 * 11 >= 64
+_BANDS = _BITS + 1  # hashes that differ in at most `_BITS` bits have an equal band
+_BAND = 11  # bits; 6 * 11 >= 64
 
 
 def dhash(rgb: Bytes) -> str:
-    """A picture's dHash, the difference hash, and mean colour, 16 and 6 hexadecimal digits.
+    """A picture's dHash (difference hash) and its mean colour, as 16 and 6 hexadecimal digits.
 
-    rgb: uint8 (H, W, 3).
+    A grey thumbnail of 8 rows and 9 columns gives the hash. Each bit compares two neighbours in a
+    row and says whether the right pixel is lighter.
 
-    The hash has a bit for each two neighbours in the rows of an 8x9 grey thumbnail: whether the
-    right one is lighter.
+    Args:
+        rgb: uint8 (H, W, 3).
     """
     image = Image.fromarray(rgb)
     grey = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BOX))
@@ -38,11 +40,15 @@ def dhash(rgb: Bytes) -> str:
 
 
 def find_duplicates(entries: Mapping[int, Entry]) -> dict[int, int]:
-    """Each entry that looks like another, by its number, with the number of the one to keep.
+    """Find entries that repeat others.
 
-    Of those that look alike the one with the most pixels is kept, the first among equals.
+    Among duplicates, the entry with the most pixels is kept. Of equal sizes, the first is kept.
 
-    entries: usable ones by number.
+    Args:
+        entries: index in the source → entry, for the usable entries.
+
+    Returns:
+        Index of a duplicate → index of the entry that is kept instead.
     """
     hashes = {number: int(entry.dhash[:16], 16) for number, entry in entries.items()}
     kept: dict[tuple[int, int], list[int]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Any tree of picture files."""
+"""The picture files of a folder and its sub-folders."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from stylenet.system.errors import UserError
 
 @dataclass(frozen=True)
 class FolderPhotos:
-    """The picture files below `path`, at any depth, in the order of their names; no hidden ones.
+    """The picture files below `path` at any depth, in the order of their names.
 
-    Their label is the sub-folder they lie in.
+    Hidden files are left out. A file's label is its sub-folder.
 
-    without: another folder whose files are left out wherever they lie below `path`, links
-        followed, so that photographs held out for validation are never trained on.
-    limit: take only the first so many files.
+    Attributes:
+        path: the folder.
+        without: another folder, whose files are left out. Symbolic links are resolved to find them
+            below `path`. Photographs held out for validation are thus never trained on.
+        limit: take only the first `limit` files.
     """
 
     path: str
@@ -43,7 +45,7 @@ class FolderPhotos:
         """The picture files, sorted.
 
         Raises:
-            UserError: `path` is no folder, or holds no picture file that is not left out.
+            UserError: `path` is no folder, holds no picture file, or all of its files are left out.
         """
         files = _picture_files(self.path)
         if self.without is not None:

@@ -22,13 +22,15 @@ _FOOTER = 2**16  # bytes
 
 @dataclass(frozen=True)
 class HubPhotos:
-    """The pictures of one split of a dataset, read row by row without downloading the rest.
+    """The pictures of one split of a dataset, read without downloading the whole dataset.
 
-    path: the dataset's name, or a local folder of parquet files.
-    column: the column of pictures, encoded, as `datasets` stores its `Image` feature.
-    limit: take only the first so many rows (of those that `where` lets through).
-    where: names to keep, by label column: {"style": ["Impressionism"]}.
-    revision: a commit, tag or branch on the hub; None is the newest commit there.
+    Attributes:
+        path: the dataset's name, or a local folder of parquet files.
+        split: the split to read.
+        column: the column of encoded pictures, a feature `Image` of `datasets`.
+        limit: take only the first `limit` rows of those that match `where`.
+        where: label column → names to keep, such as {"style": ["Impressionism"]}.
+        revision: a commit, tag or branch on the hub. None means the newest commit.
     """
 
     path: str
@@ -53,7 +55,7 @@ class HubPhotos:
         return "\n".join(lines)
 
     def files(self) -> list[Path]:
-        """The parquet files of a local folder; none of a dataset on the hub."""
+        """The parquet files of a local folder. A dataset on the hub has none."""
         return sorted(self._folder().rglob("*.parquet"))
 
     def listing(self) -> Listing:
@@ -65,12 +67,12 @@ class HubPhotos:
         return Listing(count, self.photos(rows))
 
     def rows(self) -> Any:
-        """The rows, as a `datasets.IterableDataset` that holds encoded pictures and labels alone.
+        """The rows as a `datasets.IterableDataset` with encoded pictures and labels, nothing else.
 
         Raises:
             UserError: the dataset, split, column or a label cannot be found.
         """
-        import datasets  # over a second, which runs on other data need not wait for
+        import datasets  # takes over a second, so it is imported only where it is needed
 
         with _as_user_error(self.path):
             local = self._is_local()
@@ -83,7 +85,8 @@ class HubPhotos:
             for column in (self.column, *self.where):
                 if column not in rows.features:
                     raise UserError(
-                        f"{self.path} has no column {column}; choose of {' '.join(rows.features)}"
+                        f"{self.path} has no column {column}; choose one of"
+                        f" {' '.join(rows.features)}"
                     )
             rows = rows.cast_column(self.column, datasets.Image(decode=False))
             for column, names in self.where.items():
@@ -103,7 +106,7 @@ class HubPhotos:
         return commit_of(self.path, self.revision)
 
     def photos(self, rows: Any) -> Iterator[Photo]:
-        """The picture of each of the `rows` that `rows` gave, not yet decoded, and its labels."""
+        """The pictures, not yet decoded, and labels of `rows`, which `self.rows` has returned."""
         with _as_user_error(self.path):
             classes = {name: kind.names for name, kind in rows.features.items() if _is_class(kind)}
             for number, row in enumerate(rows):
@@ -113,7 +116,7 @@ class HubPhotos:
 
 
 def _footer_sum(file: Path) -> str:
-    """A sum of a parquet file's end, which tells where, and how large, all of its parts are."""
+    """SHA-256 of a parquet file's end, where the format lists the place and size of its parts."""
     with file.open("rb") as opened:
         opened.seek(max(0, file.stat().st_size - _FOOTER))
         return hashlib.sha256(opened.read()).hexdigest()
@@ -124,7 +127,7 @@ def _photo(name: str, encoded: bytes | None, labels: Mapping[str, str]) -> Photo
         if encoded is None:
             raise UserError(f"{name} holds no bytes; store the picture in the dataset")
         file = io.BytesIO(encoded)
-        file.name = name  # what messages call it
+        file.name = name  # for messages
         return read_picture(file, min_side=MIN_LEARNABLE_SIDE, shorter_side=shorter_side)
 
     return Photo(name, decode, labels)
@@ -151,7 +154,7 @@ def _label_numbers(known: list[str], column: str, names: Sequence[str]) -> set[i
 
 @contextmanager
 def _as_user_error(path: str) -> Iterator[None]:
-    """Whatever reading a dataset raises, from a dozen packages, as one line for the user."""
+    """Turn any error of reading a dataset into one line for the user. Many packages raise them."""
     try:
         yield
     except UserError:

@@ -1,8 +1,8 @@
-"""The index of a cache: what became of each picture, written down as the cache grows.
+"""The index of a photo cache: a file that records each picture as it is added to the cache.
 
-A file of JSON lines that is only ever appended to, so that a run killed at any moment leaves a
-prefix of it: a line for every few hundred pictures, one that says that these are all, and one that
-names the duplicates among them. Each line ends in its CRC-32.
+The file holds JSON lines and is only appended to. A run killed at any moment thus leaves a valid
+beginning of it. Most lines record a few hundred pictures each. One line marks the list as complete,
+and one line names the duplicates. Each line ends with its CRC-32.
 """
 
 from __future__ import annotations
@@ -26,13 +26,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of one picture of a source.
+    """The record of one picture of a source, usable or not.
 
-    labels: its classes by column, see `Photo`.
-    shape: height and width in the cache; None where it cannot be used.
-    dhash: its `stylenet.data.duplicates.dhash`; empty where it cannot be used.
-    reason: why it cannot be used; empty where it can.
-    digest: of its pixels in the cache; empty where it cannot be used, and in older caches.
+    Attributes:
+        name: the picture's name.
+        labels: column → class, see `Photo`.
+        shape: height and width in the cache. None if the picture cannot be used.
+        dhash: the result of `stylenet.data.duplicates.dhash`. Empty if the picture cannot be used.
+        reason: why the picture cannot be used. Empty if it can.
+        digest: hash of the pixels in the cache. Empty if the picture cannot be used. Older caches
+            lack it, so it is empty there, too.
     """
 
     name: str
@@ -44,19 +47,21 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Bytes in the cache."""
+        """Bytes of the picture in the cache."""
         return 0 if self.shape is None else self.shape[0] * self.shape[1] * 3
 
 
 @dataclass
 class Index:
-    """What an index file says.
+    """The content of an index file.
 
-    entries: in the order of the source; those with a shape are the cache's content, in order.
-    whole: whether these are all.
-    duplicates: number of an entry → number of the one kept in its place; None before anyone has
-        looked for them.
-    length: bytes of the file that could be read; what follows was cut short.
+    Attributes:
+        entries: the entries in the order of the source. The cache holds the pictures of all
+            entries with a shape, in this order.
+        whole: whether the entries are all pictures of the source.
+        duplicates: index of a duplicate entry → index of the entry kept instead. None before
+            duplicates have been looked for.
+        length: bytes of the file up to its last whole line. A line after it was cut short.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -71,7 +76,7 @@ class Index:
 
 
 def read_index(path: Path) -> Index:
-    """The index at `path`, as far as a killed run has come; an empty one where it is damaged."""
+    """Read the index at `path`, which a killed run may have left unfinished; empty if damaged."""
     index = Index()
     try:
         with path.open("rb") as file:
@@ -99,7 +104,7 @@ def _add(index: Index, line: bytes) -> None:
 
 
 def _checked(line: bytes) -> bytes:
-    """The JSON of a line, held against the sum behind it; earlier versions wrote none."""
+    """The JSON of a line, checked by its CRC-32. Lines of earlier versions have no CRC-32."""
     text, tab, number = line[:-1].rpartition(b"\t")
     if tab:
         _require(int(number, 16) == crc32(text))
@@ -131,17 +136,17 @@ def _require(fits: bool) -> None:
 
 
 def append_entries(file: IO[bytes], entries: Sequence[Entry]) -> None:
-    """Note what became of the next pictures."""
+    """Record the next pictures."""
     _append(file, {"pictures": [astuple(entry) for entry in entries]})
 
 
 def append_end(file: IO[bytes]) -> None:
-    """Note that these are all pictures."""
+    """Record that the list of pictures is complete."""
     _append(file, {"whole": True})
 
 
 def append_duplicates(file: IO[bytes], duplicates: Mapping[int, int]) -> None:
-    """Note which entries to leave out, and which each one repeats."""
+    """Record the duplicate entries, each with the entry that is kept instead."""
     _append(file, {"duplicates": list(duplicates.items())})
 
 
@@ -153,9 +158,10 @@ def _append(file: IO[bytes], table: dict[str, Any]) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[IO[bytes]]:
-    """The index at `path`, made if missing, to be appended to by this process alone.
+    """Open the index at `path` for appending, and lock it for this process. Create it if missing.
 
-    Waits until no other process holds it. The lock goes with the process, however it ends.
+    The call waits until no other process holds the lock. The lock ends with the process, even if
+    the process is killed.
 
     Raises:
         OSError: the file cannot be written.
@@ -164,7 +170,7 @@ def locked(path: Path) -> Iterator[IO[bytes]]:
     while True:
         with path.open("ab") as file:
             _lock(file)
-            if _is_still_at(path, file):  # not removed by the process that held it
+            if _is_still_at(path, file):  # the process that held the lock may have removed the file
                 yield file
                 return
 
@@ -173,7 +179,7 @@ def _lock(file: IO[bytes]) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        _log.warning("waiting for another run, which is decoding these photographs")
+        _log.warning("waiting for another run that is decoding these photographs")
         fcntl.flock(file, fcntl.LOCK_EX)
 
 

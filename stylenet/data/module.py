@@ -1,4 +1,4 @@
-"""The one data module: photographs in, endless batches of crops out."""
+"""The data module of all trainings: it turns photographs into endless batches of crops."""
 
 from __future__ import annotations
 
@@ -25,35 +25,39 @@ from stylenet.system.errors import UserError, shown
 
 _log = logging.getLogger(__name__)
 
-_ZOOM = 1.25  # cached side / crop side: some choice of scale, at 1.6 times the disk of none
-_STYLE_ZOOM = 2
-_LARGEST = 256  # pixels, the largest default crop of any hardware: its cache serves the others, too
+_ZOOM = 1.25  # cached side / crop side; it lets scales vary, for 1.6 times the disk space
+_STYLE_ZOOM = 2  # cached side / crop side of style pictures
+_LARGEST = 256  # pixels, the largest default crop of any hardware; smaller crops share its cache
 _PREVIEWS = 6  # validation photographs
 _PREVIEW_SIDE = 512  # pixels, the longer side
 
 
 class PhotoDataModule(LightningDataModule):
-    """Endless random crops of a set of photographs, and a few held-out photographs to look at.
-
-    source: the photographs to train on.
-    validation: those for previews, or the path of a folder of them. Where both are folders, files
-        of the validation folder are never trained on.
-    size: pixels, the side of a crop.
-    batch_size: crops in a batch, per process.
-    seed: the stream of crops is a pure function of it and of the position in the stream.
-    cache_side: pixels, the shorter side that photographs are shrunk to. Crops cover from `size`
-        pixels of it up to all of it. By default that is 1.25 size; the photographs are then cached
-        at a side of 320, if that is more, so that one cache serves all kinds of hardware.
-    workers: processes that prepare batches; their number does not change the stream. A streamed
-        source uses one at most.
-    jitter: amount of the colour jitter, see `RandomCrop`.
-    paintings: a second set, or the path of a folder of it, for tasks that learn from two: every
-        batch of crops then has one of it beside, in its own colours.
-    styles: such a set of style pictures, as `style_pictures` takes them. They are shrunk to a
-        shorter side of twice `size`, so that strokes are seen at several scales, and jittered like
-        the photographs.
+    """Endless random crops of a set of photographs, and a few held-out photographs for previews.
 
     Nothing is read or decoded before `prepare_data`.
+
+    Args:
+        source: the photographs to train on.
+        validation: the photographs for previews, or the path of their folder. If `source` is a
+            folder, too, files of the validation folder are never trained on.
+        size: side of a crop in pixels.
+        batch_size: number of crops in a batch, per process.
+        seed: seed of the crops. The stream of crops depends on this seed and on the position in
+            the stream alone.
+        cache_side: shorter side in pixels that photographs are shrunk to. A crop covers at least
+            `size` pixels of this side and at most all of it. By default, crops see photographs
+            at a side of 1.25 `size`. The cache then has the larger of this side and 320 pixels, so
+            that one cache serves all kinds of hardware.
+        workers: number of processes that prepare batches. It does not change the stream. A
+            streamed source uses at most one.
+        jitter: amount of colour jitter, see `RandomCrop`.
+        paintings: a second set of pictures, or the path of its folder, for tasks that learn from
+            two sets. Each batch of photographs comes with a batch of paintings. Their colours are
+            not jittered.
+        styles: a second set of style pictures, as `style_pictures` takes them. They are shrunk to
+            a shorter side of twice `size`, so strokes are seen at several scales. Their colours
+            are jittered, too.
 
     Raises:
         UserError: a number is out of range.
@@ -88,9 +92,9 @@ class PhotoDataModule(LightningDataModule):
         self._check()
 
     def prepare_data(self) -> None:
-        """Decode the photographs unless an earlier run has; report those that were skipped.
+        """Decode the photographs unless an earlier run has. Log which pictures were skipped.
 
-        Of a streamed source, only make sure that it can be opened.
+        A streamed source is not decoded. The call only checks that it can be opened.
         """
         if isinstance(self.source, HubStream):
             self.source.photos.rows()
@@ -108,24 +112,26 @@ class PhotoDataModule(LightningDataModule):
 
     @property
     def style_side(self) -> int:
-        """Pixels, the shorter side at which style pictures are cached."""
+        """Shorter side in pixels at which style pictures are cached."""
         return max(self.crop.size, _LARGEST) * _STYLE_ZOOM
 
     @cached_property
     def beside(self) -> PhotoCache | None:
-        """The decoded paintings or style pictures, where there are some."""
+        """The decoded paintings or style pictures; None if the task has no second set."""
         if self.styles is not None:
             return open_cache(self.styles, self.style_side)
         return None if self.paintings is None else open_cache(self.paintings, self.cache_side)
 
     def contents(self) -> dict[str, dict[str, Any]]:
-        """What is trained on, wherever it lies: equal where the pictures are, in their order.
+        """Checksums of the training pictures. Equal pictures in equal order have equal checksums.
+
+        Folders and file names do not matter, except for a streamed source.
 
         Returns:
-            For each set, ``photos`` and what is beside them, a few sums.
+            The checksums of ``photos`` and of ``paintings`` or ``styles``, if there are some.
 
         Raises:
-            UserError: as `prepare_data`.
+            UserError: a set cannot be found, decoded or cached.
         """
         if isinstance(self.source, HubStream):
             found = {"photos": self.source.contents()}
@@ -139,10 +145,10 @@ class PhotoDataModule(LightningDataModule):
         """Endless batches: float32 RGB in [0, 1], (batch_size, 3, size, size).
 
         With paintings or style pictures, (2, batch_size, 3, size, size): a batch of photographs,
-        then one of them.
+        then a batch of paintings or style pictures.
 
-        They start where the trainer stands, so that a resumed run sees the batches that the
-        interrupted one would have seen.
+        The batches start where the trainer stands. So a resumed run sees the batches that the
+        interrupted run would have seen next.
         """
         batches, workers = self._photo_batches(), self.workers
         if isinstance(self.source, HubStream):
@@ -158,7 +164,7 @@ class PhotoDataModule(LightningDataModule):
         return CropBatches(self.photos, self.crop, size, *place)
 
     def _batches_beside(self, pictures: PhotoCache) -> Batches:
-        crop = replace(self.crop, seed=self.crop.seed + 1)  # an order of their own
+        crop = replace(self.crop, seed=self.crop.seed + 1)  # the second set has an order of its own
         if self.styles is None:
             crop = replace(crop, jitter=0.0)  # a painter's colours are style
         else:
@@ -166,13 +172,13 @@ class PhotoDataModule(LightningDataModule):
         return CropBatches(pictures, crop, self.batch_size, *self._place())
 
     def _place(self) -> tuple[int, int]:
-        """The number of this process, and of how many."""
+        """The number of this process, and the number of processes."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def validation_photos(self) -> list[tuple[str, Bytes]]:
         """Up to six held-out photographs, spread evenly over the set: (name, uint8 (H, W, 3)).
 
-        The longer side is at most 512 pixels. Those that cannot be read are left out.
+        The longer side is at most 512 pixels. Photographs that cannot be read are left out.
 
         Raises:
             UserError: the set cannot be found or none of these photographs can be read.
@@ -192,15 +198,18 @@ class PhotoDataModule(LightningDataModule):
                 reasons.append(str(error))
         if not previews:
             raise UserError(
-                f"no photograph of {self.validation.title} can be used, such as: {reasons[0]}"
+                f"no photograph of {self.validation.title} can be used, for example: {reasons[0]}"
             )
         if reasons:
             _log.warning("skipped %d validation photographs: %s", len(reasons), "; ".join(reasons))
         return previews
 
     def _batches_done(self) -> int:
-        """Batches that this process has trained on; not optimiser steps, of which a batch may
-        take two (one for each optimiser) or a part (accumulated gradients)."""
+        """The number of batches that this process has trained on.
+
+        Optimiser steps are not counted. A batch may take two steps, one for each optimiser. With
+        accumulated gradients, several batches share a step.
+        """
         if self.trainer is None:
             return 0
         progress = self.trainer.fit_loop.epoch_loop.batch_progress.total

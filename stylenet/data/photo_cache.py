@@ -1,4 +1,4 @@
-"""Photographs decoded and shrunk once, kept as one flat file of bytes for every later run."""
+"""A cache of decoded and shrunk photographs, one flat file of bytes that every later run reads."""
 
 from __future__ import annotations
 
@@ -29,17 +29,24 @@ from stylenet.pictures.images import Bytes, write_atomically
 from stylenet.system.cache_folder import cache_dir
 from stylenet.system.errors import UserError, cannot_write
 
-_ROOM_CHECKED_AFTER = 16  # pictures; enough to tell how large the whole cache will be
-_GROUP = 256  # pictures; what a kill costs: about a second of work on two cores
+_ROOM_CHECKED_AFTER = 16  # pictures; enough to estimate the size of the whole cache
+_GROUP = 256  # pictures written at once; a killed run loses about a second of work on two cores
 
 
 @dataclass(frozen=True)
 class PhotoCache:
-    """Decoded photographs, read from disk as they are asked for; cheap to send to a worker.
+    """Decoded photographs that are read from disk on access. Sending them to a worker is cheap.
 
-    skipped: (name, reason) of every picture of the source that could not be used.
-    contents: their number and sums over all of them in their order, of dHashes and of pixels, by
-        which the same pictures are known wherever they lie; no sum of pixels in an older cache.
+    Attributes:
+        data: the file of the bytes.
+        index: the index file.
+        names: names of the photographs.
+        shapes: height and width of each photograph.
+        offsets: first byte of each photograph in `data`.
+        skipped: (name, reason) of every picture of the source that could not be used.
+        contents: number of photographs, checksum of all dHashes and checksum of all pixels, in the
+            order of the source. They identify the same pictures in any folder. Older caches have
+            no checksum of pixels.
     """
 
     data: Path
@@ -59,7 +66,7 @@ class PhotoCache:
         return np.memmap(self.data, np.uint8, "r", self.offsets[number], shape)
 
     def skipped_line(self) -> str:
-        """One line for the log: how many pictures were skipped, the first few, where all are."""
+        """One line for the log: the number of skipped pictures, the first few, and the full CSV."""
         first = "; ".join(reason for _, reason in self.skipped[:3])
         total = len(self.names) + len(self.skipped)
         return (
@@ -69,11 +76,12 @@ class PhotoCache:
 
 
 def open_cache(source: PhotoSource, side: int) -> PhotoCache:
-    """The cache of `source`, built first unless an earlier run has left it whole.
-
-    side: pixels; larger photographs are shrunk until their shorter side is `side`.
+    """Open the cache of `source`. Build or finish the cache first if it is not complete.
 
     Duplicates are left out once `python -m stylenet.prepare` has looked for them.
+
+    Args:
+        side: shorter side in pixels that larger photographs are shrunk to.
 
     Raises:
         UserError: the source cannot be found, no picture of it can be used, or the cache folder
@@ -90,27 +98,33 @@ def open_cache(source: PhotoSource, side: int) -> PhotoCache:
 
 
 def cache_file(source: PhotoSource, side: int) -> Path:
-    """The file of the bytes of `source`; `index_file` and `bad_list` lie beside it."""
+    """The path of the cached bytes of `source`. `index_file` and `bad_list` lie beside it."""
     digest = key_sha256(source)[:16]
     return cache_dir() / "photos" / f"{digest}-{side}.rgb"
 
 
 def index_file(data: Path) -> Path:
-    """The index of the cache whose bytes are in `data`, see `stylenet.data.index`."""
+    """The path of the index of the cache `data`, see `stylenet.data.index`."""
     return data.with_suffix(".json")
 
 
 def bad_list(data: Path) -> Path:
-    """The CSV of pictures that cannot be used, and why; there is none where all can."""
+    """The path of the CSV of unusable pictures and reasons. It is missing if all can be used."""
     return data.with_suffix(".bad.csv")
 
 
 def build(source: PhotoSource, side: int) -> int:
-    """Decode the pictures of `source` that its cache lacks; returns how many those were.
+    """Decode the pictures of `source` that its cache lacks.
 
-    A run that was killed, or that lost its source, is gone on with: every picture is in the cache
-    once. Two runs may ask at once: one works and the other waits. A cache that does not fit its
-    index is built anew, and one without the room to be finished is removed.
+    An unfinished cache of an interrupted run is continued, and no picture is decoded twice. If two
+    runs build one cache, the second waits for the first. A cache that does not match its index is
+    built anew. If the disk has no room for the whole cache, the unfinished cache is removed.
+
+    Args:
+        side: see `open_cache`.
+
+    Returns:
+        The number of pictures decoded.
 
     Raises:
         UserError: as `open_cache`.
@@ -134,16 +148,16 @@ def write_table(path: Path, rows: Iterable[Iterable[object]]) -> None:
     """Write `rows` as the CSV at `path`, atomically.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written.
     """
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    content = text.getvalue().encode(errors="surrogateescape")  # file names are any bytes
+    content = text.getvalue().encode(errors="surrogateescape")  # file names may hold any bytes
     write_atomically(path, lambda file: file.write(content))
 
 
 def _open(data: Path) -> PhotoCache | None:
-    """The cache in this file, or None where it is not whole."""
+    """Open the cache `data`. None if it is not complete."""
     found = read_index(index_file(data))
     if not _is_whole(found, data):
         return None
@@ -163,7 +177,7 @@ def _open(data: Path) -> PhotoCache | None:
 def _contents(used: list[Entry]) -> dict[str, Any]:
     hashes = (f"{entry.shape} {entry.dhash}" for entry in used)
     pixels = _sum(entry.digest for entry in used) if all(entry.digest for entry in used) else None
-    # Checkpoints hold the sum of dHashes under the name "looks".
+    # Checkpoints hold the checksum of dHashes under the key "looks".
     return {"count": len(used), "looks": _sum(hashes), "pixels": pixels}
 
 
@@ -176,7 +190,7 @@ def _is_whole(found: Index, data: Path) -> bool:
 
 
 def _usable_part(found: Index, data: Path) -> Index:
-    """What a killed run has left; nothing where its files do not fit together."""
+    """The index of an interrupted run. Empty if the index and the data do not match."""
     return Index() if found.whole or found.size > _size(data) else found
 
 
@@ -185,16 +199,16 @@ def _size(data: Path) -> int:
 
 
 class _HopelessError(UserError):
-    """Not worth keeping what is there: going on would end the same way."""
+    """The unfinished cache is useless, because a later run would fail in the same way."""
 
 
 def _go_on(
     listing: Listing, title: str, side: int, data: Path, found: Index, index: IO[bytes]
 ) -> int:
-    """Bring data and `index` from what was `found` in them to the end; returns the pictures."""
+    """Finish the cache after the entries `found`, and return the number of further pictures."""
     index.truncate(found.length)
     if not found.entries:
-        data.unlink(missing_ok=True)  # a new file: another run may still read the damaged one
+        data.unlink(missing_ok=True)  # another run may still read the damaged file: make a new one
     try:
         entries = list(_written(listing, side, data, found, index))
         whole = [*found.entries, *entries]
@@ -202,7 +216,7 @@ def _go_on(
         if len(bad) == len(whole):
             first = bad[0].reason if bad else "there are none"
             raise _HopelessError(
-                f"none of {len(bad)} pictures of {title} can be used, such as: {first}"
+                f"none of {len(bad)} pictures of {title} can be used, for example: {first}"
             )
         if bad:
             rows = [("picture", "reason"), *((entry.name, entry.reason) for entry in bad)]
@@ -218,7 +232,7 @@ def _go_on(
 def _written(
     listing: Listing, side: int, data: Path, found: Index, index: IO[bytes]
 ) -> Iterator[Entry]:
-    """What became of each picture that follows those `found`, as it is written."""
+    """Write the pictures that follow the entries `found`, and yield an entry for each."""
     done, good = len(found.entries), 0
     group: list[Entry] = []
     with data.open("ab") as file:
@@ -247,7 +261,7 @@ def _written(
 
 
 def _commit(data: IO[bytes], index: IO[bytes], group: list[Entry]) -> None:
-    """The bytes first and for good, then the index: it never promises what is not there."""
+    """Write the bytes to disk, and then their entries. The index never lists missing bytes."""
     data.flush()
     os.fsync(data.fileno())
     append_entries(index, group)

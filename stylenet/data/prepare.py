@@ -1,4 +1,4 @@
-"""The former name of ``python -m stylenet.prepare``, which scripts may still call."""
+"""The former name of ``python -m stylenet.prepare``. Scripts may still call it."""
 
 import runpy
 

@@ -1,4 +1,4 @@
-"""Which state of a dataset on the Hugging Face hub is meant: a commit, so that it never changes."""
+"""The commit of a dataset on the Hugging Face hub. A commit never changes, unlike a branch."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @cache
 def commit_of(dataset: str, revision: str | None) -> str:
-    """The commit that a branch or tag of a dataset is at, its newest for None; asked for once.
+    """The commit that a branch or tag of a dataset points to. A commit is returned unchanged.
 
-    Without a network it is the one that was found last time. A commit is itself.
+    The hub is asked once in each process. Without a network, the commit of the last answer is used.
+
+    Args:
+        revision: a commit, tag or branch. None means the newest commit.
 
     Raises:
-        UserError: there is no such dataset or revision, or none was found before.
+        UserError: the dataset or revision does not exist, or the hub cannot be reached and has not
+            answered before.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
@@ -37,20 +41,20 @@ def commit_of(dataset: str, revision: str | None) -> str:
         commit = HfApi().dataset_info(dataset, revision=revision, timeout=30).sha
     except (RepositoryNotFoundError, RevisionNotFoundError):
         raise UserError(f"the hub has no dataset {named}; check its name and revision") from None
-    except Exception as error:  # from a dozen packages: offline, refused, timed out
+    except Exception as error:  # many packages raise errors when offline, refused or timed out
         commit = _noted(note)
         if commit is None:
             raise unreadable(named, error) from error
         return commit
     if commit is None or not _COMMIT.fullmatch(commit):
         raise UserError(f"the hub names no commit of {named}; give one as revision")
-    with suppress(UserError):  # worth nothing but a later run without a network
+    with suppress(UserError):  # only a later run without a network needs the file
         write_atomically(note, lambda file: file.write(commit.encode()))
     return commit
 
 
 def unreadable(dataset: str, error: Exception) -> UserError:
-    """That a dataset cannot be read, in one line, whatever of a dozen packages raised `error`."""
+    """One line that says why a dataset cannot be read. `error` may come from any package."""
     cause = (str(error).splitlines() or [type(error).__name__])[0]
     return UserError(
         f"cannot read the dataset {dataset} ({cause}); check its name and the network,"
@@ -67,10 +71,10 @@ def _noted(note: Path) -> str | None:
 
 
 def pin(data: MutableMapping[str, Any]) -> None:
-    """Set the `revision` of every dataset of a data config that is read off the hub.
+    """Set `revision` to a commit for every dataset that a data config reads from the hub.
 
     Raises:
-        UserError: as of `commit_of`.
+        UserError: as in `commit_of`.
     """
     for part in data.values():
         if isinstance(part, MutableMapping):

@@ -1,4 +1,4 @@
-"""Photographs that installed packages carry: training with no download at all."""
+"""Photographs that come with installed packages. Training on them needs no download."""
 
 from __future__ import annotations
 
@@ -40,10 +40,13 @@ _HELD_OUT = [
 
 @dataclass(frozen=True)
 class SamplePhotos:
-    """The sixteen photographs in scikit-image's wheel, or, with `held_out`, three others.
+    """The sixteen photographs of scikit-image's wheel, or three held-out photographs.
 
-    The held-out ones come from scikit-learn and matplotlib and are never trained on. A file that
-    the installed version of a package no longer carries is left out.
+    The held-out photographs come from scikit-learn and matplotlib. They are never trained on. If
+    the installed version of a package lacks a file, the file is left out.
+
+    Attributes:
+        held_out: whether to give the held-out photographs.
     """
 
     held_out: bool = False
@@ -68,7 +71,7 @@ class SamplePhotos:
         """The picture files.
 
         Raises:
-            UserError: none of them is there.
+            UserError: no file is installed.
         """
         paths = [_package_folder(*names) / file for *names, file in self._wanted()]
         present = [path for path in paths if path.is_file()]
@@ -81,7 +84,7 @@ class SamplePhotos:
 
 
 def _package_folder(distribution: str, module: str) -> Path:
-    """Where `module` is installed, found without importing it."""
+    """The folder where `module` is installed. It is found without an import."""
     spec = find_spec(module)
     if spec is None or spec.origin is None:
         raise UserError(f"{distribution} is not installed; run pip install {distribution}")

@@ -1,4 +1,4 @@
-"""What a set of pictures must offer: a name, a fingerprint and its pictures, decoded on demand."""
+"""The protocol of a set of pictures: a title, a fingerprint, and pictures decoded on demand."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ class Decode(Protocol):
     """Decodes a picture."""
 
     def __call__(self, shorter_side: int | None = None) -> Picture:
-        """The picture; with `shorter_side`, it may come smaller, but at least twice so large."""
+        """Decode; with `shorter_side`, the result may be reduced, to twice that side or more."""
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture that is decoded when asked for; `decode` raises UserError where it cannot be.
+    """A picture that is decoded on demand.
 
-    labels: its class by column, such as {"style": "Cubism"}; empty where the source has none.
+    Attributes:
+        name: the picture's name, for messages.
+        decode: decodes the picture. It raises UserError if the picture cannot be used.
+        labels: column → class, such as {"style": "Cubism"}. Empty if the source has no labels.
     """
 
     name: str
@@ -34,21 +37,21 @@ class Photo:
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures of a source in a fixed order; `count` is None where only the end will tell."""
+    """The pictures of a source in a fixed order. `count` is None if it is not known in advance."""
 
     count: int | None
     photos: Iterable[Photo]
 
 
 class PhotoSource(Protocol):
-    """A set of pictures, cheap to construct: files are looked at only when asked for."""
+    """A set of pictures. Constructing it is cheap, because its methods look at files on demand."""
 
     @property
     def title(self) -> str:
-        """What to call the set in a message to the user."""
+        """The name of the set in messages to the user."""
 
     def key(self) -> str:
-        """A fingerprint that changes when the pictures do and is the same in every run.
+        """A fingerprint. It changes when the pictures change, and is otherwise equal in all runs.
 
         Raises:
             UserError: the set cannot be found.
@@ -63,7 +66,7 @@ class PhotoSource(Protocol):
 
 
 def key_sha256(source: PhotoSource) -> str:
-    """The sum of what `source` is known by, in which file names may be any bytes.
+    """The SHA-256 of the fingerprint of `source`. File names in it may hold any bytes.
 
     Raises:
         UserError: the set cannot be found.
@@ -81,7 +84,7 @@ def file_photo(path: Path, name: str, labels: Mapping[str, str] | None = None) -
 
 
 def fingerprint(file: Path) -> str:
-    """The path, size and time of change of a file, or that it cannot be found."""
+    """The path, size and modification time of a file, or its path and why it cannot be found."""
     try:
         stat = file.stat()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Training straight off the hub, without a cache: no disk, but decoded again at every epoch."""
+"""Training from the hub without a cache. It needs no disk space but decodes in every epoch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _GIVE_UP_AFTER = 100  # unreadable pictures in a row
 
 @dataclass(frozen=True)
 class HubStream:
-    """`photos` without end, shuffled through a buffer of so many encoded pictures."""
+    """An endless stream of `photos`, shuffled in a buffer of `buffer` encoded pictures."""
 
     photos: HubPhotos
     buffer: int = 1000
@@ -38,16 +38,16 @@ class HubStream:
         return self.photos.title
 
     def contents(self) -> dict[str, Any]:
-        """What is streamed, by the names and sizes of its files, or by its key on the hub."""
+        """Checksum of the names and sizes of local files, or of the source's key on the hub."""
         files = self.photos.files()
         sizes = [f"{file.name} {file.stat().st_size}" for file in files]
         told = "\n".join(sizes) if files else self.photos.key()
         return {"count": None, "files": hashlib.sha256(told.encode()).hexdigest()}
 
     def forever(self, seed: int, start: int) -> Iterator[Photo]:
-        """Epoch after epoch, each in an order of its own, from position `start` on.
+        """Yield the pictures of all epochs, each in an order of its own, from position `start` on.
 
-        What lies before `start` is read and thrown away, which takes a while late in training.
+        Pictures before `start` are read and thrown away. This takes a while late in training.
 
         Raises:
             UserError: the dataset cannot be read or is empty.
@@ -66,9 +66,9 @@ class HubStream:
 
 
 def _shuffled(photos: Iterable[Photo], buffer: int, random: np.random.Generator) -> Iterator[Photo]:
-    """`photos` in random order, as far as a buffer allows.
+    """Yield `photos` in a random order, limited by the buffer.
 
-    Not left to `datasets`, whose order depends on its version and on the worker that asks.
+    `datasets` could shuffle, too, but its order depends on its version and on the worker.
     """
     held: list[Photo] = []
     for photo in photos:
@@ -85,9 +85,9 @@ def _shuffled(photos: Iterable[Photo], buffer: int, random: np.random.Generator)
 class StreamBatches(Batches):
     """Batches of crops of streamed photographs: float32 RGB in [0, 1], (B, 3, size, size).
 
-    The place of a picture that cannot be used is taken by others of its batch or, where the whole
-    batch is bad, by the last good one before, so that positions stay where they are. For one
-    worker at most: among several, `datasets` would share out its files.
+    Other pictures of the batch replace a picture that cannot be used. If the whole batch is bad,
+    the last good picture before it is used. So positions in the stream never shift. The loader may
+    have one worker at most, because `datasets` would divide its files among several.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class StreamBatches(Batches):
                 yield from self._batch(number, group)
 
     def _batch(self, number: int, group: list[Photo]) -> list[Tensor]:
-        """Batch `number`, or nothing where no picture was good yet."""
+        """Batch `number` in a list. The list is empty if no picture has been good so far."""
         good = [rgb for photo in group if (rgb := self._decode(photo)) is not None]
         if not good and self._last is not None:
             good = [self._last]
@@ -134,7 +134,7 @@ class StreamBatches(Batches):
             if self._bad_in_a_row == _GIVE_UP_AFTER:
                 raise UserError(
                     f"{_GIVE_UP_AFTER} pictures of {self.stream.title} in a row cannot be used,"
-                    f" such as: {error}"
+                    f" for example: {error}"
                 ) from None
             return None
         self._bad_in_a_row = 0

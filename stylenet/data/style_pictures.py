@@ -1,4 +1,4 @@
-"""Collections of style pictures: a folder, WikiArt, or paintings of our own."""
+"""Collections of style pictures: a folder, WikiArt, or the homages that stylenet paints."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ EMBEDDED = "homages"
 WIKIART = "wikiart"
 
 _SIZE = (288, 360)  # height, width
-_TURNS = 3  # of the colour channels, the first none
+_TURNS = 3  # rotations of the colour channels; the first is the identity
 
 
 def style_pictures(styles: PhotoSource | str) -> PhotoSource:
-    """A source of style pictures by its name.
+    """The source of style pictures that a name stands for.
 
-    styles: a folder of pictures; ``wikiart``, all of its paintings; ``homages``, those that
-        stylenet paints itself; or a source.
+    Args:
+        styles: a folder of pictures, ``wikiart`` for all of its paintings, ``homages`` for the
+            pictures that stylenet paints itself, or a source.
     """
     if not isinstance(styles, str):
         return styles
@@ -38,10 +39,10 @@ def style_pictures(styles: PhotoSource | str) -> PhotoSource:
 
 @dataclass(frozen=True)
 class Homages:
-    """The homages to all styles with a recipe, each in three colourings: its channels in turn.
+    """The homages to all styles with a recipe. Rotating the channels gives each three colourings.
 
-    Fifteen pictures are enough to try things out without a network; a folder of paintings is far
-    better.
+    These fifteen pictures are enough to try a training without a network. A folder of paintings
+    gives far better results.
     """
 
     @property

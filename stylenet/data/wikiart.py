@@ -1,4 +1,4 @@
-"""WikiArt: some 81 000 paintings with artist, genre and style, for collections of a style."""
+"""WikiArt: some 81 000 paintings, labelled with artist, genre and style."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ def wikiart_paintings(
     limit: int | None = None,
     revision: str | None = None,
 ) -> HubPhotos:
-    """The paintings that match every label given, in the dataset's spelling, or the first `limit`.
+    """The paintings that match every given label.
 
-    artist, genre, style: the name or names to keep, such as "claude-monet", "landscape" and
-        "Impressionism"; None keeps all.
-    hub: the dataset, or a local folder of its parquet files. revision: as of `HubPhotos`.
+    Args:
+        artist: name or names to keep, in the dataset's spelling, such as "claude-monet". None
+            keeps all.
+        genre: name or names to keep, such as "landscape". None keeps all.
+        style: name or names to keep, such as "Impressionism". None keeps all.
+        hub: the dataset's name on the hub, or a local folder of its parquet files.
+        limit: take only the first `limit` of the matching paintings.
+        revision: see `HubPhotos`.
     """
     labels = {"artist": artist, "genre": genre, "style": style}
     where = {

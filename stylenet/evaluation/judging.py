@@ -1,4 +1,4 @@
-"""What judging photos and judging clips have in common: each model meets its styles."""
+"""Shared parts of judging photos and judging clips: each model is judged in its styles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Seen = TypeVar("Seen")
 
 
 class Judging(ABC, Generic[Seen]):
-    """Judges models on what they stylise, against style pictures."""
+    """Judges stylised photos or clips against style pictures."""
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
@@ -28,7 +28,10 @@ class Judging(ABC, Generic[Seen]):
     def judged(
         self, subject: Subject, seen: Seen, styles: Sequence[Input]
     ) -> tuple[Bytes, list[Row]]:
-        """The first result of `subject`, as a picture, and a row of measures for each style.
+        """Judge a model in each of its styles.
+
+        Returns:
+            The first result as a picture, and a row of measures for each style.
 
         Raises:
             UserError: a style cannot be read, or the net needs more memory than there is.
@@ -40,10 +43,14 @@ class Judging(ABC, Generic[Seen]):
     def judged_once(
         self, subject: Subject, seen: Seen, styles: Sequence[Input]
     ) -> tuple[Bytes, list[Row]]:
-        """The result of a subject that is told no style, and a row for each style."""
+        """Judge a subject whose style is already set.
+
+        Returns:
+            The result as a picture, and a row of measures for each style picture.
+        """
 
     def target(self, style: Input) -> Target:
-        """The features of a style picture that results are compared with; computed once."""
+        """The features of a style picture, which results are compared with. Computed once."""
         if style.sha256 not in self._targets:
             self._targets[style.sha256] = self.judge.target(style.fitted())
         return self._targets[style.sha256]

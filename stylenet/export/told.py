@@ -1,4 +1,4 @@
-"""Exports whose style is set at run time, from several styles or any: what they share."""
+"""Shared parts of exports whose style is set at run time: one of several, or any picture."""
 
 from __future__ import annotations
 
@@ -26,14 +26,18 @@ def write_told(
     refusal: str,
     make: Callable[[], Mapping[Path, bytes]],
 ) -> None:
-    """Write ONNX files in float32 for whole pictures, once they are proven.
+    """Prove ONNX files in float32 for whole pictures, and write them.
 
     Args:
-        out: the file that stylises. refusal: the message if another export is wanted. make: exports
-            and proves the files; it is called after all other checks.
+        out: the file that stylises.
+        wanted: the export that the user asks for.
+        target: the target that the user asks for.
+        refusal: the message if `wanted` or `target` asks for another kind of export.
+        make: exports and proves the files. It is called after all other checks.
 
     Raises:
-        UserError: another export is wanted, `out` is no ``.onnx`` file, or it cannot be written.
+        UserError: another kind of export is wanted, `out` is no ``.onnx`` file, or a file cannot be
+            written.
     """
     if target != "onnx" or wanted != Export():
         raise UserError(refusal)
@@ -43,7 +47,7 @@ def write_told(
 
 
 def with_facts(graph: Graph, model: TrainedModel, **facts: str) -> bytes:
-    """A graph of the model as an ONNX file's bytes, with the model's metadata and more `facts`."""
+    """The bytes of an ONNX file: a graph of the model, its metadata and further `facts`."""
     known = {"precision": "fp32", "weights_sha256": weights_sha256(model.net)}
     return add_metadata(written(graph, metadata(model.config, "bytes")), known | facts)
 
@@ -51,7 +55,7 @@ def with_facts(graph: Graph, model: TrainedModel, **facts: str) -> bytes:
 def compared(
     session: Session, net: nn.Module, shapes: Sequence[tuple[int, int, int]]
 ) -> Iterator[Difference]:
-    """An export beside the net in the same style, on batches of `shapes`, (N, H, W)."""
+    """Compare an export and the net in the same style on batches of `shapes`, (N, H, W)."""
     for rgb in map(drawn, shapes):
         expected = np.stack([apply_net(net, each) for each in rgb])
         yield difference(session.batch(rgb), expected)

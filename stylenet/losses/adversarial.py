@@ -1,4 +1,4 @@
-"""Losses between two collections: what a discriminator thinks, and what a cycle leaves."""
+"""Losses between two collections: the adversarial errors, and the error of a cycle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def least_squares(scores: Tensor, wanted: float) -> Tensor:
     """Mean squared distance of scores from `REAL` or `MADE` (Mao et al. 2017, eq. 2).
 
     Args:
-        scores: a discriminator's, of patches, (B, 1, h, w).
+        scores: a discriminator's scores of patches, (B, 1, h, w).
 
     Returns:
         (B,).
@@ -53,8 +53,8 @@ class CycleLoss:
 
     Args:
         cycle_weight: λ, the weight of the cycle term.
-        identity: times λ, the weight of the identity term: what a generator changes in a picture
-            that already is of the kind it makes.
+        identity: weight of the identity term, as a factor of λ. The term measures how a generator
+            changes a picture that already is of the kind it makes.
 
     Raises:
         UserError: a negative weight.

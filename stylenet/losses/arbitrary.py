@@ -50,11 +50,11 @@ class ArbitraryLoss(nn.Module):
         normalize: True compares normalised features with the photo's (Park & Lee 2019, equation
             8). False compares features with the features that the net gave to its decoder (Huang &
             Belongie 2017, equation 12).
-        statistics: the style's: ``mean_std`` (Huang & Belongie 2017, equation 13) or ``gram``, Gram
-            matrices. The same authors found Gram matrices to work as well.
+        statistics: what the style term compares: ``mean_std`` (Huang & Belongie 2017, equation 13)
+            or ``gram``, Gram matrices. The same authors found Gram matrices to work as well.
         content_weight, style_weight: factors of the two terms in the total.
-        pixel_weight, feature_weight: factors of the identity terms: a picture in its own style
-            should stay as it is, in its pixels and its features (Park & Lee 2019, equation 11).
+        pixel_weight, feature_weight: factors of the identity terms (Park & Lee 2019, equation 11).
+            A picture in its own style should keep its pixels and its features.
 
     Raises:
         UserError: a negative weight, or unknown statistics.
@@ -100,8 +100,9 @@ class ArbitraryLoss(nn.Module):
         """The unweighted terms ``content`` and ``style``, each (B,).
 
         Args:
-            features: the result's. content, style: the features that the result should have in
-                each term. All are (B, C, h, w) by layer.
+            features: layer → (B, C, h, w), the features of the result.
+            content: layer → (B, C, h, w), the features that the content term asks for.
+            style: layer → (B, C, h, w), the features that the style term asks for.
         """
         prepare = normalized if self.normalize else Tensor.float
         return {

@@ -55,7 +55,7 @@ class _SquaredError(torch.autograd.Function):
 
 def energy(target: Tensor) -> Tensor:
     """Mean square per batch item, the normaliser of the relative errors: (B, …) → (B,)."""
-    rows = target.movedim(1, -1).flatten(2) if target.ndim > 3 else target  # as they lie in memory
+    rows = target.movedim(1, -1).flatten(2) if target.ndim > 3 else target  # in the order of memory
     norms = torch.linalg.vector_norm(rows, dim=-1, dtype=torch.float32)
     squares: Tensor = norms.square().reshape(len(target), -1).sum(1)
     return squares / target[0].numel()
@@ -64,8 +64,8 @@ def energy(target: Tensor) -> Tensor:
 def in_range(image: Tensor) -> Tensor:
     """Clamp an image to [0, 1], as a file does. Beyond the range, gradients only lead back into it.
 
-    A loss of the clamped image has no slope beyond the range. Its gradient by the clamped image,
-    passed on unchanged, would lead further out for nothing. So gradients that lead outwards are set
+    A loss of the clamped image has no slope beyond the range. Its gradient by the clamped image
+    could lead further out, where the loss stays the same. So gradients that lead outwards are set
     to 0, as in a projected gradient step (Bertsekas 1976).
 
     Args:

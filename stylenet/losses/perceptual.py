@@ -17,19 +17,21 @@ class PerceptualLoss(nn.Module):
     """Content + style + total variation (Gatys et al. 2016; Johnson et al. 2016).
 
     With ``relative=False`` a layer's error is the plain mean square: of feature differences for
-    content, of Gram differences (`gram_matrix`'s normaliser) for style. Such style errors were seen
-    to differ 3000-fold between layers and 30-fold between style pictures. With ``relative=True``
-    each error is divided by the target's own mean square. Then 1 means "as far off as a blank", a
-    layer's share is its weight, and one style weight means the same for every picture.
+    content, of Gram differences (`gram_matrix`'s normaliser) for style. Such style errors differed
+    3000-fold between layers and 30-fold between style pictures in a measurement.
+
+    With ``relative=True`` each error is divided by the target's own mean square. Then 1 means "as
+    far off as a blank", a layer's share is its weight, and one style weight means the same for
+    every picture.
 
     Args:
         content_layers: VGG layer → weight within the content term.
         style_layers: VGG layer → weight within the style term.
         content_weight, style_weight, tv_weight: factors of the three terms in the total.
         relative: divide each layer's error by its target's energy.
-        strength: the style reduction asked for, from 0 to 1, in the place of `style_weight`. The
-            weight is measured for each style (`stylenet.pixels.strength`). None takes the weight
-            as it is.
+        strength: the wanted style reduction, from 0 to 1. It replaces `style_weight` by a weight
+            measured for each style (`stylenet.pixels.strength`). None takes `style_weight` as it
+            is.
 
     Raises:
         UserError: a negative weight, a strength beyond [0, 1] or without a content weight, or no
@@ -50,7 +52,7 @@ class PerceptualLoss(nn.Module):
         if strength is not None and not 0 <= strength <= 1:
             raise UserError(f"loss.strength={strength} is not between 0 and 1")
         if strength is not None and not content_weight > 0:
-            raise UserError("loss.strength is beside content; give loss.content_weight above 0")
+            raise UserError("loss.strength needs a content term; give loss.content_weight above 0")
         self.strength = strength
         self.content_layers = dict(content_layers)
         self.style_layers = dict(style_layers)

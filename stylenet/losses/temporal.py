@@ -27,7 +27,7 @@ def inside(flow: Tensor) -> Tensor:
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
-    """Fetch every pixel from where it was, bicubically; mirrored beyond the border.
+    """Fetch every pixel from its former place, bicubically. The image is mirrored at its border.
 
     Bilinear interpolation would remove so much detail at half pixels that a net of soft results
     would have the lower error.

@@ -23,9 +23,13 @@ _MOST = 4096
 
 @dataclass(frozen=True)
 class Criterion:
-    """A perceptual loss, the VGG for its layers, and the style picture's shorter side for it.
+    """A perceptual loss and what it needs to judge pictures.
 
-    The loss and VGG are on `device`.
+    Attributes:
+        loss: the loss, on `device`.
+        vgg: the VGG for the layers of the loss, on `device`.
+        style_size: shorter side in pixels that the style picture is scaled to.
+        device: the device of the loss and VGG.
     """
 
     loss: PerceptualLoss
@@ -48,7 +52,9 @@ def criterion(
     """Build the loss that a config describes. Its style is not yet set.
 
     Args:
+        config: the resolved config of a training.
         measured: whether to take the style weight that training has measured, if it has.
+        device: where the loss and VGG are put.
 
     Raises:
         UserError: the config describes no perceptual loss, or the loss cannot be built.

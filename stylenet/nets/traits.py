@@ -1,4 +1,4 @@
-"""What a net says of itself: how it is told its style, and how many frames it sees."""
+"""Traits of a net: how its style is set, how many frames it sees, in which directions it works."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Traits:
-    """The answers of a net; the defaults are those of image → image in one style.
+    """The traits of a net. The defaults describe a net image → image for one style.
 
-    A net answers by an attribute `traits`. A net without this attribute has the defaults.
+    A net states its traits in an attribute `traits`. A net without this attribute has the defaults.
 
     Attributes:
-        takes_style: the net takes the code of a style picture beside the photo, as `ArbitraryNet`.
-        styles: names of the styles that the net has learnt, whose weights it takes beside the
-            photo, as `MultiStyleNet`; empty for a net of one style.
-        receptive_radius: frames that the net sees before the frame to stylise, and as many behind
-            it.
-        recurrent: the net takes its result for the previous frame.
+        takes_style: whether the net takes the photo and the code of a style picture, as
+            `ArbitraryNet` does.
+        styles: names of the styles that the net has learnt. Such a net takes the photo and a weight
+            for each style, as `MultiStyleNet` does. Empty for other nets.
+        receptive_radius: number of frames that the net sees before the frame to stylise, and again
+            after it.
+        recurrent: whether the net takes its result for the previous frame.
         directions: the directions in which the net translates. If there are several, the net has a
             module of each name, as `TwoWay` has.
     """
@@ -47,6 +48,6 @@ class Traits:
 
 
 def traits(net: nn.Module) -> Traits:
-    """The traits of any net, a user's own plain module included."""
+    """The traits of any net. It may be a plain module of the user."""
     found = getattr(net, "traits", None)
     return found if isinstance(found, Traits) else Traits()

@@ -1,4 +1,4 @@
-"""Muon, an optimiser for convolutions: momentum with all singular values brought near 1."""
+"""Muon, an optimiser for convolutions. It brings the singular values of its momentum near 1."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ MATCH = 0.2
 so one learning rate suits both."""
 
 FEWEST = 1e-3
-"""Least share of kept weights that the cautious mask divides by. It limits the growth of the other
-weights' updates."""
+"""The cautious mask divides by the share of kept weights, or by this number if the share is
+smaller. So updates grow at most a thousandfold."""
 
 
 class Muon(Optimizer):
@@ -39,11 +39,12 @@ class Muon(Optimizer):
     Args:
         params: parameters of a net. Muon updates convolutions of at least `NARROW` channels.
         lr: learning rate of Muon and Adam.
-        momentum: of Muon (Nesterov).
-        betas: of Adam.
-        eps: of both, against division by zero.
-        cautious: take no weight against the gradient at hand (`cautious_mask`). Not for several
-            styles by turns, of which each pulls to its own side.
+        momentum: Nesterov momentum of Muon.
+        betas: decay rates of Adam's running averages.
+        eps: a small number against division by zero, in Muon and Adam.
+        cautious: apply the cautious mask, so that no weight moves against the present gradient.
+            Do not use it for several styles in turn, because each style pulls in another
+            direction.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Muon(Optimizer):
         super().__init__([group for group in groups if group["params"]], defaults)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take a saved state; old checkpoints lack `cautious`, so the constructor's is used."""
+        """Restore a state. Old checkpoints lack `cautious`, so the constructor's value is used."""
         super().__setstate__(state)
         for group in self.param_groups:
             group.setdefault("cautious", self.defaults["cautious"])
@@ -128,10 +129,10 @@ def _take(p: Tensor, update: Tensor, group: dict[str, Any]) -> None:
 
 
 def cautious_mask(update: Tensor, gradient: Tensor) -> Tensor:
-    """Leave out what goes against the gradient at hand, and enlarge the rest in its place.
+    """Drop the parts of an update that oppose the present gradient, and enlarge the rest.
 
-    This is algorithm 1 of Liang et al. 2024. Momentum may point uphill, where a step would raise
-    the loss.
+    The enlarged parts make up for the dropped parts. This is algorithm 1 of Liang et al. 2024.
+    Momentum may point uphill, and a step uphill would raise the loss.
 
     Args:
         update: the step that is to be subtracted from the weights.
@@ -155,7 +156,7 @@ def orthogonalize(matrices: Tensor, eps: float = 1e-8) -> Tensor:
     x: Tensor = matrices.mT if tall else matrices
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(eps)
     a, b, c = QUINTIC
-    square = x @ x.mT  # (N, r, r); every round is a polynomial of it, and polynomials commute
+    square = x @ x.mT  # (N, r, r); rounds are polynomials of it, and polynomials commute
     one = torch.eye(x.shape[1], device=x.device, dtype=x.dtype).expand_as(square)
     rounds = one
     for _ in range(ROUNDS):

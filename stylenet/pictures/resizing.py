@@ -1,4 +1,4 @@
-"""Resizing pictures, antialiased: to a size, or by the shorter or the longer side."""
+"""Antialiased resizing of pictures to a given size, shorter side or longer side."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T", bound=np.generic)
 def resized(
     values: NDArray[T], size: tuple[int, int], resampling: Resampling = Resampling.LANCZOS
 ) -> NDArray[T]:
-    """`values`, uint8 (H, W, 3) or (H, W), or float32 (H, W), at `size`, (height, width)."""
+    """Resize uint8 (H, W, 3), uint8 (H, W) or float32 (H, W) to `size`, (height, width)."""
     height, width = size
     return np.asarray(Image.fromarray(values).resize((width, height), resampling))
 
@@ -23,7 +23,7 @@ def resized(
 def resize_shorter_side(
     rgb: NDArray[np.uint8], side: int, resampling: Resampling = Resampling.LANCZOS
 ) -> NDArray[np.uint8]:
-    """Scale uint8 (H, W, 3), up or down, until its shorter side has `side` pixels."""
+    """Scale uint8 (H, W, 3) up or down to a shorter side of `side` pixels."""
     height, width = rgb.shape[:2]
     scale = side / min(height, width)
     size = max(side, round(height * scale)), max(side, round(width * scale))
@@ -31,21 +31,22 @@ def resize_shorter_side(
 
 
 def resize_longer_side(values: NDArray[T], side: int) -> NDArray[T]:
-    """Scale `values`, as `resized` takes them, until their longer side has `side` pixels."""
+    """Scale `values`, as `resized` takes them, up or down to a longer side of `side` pixels."""
     height, width = values.shape[:2]
     scale = side / max(height, width)
     return resized(values, (max(1, round(height * scale)), max(1, round(width * scale))))
 
 
 def square(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """The middle of `rgb`, uint8 (H, W, 3), scaled to (side, side, 3)."""
+    """Crop the largest centred square of uint8 (H, W, 3), and scale it to (side, side, 3)."""
     return np.asarray(ImageOps.fit(Image.fromarray(rgb), (side, side), Resampling.LANCZOS))
 
 
 def shrink(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Scale a training photo, uint8 (H, W, 3), down to a shorter side of `side`; never up.
+    """Scale a training photo, uint8 (H, W, 3), down to a shorter side of `side` pixels.
 
-    The filter is bicubic, as it was for all photo caches so far.
+    A smaller photo stays as it is. The filter is bicubic, because existing photo caches were made
+    with it.
     """
     if side >= min(rgb.shape[:2]):
         return rgb

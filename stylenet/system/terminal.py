@@ -17,8 +17,9 @@ def progress_bar(*columns: ProgressColumn, kept: bool = False, hidden: bool = Fa
     """A progress bar on stderr, shown where stderr is a terminal.
 
     Args:
-        columns: of the bar; by default the bar, how many are done, and the time left.
-        kept: leave the bar behind when it has ended. hidden: never show the bar.
+        columns: columns of the display. The default is a bar, the count and the time left.
+        kept: leave the bar on the screen when it has ended.
+        hidden: never show the bar.
     """
     console = Console(stderr=True)
     return Progress(
@@ -30,10 +31,11 @@ def progress_bar(*columns: ProgressColumn, kept: bool = False, hidden: bool = Fa
 
 
 class SecondBar:
-    """A further bar in a display, which appears at the first report.
+    """A further bar in a display. It appears at the first report.
 
     Args:
-        progress: the display. name: what the bar says.
+        progress: the display.
+        name: the label of the bar.
     """
 
     def __init__(self, progress: Progress, name: str) -> None:
@@ -41,7 +43,7 @@ class SecondBar:
         self._task: TaskID | None = None
 
     def __call__(self, done: int, total: int) -> None:
-        """Show that `done` of `total` are done."""
+        """Show that `done` of `total` steps are done."""
         if self._task is None:
             self._task = self._progress.add_task(self._name)
         self._progress.update(self._task, completed=done, total=total)

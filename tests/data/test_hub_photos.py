@@ -143,7 +143,10 @@ def test_paintings_are_chosen_by_their_labels(wikiart_parquet):
 def test_what_cannot_be_found_is_one_line(coco_parquet, tmp_path):
     for photos, message in [
         (HubPhotos(coco_parquet, split="val"), "cannot read the dataset .*val"),
-        (HubPhotos(coco_parquet, column="picture"), "no column picture; choose of image_id image"),
+        (
+            HubPhotos(coco_parquet, column="picture"),
+            "no column picture; choose one of image_id image",
+        ),
         (HubPhotos(str(tmp_path / "none")), "cannot read the dataset"),
     ]:
         with pytest.raises(UserError, match=message) as error:
