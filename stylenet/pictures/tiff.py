@@ -156,7 +156,7 @@ def _check_values(
 
 
 def _black(name: object, lightest: int | str, most: int) -> UserError:
-    """That numbers leave most of their bits unused."""
+    """The error for values that leave most of their bits unused."""
     return UserError(
         f"{name} is black: its values reach {lightest} of {most}; stretch them, or save it as"
         " 8 bits"

@@ -42,7 +42,7 @@ def read(model: Path | bytes, name: str) -> bytes:
 
 
 def check_file(model: Path, name: str) -> None:
-    """Hold a path against what can be a model.
+    """Check that a path can be a model.
 
     Raises:
         UserError: it is no file.
@@ -54,12 +54,13 @@ def check_file(model: Path, name: str) -> None:
 
 
 def check_content(name: str, content: bytes) -> None:
-    """Hold a file against its sum, if it has one, and its weights against infinity and NaN.
+    """Check a file against its checksum, if it has one, and its weights for infinity and NaN.
 
-    Anybody can make a sum, so the weights are looked at either way.
+    Anybody can make a checksum, so the weights are always checked.
 
     Raises:
-        UserError: it was changed, refers to other files, or its weights are no numbers.
+        UserError: the content was changed, refers to other files, or has weights that are not
+            finite.
     """
     try:
         integrity.check_onnx(content)
@@ -75,14 +76,14 @@ def check_content(name: str, content: bytes) -> None:
         tensors = [*graph.initializer, *constants]
         outside = any(each.data_location for each in tensors)
         sound = not outside and all(map(_sound, map(onnx.numpy_helper.to_array, tensors)))
-    except Exception:  # protobuf and onnx have classes of their own for every kind of damage
+    except Exception:  # each kind of damage has its own class in protobuf and onnx
         raise damaged(name) from None
     if not sound:
         raise damaged(name)
 
 
 def _sound(values: NDArray[Any]) -> bool:
-    """Whether weights are numbers; the bound of a clip, a single number, may be infinite."""
+    """Whether weights are finite. A single number may be infinite, as the bound of a clip."""
     if values.dtype.kind in "biuOSU":
         return True
     numbers = values.astype(np.float64)
@@ -111,12 +112,12 @@ def run(
     """Run a model, the file `name`, and return its outputs.
 
     Raises:
-        UserError: the graph, of the file `name`, cannot do it, or makes something else than arrays
-            of numbers, such as a sequence.
+        UserError: the graph fails on these inputs, or gives something else than arrays of numbers,
+            such as a sequence.
     """
     try:
         found = list(session.run(outputs, given, options))
-    except UserError:  # of a session that was to be opened anew
+    except UserError:  # raised where the session cannot be opened anew
         raise
     except Exception as error:  # each kind of damage has its own class in onnxruntime
         if ran_out(error):

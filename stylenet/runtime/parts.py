@@ -16,7 +16,7 @@ from stylenet.runtime.ffmpeg import open_av, opened
 from stylenet.system.errors import UserError, cannot_write
 
 PART = 48
-"""Frames a part: what a crash can cost."""
+"""Frames of a part. A crash loses no more than one part."""
 
 _FORM = 2
 """Version of the format of parts. Parts of another version cannot be joined with these."""
@@ -38,7 +38,7 @@ class Parts:
 
     @property
     def done(self) -> list[Path]:
-        """The finished ones, in order."""
+        """The finished parts, in order."""
         found = sorted(path for path in _own(self.folder) if "_" in path.name)
         return [path for number, path in enumerate(found) if path.name[:7] == f"{number:06d}_"]
 
@@ -69,9 +69,9 @@ class Parts:
             write_atomically(note, lambda file: file.write(text.encode()))
 
     def keep_sound(self) -> int:
-        """Throw away the first damaged part, and those behind it; the number of frames left.
+        """Delete the first damaged part and all parts after it. Returns the number of frames left.
 
-        The job goes on behind the last part that is left.
+        The job then continues after the last part that is left.
         """
         counts: list[int] = []
         for number, part in enumerate(self.done):
@@ -85,18 +85,18 @@ class Parts:
         return sum(counts)
 
     def _frames(self, number: int, part: Path) -> int:
-        """The number of frames in a part; 0 if the part, or the state behind it, is damaged."""
+        """The number of frames in a part; 0 if the part, or the state after it, is damaged."""
         try:
             if self.state(number).exists():
                 read_picture(self.state(number))
             with closing(opened(part)) as film:
                 return sum(packet.pts is not None for packet in film.demux(video=0))
-        except (UserError, open_av().error.FFmpegError, IndexError):  # the last: no pictures
+        except (UserError, open_av().error.FFmpegError, IndexError):  # or it has no pictures
             return 0
 
 
 def _own(folder: Path) -> list[Path]:
-    """The files in a folder, and the links, that have the name of one that a job makes."""
+    """The files and links in a folder whose names are those of a job's files."""
     found = folder.iterdir() if folder.is_dir() else []
     return [path for path in found if _OWN.fullmatch(path.name) and not _is_folder(path)]
 
@@ -106,14 +106,14 @@ def _is_folder(path: Path) -> bool:
 
 
 def _clear(folder: Path) -> None:
-    """Delete what jobs made in a folder, but for the lock."""
+    """Delete the files of jobs in a folder, except the lock."""
     for path in _own(folder):
         if path.name != _LOCK:
             path.unlink()
 
 
 def _remove(folder: Path) -> None:
-    """Delete a folder, and what jobs made in it; a folder that holds anything else stays."""
+    """Delete a folder and the files of jobs in it. The folder stays if it holds anything else."""
     with suppress(OSError):
         _clear(folder)
         (folder / _LOCK).unlink()  # last: until then no other job has the folder
@@ -145,13 +145,13 @@ def claimed(target: Path) -> Iterator[Path]:
     The folder is deleted at the end. After an error it stays if it has finished parts.
 
     Raises:
-        UserError: another job has it, it cannot be made, or it is, or holds, a link: what lies
-            behind a link is not the job's.
+        UserError: another job has the folder, the folder cannot be created, or it is or holds a
+            link. The target of a link does not belong to the job.
     """
     folder = target.with_name(f".{target.name}.parts")
     with _locked(folder, target):
         for path in _own(folder):
-            if path.stem in ("unfinished", "whole", "film"):  # of a job that was killed
+            if path.stem in ("unfinished", "whole", "film"):  # left by a job that was killed
                 path.unlink()
         try:
             yield folder

@@ -79,10 +79,10 @@ def _picture(photo: Photo) -> Picture:
 
 
 def _contiguous(content: bytes | bytearray | memoryview) -> bytes:
-    """Of a view, which may leave bytes out, those that it shows."""
+    """The bytes that a view shows. A view may skip bytes."""
     try:
         return bytes(content)
-    except ValueError as error:  # of a view that was released
+    except ValueError as error:  # the view was released
         raise UserError(f"cannot read the photo ({error}); give its bytes") from None
 
 

@@ -63,7 +63,7 @@ def _finish_parts(
     stylizer: AnyClipStylizer,
     report: Callable[[int, int], None],
 ) -> int:
-    """Stylise what is not done; the number of all frames."""
+    """Stylise the frames that are not done. Returns the number of all frames."""
     count, done = parts.keep_sound(), len(parts.done)
     state = parts.state(done - 1)
     stylizer.go_on(count, read_picture(state).rgb if state.is_file() else None)

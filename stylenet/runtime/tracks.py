@@ -172,10 +172,10 @@ def _codec(track: Any) -> str:
 
 
 def _added(out: Any, track: Any, target: Path) -> Any:
-    """A track for the packets of another, or for its sound encoded anew.
+    """Add a track to `out`, for copied packets of `track` or for its sound encoded anew.
 
-    Sound of more than two channels is encoded as 5.1 or 7.1. Of 5.0 and 6.1 FFmpeg (8.1) changes
-    the places of channels on the way through libopus.
+    Sound of more than two channels is encoded as 5.1 or 7.1. FFmpeg 8.1 would exchange channels of
+    5.0 and 6.1 in libopus.
     """
     if _fits(track, target):
         return _copied(out, track)

@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from stylenet.data.samples import SamplePhotos
 from stylenet.losses.functional import in_range
 from stylenet.losses.perceptual import PerceptualLoss
-from stylenet.nets.multistyle import MultiStyleNet
+from stylenet.nets.traits import traits
 from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import PixelLoss
 from stylenet.pixels.strength import calibrate
@@ -60,7 +60,7 @@ class PerceptualTask(Task):
         optimizer: Callable[..., Optimizer],
         schedule: Callable[..., LRScheduler],
     ) -> None:
-        if isinstance(net, MultiStyleNet) and not self.several:
+        if traits(net).styles and not self.several:
             raise UserError("net=multistyle learns several styles; add task=multistyle")
         net = net.to(memory_format=torch.channels_last)
         super().__init__(net, optimizer, schedule)
