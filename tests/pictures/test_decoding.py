@@ -128,10 +128,11 @@ def test_a_folder_of_bombs_and_large_pictures_is_prepared_within_the_bound(tmp_p
         Image.new("RGB", (9000, 9000), (number, 0, 0)).save(folder / f"{number}.png")
         (folder / f"bomb{number}.png").write_bytes(BOMBS["16-bit PNG"]().getvalue())
     script = (
-        "import resource, sys; from stylenet.data import cache; import stylenet.data.decode as d\n"
+        "import resource, sys; from stylenet.data import photo_cache\n"
+        "import stylenet.data.decode as d\n"
         "from stylenet.data.folder import FolderPhotos; d._THREADS = 6\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
-        "before = peak(); made = cache.open_cache(FolderPhotos(sys.argv[1]), 64)\n"
+        "before = peak(); made = photo_cache.open_cache(FolderPhotos(sys.argv[1]), 64)\n"
         "print(len(made), len(made.skipped), peak() - before)"
     )
     done = subprocess.run(
