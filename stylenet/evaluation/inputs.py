@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,8 @@ from stylenet.data.samples import SamplePhotos
 from stylenet.pictures.images import Bytes, read_picture
 from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pictures.sides import MIN_LEARNABLE_SIDE
-from stylenet.system.errors import UserError, reason, shown
-from stylenet.system.special_files import refuse_special
+from stylenet.system.errors import shown
+from stylenet.system.integrity import sha256_of
 
 SIDE = 256
 """Shorter side, in pixels, to which photos and style pictures are resized, as in training."""
@@ -76,20 +75,6 @@ def picture_file(file: Path, name: str) -> Input:
     return Input(
         shown(name), sha256_of(file), lambda: read_picture(file, min_side=MIN_LEARNABLE_SIDE).rgb
     )
-
-
-def sha256_of(file: Path) -> str:
-    """The sha256 of a file's bytes.
-
-    Raises:
-        UserError: it cannot be read.
-    """
-    refuse_special(file)
-    try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"cannot open {file} ({reason(error)}); check the path") from None
 
 
 def _below(folder: Path) -> list[Input]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from stylenet import __version__
-from stylenet.evaluation.inputs import SIDE, Input, Suite, sha256_of
+from stylenet.evaluation.inputs import SIDE, Input, Suite
 from stylenet.evaluation.judge import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHT, Judge
 from stylenet.evaluation.subjects import Subject
+from stylenet.system.integrity import sha256_of
 
 VERSION = 1
 """Version of the measures. Figures of different versions cannot be compared."""

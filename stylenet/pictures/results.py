@@ -12,6 +12,7 @@ from pathlib import Path
 from stylenet.pictures.folders import find_pictures
 from stylenet.system.cache_folder import cache_dir
 from stylenet.system.errors import UserError
+from stylenet.system.integrity import sha256_of
 from stylenet.system.special_files import refuse_special
 
 _log = logging.getLogger(__name__)
@@ -91,7 +92,6 @@ def _noted(note: Path) -> set[str]:
 
 def _sum(picture: Path) -> str | None:
     try:
-        with picture.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:  # nobody can tell that it is a result
+        return sha256_of(picture)
+    except UserError:  # nobody can tell that it is a result
         return None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from stylenet.pictures.outputs import model_file
 from stylenet.runs.saved_config import CONFIG, leaves, read_config
-from stylenet.system.errors import UserError, reason
+from stylenet.system.errors import UserError
+from stylenet.system.integrity import sha256_of
 
 NOTES = frozenset({"style_picture", "started_from", "measured", "pictures", "files"})
 """Keys that training adds to the config, on the pictures and files that the user's values name."""
@@ -40,7 +40,7 @@ def contents(config: dict[str, Any]) -> dict[str, str]:
             path = Path(value).expanduser()
             file = model_file(path)
             if file.is_file():
-                found[name] = _sha256(file)
+                found[name] = sha256_of(file)
             elif path.is_dir():
                 found[name] = _FOLDER
     return found
@@ -49,14 +49,6 @@ def contents(config: dict[str, Any]) -> dict[str, str]:
 def _is_path(name: str) -> bool:
     parts = [part for part in name.split(".") if not part.isdigit()]
     return parts[-1] in _PATHS and parts[0] not in _FREE_TO_CHANGE
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"cannot open {path} ({reason(error)}); check the path") from None
 
 
 def check_resumable(config: dict[str, Any], run: Path) -> dict[str, Any]:

@@ -11,6 +11,10 @@ import hashlib
 import io
 import struct
 import zipfile
+from pathlib import Path
+
+from stylenet.system.errors import UserError, reason
+from stylenet.system.special_files import refuse_special
 
 _DIGITS = 64
 
@@ -31,6 +35,20 @@ _FIELD = b"\x72" + bytes([len(_ENTRY) + _DIGITS]) + _ENTRY
 
 class DamagedError(Exception):
     """The bytes differ from the bytes that were written."""
+
+
+def sha256_of(file: Path) -> str:
+    """The sha256 of a file's bytes.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    refuse_special(file)
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"cannot open {file} ({reason(error)}); check the path") from None
 
 
 def seal_zip(data: bytes) -> bytes:

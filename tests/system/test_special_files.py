@@ -14,7 +14,6 @@ from training import train
 
 from stylenet import evaluate, optimize, stylize
 from stylenet.evaluation.adapter import read_adapter
-from stylenet.evaluation.inputs import sha256_of
 from stylenet.export import __main__ as export
 from stylenet.models.checkpoint import EMBEDDED
 from stylenet.reports.sweep import read_sweep
@@ -22,6 +21,7 @@ from stylenet.runs.curves import sound_rows
 from stylenet.runs.saved_config import read_config
 from stylenet.runtime.regions import Mask
 from stylenet.system.errors import UserError
+from stylenet.system.integrity import sha256_of
 from stylenet.system.special_files import refuse_special
 from stylenet.vgg import VGG
 
