@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,18 @@ def draw(
 def unchanged() -> ClipStylizer:
     """What strength 0 makes: the frames themselves."""
     return ClipStylizer(per_frame(lambda rgb: rgb))
+
+
+def interrupted(net: Callable[..., Any], at: int | None) -> Callable[..., Any]:
+    """`net`, whose user presses Ctrl-C at its call number `at`, from 1; never if None."""
+    calls = count(1)
+
+    def run(*arguments: Any) -> Any:
+        if next(calls) == at:
+            raise KeyboardInterrupt
+        return net(*arguments)
+
+    return run
 
 
 def kept(clip: Path, target: Path) -> list[str]:

@@ -10,22 +10,20 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from footage import decoded, draw, kept, shown, unchanged
 
-av = pytest.importorskip("av")
-
-from footage import decoded, draw, kept, shown, unchanged  # noqa: E402
-
-from stylenet.evaluation.footage import footage  # noqa: E402
-from stylenet.runtime.clips import ClipStylizer, per_frame  # noqa: E402
-from stylenet.runtime.colours import REC709  # noqa: E402
-from stylenet.runtime.frames import Look, clip_frames  # noqa: E402
-from stylenet.runtime.parts import PART  # noqa: E402
-from stylenet.runtime.regions import Mask  # noqa: E402
-from stylenet.runtime.stylize_clip import stylize_clip  # noqa: E402
-from stylenet.runtime.webcam import record  # noqa: E402
-from stylenet.system.errors import UserError  # noqa: E402
+from stylenet.evaluation.footage import footage
+from stylenet.runtime.clips import ClipStylizer, per_frame
+from stylenet.runtime.colours import REC709
+from stylenet.runtime.frames import Look, clip_frames
+from stylenet.runtime.parts import PART
+from stylenet.runtime.regions import Mask
+from stylenet.runtime.stylize_clip import stylize_clip
+from stylenet.runtime.webcam import record
+from stylenet.system.errors import UserError
 
 
 @contextmanager

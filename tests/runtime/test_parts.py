@@ -5,15 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from footage import decoded, draw, interrupted, unchanged
 
-av = pytest.importorskip("av")
-
-from footage import decoded, draw, unchanged  # noqa: E402
-
-from stylenet.runtime.clips import ClipNet, ClipStylizer, per_frame  # noqa: E402
-from stylenet.runtime.parts import PART  # noqa: E402
-from stylenet.runtime.stylize_clip import stylize_clip  # noqa: E402
-from stylenet.system.errors import UserError  # noqa: E402
+from stylenet.runtime.clips import ClipNet, ClipStylizer, per_frame
+from stylenet.runtime.parts import PART
+from stylenet.runtime.stylize_clip import stylize_clip
+from stylenet.system.errors import UserError
 
 FRAMES = 2 * PART + 5
 
@@ -38,17 +35,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def cut_short(clip: Path, target: Path, stop: int = FRAMES - 2) -> Path:
     """Stylise as far as frame `stop`; the folder of the parts."""
-    calls = 0
-
-    def run(window, previous):
-        nonlocal calls
-        calls += 1
-        if calls == stop:
-            raise KeyboardInterrupt
-        return window[0]
-
+    net = ClipNet(interrupted(lambda window, _: window[0], stop), recurrent=True)
     with pytest.raises(KeyboardInterrupt):
-        stylize_clip(clip, target, ClipStylizer(ClipNet(run, recurrent=True)), {})
+        stylize_clip(clip, target, ClipStylizer(net), {})
     return target.with_name(f".{target.name}.parts")
 
 

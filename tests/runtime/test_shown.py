@@ -4,12 +4,10 @@ import io
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
-
-av = pytest.importorskip("av")
-
-from footage import coded, decoded, draw, kept, shown  # noqa: E402
+from footage import coded, decoded, draw, kept, shown
 
 COLOURS = [(200, 30, 30), (60, 140, 50), (30, 60, 200), (235, 235, 235)]
 HD = (1280, 720)

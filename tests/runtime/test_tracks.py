@@ -3,16 +3,14 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from footage import draw, kept
 
-av = pytest.importorskip("av")
-
-from footage import draw, kept  # noqa: E402
-
-from stylenet.runtime.clips import ClipStylizer, per_frame  # noqa: E402
-from stylenet.runtime.stylize_clip import stylize_clip  # noqa: E402
-from stylenet.system.errors import UserError  # noqa: E402
+from stylenet.runtime.clips import ClipStylizer, per_frame
+from stylenet.runtime.stylize_clip import stylize_clip
+from stylenet.system.errors import UserError
 
 RATE = 48000
 COUNT = 19200

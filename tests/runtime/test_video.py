@@ -3,8 +3,10 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from footage import interrupted, unchanged
 
 from stylenet.runtime.clips import ClipNet, ClipStylizer, RegionalClipStylizer, per_frame
 from stylenet.runtime.colours import REC709
@@ -14,8 +16,6 @@ from stylenet.runtime.regions import Mask
 from stylenet.runtime.stylize_clip import stylize_clip
 from stylenet.runtime.webcam import record, stylize_webcam
 from stylenet.system.errors import UserError
-
-av = pytest.importorskip("av")
 
 FRAMES = PART + 10
 
@@ -58,22 +58,13 @@ def darker() -> ClipStylizer:
     return ClipStylizer(per_frame(darken))
 
 
-def unchanged() -> ClipStylizer:
-    return ClipStylizer(per_frame(lambda rgb: rgb))
-
-
 def trailing(stop: int | None = None) -> ClipStylizer:
     """A recurrent net that keeps half of what it painted before; stops at frame `stop`."""
-    calls = 0
 
     def run(window, previous):
-        nonlocal calls
-        calls += 1
-        if calls == stop:
-            raise KeyboardInterrupt
         return window[0] if previous is None else (window[0] // 2 + previous // 2)
 
-    return ClipStylizer(ClipNet(run, recurrent=True))
+    return ClipStylizer(ClipNet(interrupted(run, stop), recurrent=True))
 
 
 def ahead() -> ClipStylizer:
@@ -97,15 +88,7 @@ def test_size_times_sound_and_every_frame_are_kept(tmp_path: Path, size: tuple[i
 
 def test_a_clip_cut_short_goes_on_behind_its_last_part(tmp_path: Path):
     clip = draw(tmp_path / "clip.mp4")
-    calls = 0
-
-    def fails(rgb: np.ndarray) -> np.ndarray:
-        nonlocal calls
-        calls += 1
-        if calls == PART + 5:
-            raise KeyboardInterrupt
-        return darken(rgb)
-
+    fails = interrupted(darken, PART + 5)
     with pytest.raises(KeyboardInterrupt):
         stylize_clip(clip, tmp_path / "out.mp4", ClipStylizer(per_frame(fails)), {"model": 1})
     assert not (tmp_path / "out.mp4").exists()
