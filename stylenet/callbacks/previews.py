@@ -1,7 +1,8 @@
-"""Preview sheets: photos the net never trained on, original | stylised, with the style picture."""
+"""Preview sheets: the style picture, and photos the net never trained on, before and after."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 
 from stylenet.callbacks.guards import cut_short
 from stylenet.pictures.images import Picture, write_picture
+from stylenet.pictures.lettering import LINE, PALE, PAPER, lettered
 from stylenet.tasks.base import Task
 
 Bytes = NDArray[np.uint8]
@@ -67,7 +69,7 @@ class Previews(Callback):
         task.train(training)
         for name, *pair in shown:
             self.rows.append([trainer.global_step, name, *(_fit(p, self.height) for p in pair)])
-        return sheet(task.style, [(before, after) for _, before, after in shown], self.height)
+        return sheet(task.style, shown, self.height)
 
 
 def _picture_loggers(trainer: Trainer) -> list[WandbLogger | TensorBoardLogger]:
@@ -93,28 +95,59 @@ def _log_picture(trainer: Trainer, picture: Bytes) -> None:
             logger.experiment.add_image("preview", picture, trainer.global_step, dataformats="HWC")
 
 
-def sheet(style: Bytes, pairs: list[tuple[Bytes, Bytes]], height: int) -> Bytes:
-    """Tile pictures, each uint8 (H, W, 3): the style picture, then original | stylised pairs.
+def sheet(style: Bytes, shown: Sequence[tuple[str, Bytes, Bytes]], height: int) -> Bytes:
+    """Tile pictures, each uint8 (H, W, 3), with captions.
+
+    Args:
+        shown: name, original and stylised picture of each photo.
+        height: of each picture, in pixels.
 
     Returns:
-        uint8 (H, W, 3) on white: the style picture on the left, then one pair a row, or two pairs
-        a row if there are more than three.
+        uint8 (H, W, 3) on white: the style picture, then the pairs, two cells a row. Rows are
+        centred, so that no corner is empty.
     """
     gap = height // 24
-    across = 1 if len(pairs) <= 3 else 2
-    rows = [pairs[i : i + across] for i in range(0, len(pairs), across)]
-    tiles = [[_fit(rgb, height) for pair in row for rgb in pair] for row in rows]
-    column = _fit(style, height)
-    width = column.width + max(sum(t.width + gap for t in row) for row in tiles)
-    canvas = Image.new("RGB", (width + 2 * gap, len(rows) * (height + gap) + gap), "white")
-    canvas.paste(column, (gap, gap))
-    for number, row in enumerate(tiles):
-        left = column.width + 2 * gap
-        for tile in row:
-            canvas.paste(tile, (left, gap + number * (height + gap)))
-            left += tile.width + gap
+    pairs = [
+        _beside([_fit(before, height), _fit(after, height)], gap) for _, before, after in shown
+    ]
+    widest = max((pair.width for pair in pairs), default=10 * height)
+    cells = [_captioned(_contained(style, widest, height), "style")]
+    cells += [_captioned(pair, name) for (name, *_), pair in zip(shown, pairs, strict=True)]
+    rows = [_beside(cells[i : i + _ACROSS], 3 * gap) for i in range(0, len(cells), _ACROSS)]
+    width = max(row.width for row in rows)
+    canvas = Image.new("RGB", (width + 2 * gap, sum(row.height + gap for row in rows) + gap), PAPER)
+    top = gap
+    for row in rows:
+        canvas.paste(row, (gap + (width - row.width) // 2, top))
+        top += row.height + gap
     return np.asarray(canvas)
 
 
+_ACROSS = 2
+"""Cells a row. With the style picture, the three embedded photos make four cells."""
+
+
+def _beside(tiles: Sequence[Image.Image], gap: int) -> Image.Image:
+    """Pictures in a row, aligned at the top."""
+    width = sum(tile.width + gap for tile in tiles) - gap
+    canvas = Image.new("RGB", (width, max(tile.height for tile in tiles)), PAPER)
+    left = 0
+    for tile in tiles:
+        canvas.paste(tile, (left, 0))
+        left += tile.width + gap
+    return canvas
+
+
+def _captioned(tile: Image.Image, name: str) -> Image.Image:
+    canvas = Image.new("RGB", (tile.width, tile.height + LINE), PAPER)
+    canvas.paste(tile)
+    canvas.paste(lettered(name, PALE, tile.width), (0, tile.height))
+    return canvas
+
+
 def _fit(rgb: Bytes, height: int) -> Image.Image:
-    return ImageOps.contain(Image.fromarray(rgb), (10 * height, height), Image.Resampling.LANCZOS)
+    return _contained(rgb, 10 * height, height)
+
+
+def _contained(rgb: Bytes, width: int, height: int) -> Image.Image:
+    return ImageOps.contain(Image.fromarray(rgb), (width, height), Image.Resampling.LANCZOS)

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from stylenet.pictures.images import Bytes
+from stylenet.pictures.lettering import INK, LINE, PALE, PAPER, lettered
 from stylenet.pictures.resizing import resized
 from stylenet.reports.measure import Findings
 from stylenet.reports.sweep import Grid, Run, grids
 from stylenet.reports.words import facts, setting
-from stylenet.system import untrusted
 
 T = TypeVar("T")
 
@@ -25,8 +25,6 @@ ACROSS = 3
 
 _GAP = 4
 _MARGIN = 24
-_LINE = 28  # pixels, the height of a line of text
-_INK, _PALE, _PAPER = "#222222", "#777777", "white"
 
 
 def contact_sheet(findings: Findings) -> Bytes:
@@ -39,9 +37,9 @@ def contact_sheet(findings: Findings) -> Bytes:
 def _block(grid: Grid, findings: Findings) -> Image.Image:
     """A grid below its title, with the values of its axes at the top and on the left."""
     empty = _cell([rgb for _, rgb in findings.photos], "")
-    side = [_text(setting(grid.rows.parameter, v), _INK) for v in grid.rows.values]
-    top = [_text(setting(grid.columns.parameter, v), _INK) for v in grid.columns.values]
-    left, above = max(label.width for label in side) + _MARGIN, _LINE
+    side = [lettered(setting(grid.rows.parameter, v), INK) for v in grid.rows.values]
+    top = [lettered(setting(grid.columns.parameter, v), INK) for v in grid.columns.values]
+    left, above = max(label.width for label in side) + _MARGIN, LINE
     width = left + len(top) * (empty.width + _MARGIN) - _MARGIN
     canvas = _paper(width, above + len(side) * (empty.height + _MARGIN) - _MARGIN)
     for column, label in enumerate(top):
@@ -53,7 +51,7 @@ def _block(grid: Grid, findings: Findings) -> Image.Image:
             if run is not None:
                 canvas.paste(_filled(run, findings), (left + column * (empty.width + _MARGIN), y))
     shared = ", ".join(setting(*pair) for pair in grid.shared)
-    return _stack([_text(shared, _INK), canvas], _GAP) if shared else canvas
+    return _stack([lettered(shared, INK), canvas], _GAP) if shared else canvas
 
 
 def _filled(run: Run, findings: Findings) -> Image.Image:
@@ -68,8 +66,7 @@ def _cell(pictures: Sequence[Bytes], caption: str) -> Image.Image:
     """Pictures in rows, and a line of text below, cut off at their width."""
     rows = [_row(chunk) for chunk in chunks(pictures)]
     tiles = _stack(rows, _GAP)
-    text = _text(caption, _PALE)
-    return _stack([tiles, text.crop((0, 0, min(text.width, tiles.width), text.height))], 0)
+    return _stack([tiles, lettered(caption, PALE, tiles.width)], 0)
 
 
 def _row(pictures: Sequence[Bytes]) -> Image.Image:
@@ -110,12 +107,5 @@ def _padded(image: Image.Image) -> Image.Image:
     return canvas
 
 
-def _text(text: str, colour: str) -> Image.Image:
-    text, font = untrusted.label(text), ImageFont.load_default(size=18)
-    canvas = _paper(max(1, round(font.getlength(text))), _LINE)
-    ImageDraw.Draw(canvas).text((0, 4), text, fill=colour, font=font)
-    return canvas
-
-
 def _paper(width: int, height: int) -> Image.Image:
-    return Image.new("RGB", (width, height), _PAPER)
+    return Image.new("RGB", (width, height), PAPER)
