@@ -46,6 +46,7 @@ from stylenet.runs.folder import MODEL_FILE
 from stylenet.runs.saved_config import CONFIG, leaves
 from stylenet.runs.sweeps import write_result
 from stylenet.styles.picture import StylePicture
+from stylenet.styles.suitability import warn_if_unsuitable
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.memory import keep_freed_memory
 from stylenet.system.threads import share_cpus
@@ -101,7 +102,10 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
     if trainer.is_global_zero:
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         write_atomically(run / CONFIG, lambda file: file.write(text.encode()))
-        keep_copies(run, [style] if style else task.style_pictures())
+        pictures = [style] if style else task.style_pictures()
+        keep_copies(run, pictures)
+        for picture in pictures:
+            warn_if_unsuitable(picture)
     for logger in trainer.loggers:
         logger.log_hyperparams(config)
     with configs.fitting(), interruptible():
