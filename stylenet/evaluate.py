@@ -175,7 +175,7 @@ def _judged_on_clips(
     if real:
         rows = judge_clips(benchmark, [lambda: real], subjects, styles, gallery)
         for model, [row] in zip(models, rows, strict=True):
-            model["clip"] = {"loss": row["loss"], "warp": row["warp"]}
+            model["clip"] = {key: row[key] for key in ("look", "loss", "warp")}
     return models, gallery
 
 

@@ -23,8 +23,8 @@ from stylenet.prepare import main as prepare
 
 TINY = [
     *("trainer=cpu", "trainer.max_steps=2", "net.width=0.125", "net.blocks=1", "data.size=64"),
-    *("+loss.content_layers.relu2_1=1", "~loss.content_layers.relu3_1"),
-    *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1"),
+    *("+loss.content_layers.relu2_1=1", "~loss.content_layers.relu4_2"),
+    *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1", "~loss.style_layers.relu5_1"),
     *("task.style_size=64", "callbacks.previews.height=48", "style=custom"),
 ]
 

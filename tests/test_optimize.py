@@ -18,8 +18,8 @@ from stylenet.pictures.images import Picture
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.system.errors import UserError
 
-LIGHT = ["~loss.content_layers.conv4_2", "+loss.content_layers.relu1_1=1.0"] + [
-    f"~loss.style_layers.conv{block}_1" for block in range(2, 6)
+LIGHT = ["~loss.content_layers.relu4_2", "+loss.content_layers.relu1_1=1.0"] + [
+    f"~loss.style_layers.relu{block}_1" for block in range(2, 6)
 ]
 
 

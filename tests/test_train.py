@@ -26,8 +26,8 @@ SMALL = [
         "data.size=64",
         "callbacks.previews.height=48",
     ),
-    *("+loss.content_layers.relu2_1=1", "~loss.content_layers.relu3_1"),
-    *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1"),
+    *("+loss.content_layers.relu2_1=1", "~loss.content_layers.relu4_2"),
+    *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1", "~loss.style_layers.relu5_1"),
     *("task.style_size=64", "trainer.log_every_n_steps=2", "callbacks.resume.every=3"),
 ]
 

@@ -32,7 +32,11 @@ CHOICES: Mapping[str, tuple[Any, ...]] = {
 }
 """Allowed values where a type says too little. Training in other precisions is untested."""
 
-_KEYS_WITHOUT_CLASS = {"scene": {"size", "iterations", "grey"}, "style": {"name"}}
+_KEYS_WITHOUT_CLASS = {
+    "scene": {"size", "iterations", "grey"},
+    "strokes": {"style_size"},
+    "style": {"name"},
+}
 """Keys of the groups that need no class."""
 
 _TOP_LEVEL_TYPES = {"seed": int, "init": str | None, "ckpt": str | None, "run": Any}
@@ -107,7 +111,7 @@ def _check_groups(config: Mapping[str, Any], shipped: Mapping[str, Any]) -> None
             for key in values:
                 if key not in known:
                     _refuse_key(f"{group}.", str(key), group, known)
-    for group in ("style", "net", "loss", "task", "data", "trainer"):
+    for group in ("style", "net", "loss", "strokes", "task", "data", "trainer"):
         if not isinstance(config.get(group), Mapping):
             raise UserError(
                 f"{group}={_shown(config.get(group))} is no choice of a config group; leave it out"

@@ -69,7 +69,7 @@ RANGES: Mapping[str, Range] = {
     **dict.fromkeys(("*.cache_side", "scene.size"), AT_LEAST_ONE),
     "*.channels": Range(2, whole=True),
     "data.size": Range(32, whole=True),
-    "task.style_size": Range(32, whole=True),
+    "*.style_size": Range(32, whole=True),
     "scene.iterations": COUNT,
     "data.workers": Range(
         0, WORKERS, whole=True, why="; each worker is a process, and there are few cores"

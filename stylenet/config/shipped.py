@@ -16,7 +16,7 @@ from stylenet.config.folder import FOLDER
 from stylenet.config.quoting import parsed
 
 KEYS = frozenset(
-    {"style", "net", "loss", "task", "data", "trainer", "callbacks", "logger"}
+    {"style", "net", "loss", "strokes", "task", "data", "trainer", "callbacks", "logger"}
     | {"seed", "init", "ckpt", "run", "score", "scene"}
 )
 """Top-level keys of the config of a training."""

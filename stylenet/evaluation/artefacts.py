@@ -1,4 +1,4 @@
-"""Flaws that a net may leave in any style: a checkerboard, and a border unlike the interior."""
+"""Flaws that a net may leave in any style: a weave, and a border unlike the interior."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from stylenet.pictures.images import Bytes
 _WINDOW = 64
 """Side of squares in pixels. They overlap by half; their spectra are averaged (Welch 1967)."""
 
-_NEAR = slice(_WINDOW // 2 - 5, _WINDOW // 2 - 2)
-"""Frequencies just below Nyquist's. The Hann window's main lobe reaches two bins, so not these."""
+_GRID = 8
+"""Pixels. The features of a net and of VGG's first blocks repeat every 2, 4 or 8 pixels, so a weave
+that is bound to them has its lines at multiples of 1/8 cycle per pixel."""
+
+_RING = 3
+"""Bins from a line to its surroundings. The Hann window's main lobe reaches two."""
 
 _BAND = 1 / 32
 """Width of the border band over the shorter side: 8 pixels of 256. The padding of a net's first and
@@ -24,24 +28,38 @@ _INVISIBLE = 0.1
 their ratio near 1."""
 
 
-def nyquist_peak(rgb: Bytes) -> float:
-    """How far the luma's spectrum rises at the highest frequency.
+def grid_lines(rgb: Bytes) -> dict[str, float]:
+    """How far the luma's spectrum rises at the frequencies of the pixel grid.
 
-    A net that upsamples unevenly leaves a pattern across, down or both, with a period of two pixels
-    (Odena et al. 2016, "Deconvolution and Checkerboard Artifacts").
+    A net that upsamples unevenly leaves a checkerboard (Odena et al. 2016, "Deconvolution and
+    Checkerboard Artifacts"). A net that has nothing to paint on flat parts may leave a weave.
 
     Args:
         rgb: uint8 (H, W, 3), sides of at least 64 pixels.
 
     Returns:
-        Power at the Nyquist frequency over the power just below it, the largest of the three
-        directions. It is about 1 for a photo.
+        ``lines`` and ``peak``: power at multiples of 1/8 cycle per pixel over the median power
+        around it, the mean and the highest. Photos have about 1.3 and 5.
     """
-    power = _spectrum(luma(to_floats(rgb)))
-    top = _WINDOW // 2
-    lines = power[0], power[:, 0], power.diagonal()
-    floor = np.finfo(np.float32).eps  # a flat picture has no power at all
-    return float(max((line[top] + floor) / (line[_NEAR].mean() + floor) for line in lines))
+    power = _spectrum(luma(to_floats(rgb))) + np.finfo(np.float32).eps  # flat pictures have none
+    places = [(y, x) for y in _LINES for x in _LINES if y or x]
+    ratios = [power[place] / _around(power, *place) for place in places]
+    return {"lines": float(np.mean(ratios)), "peak": float(max(ratios))}
+
+
+_LINES = range(0, _WINDOW, _WINDOW // _GRID)
+
+
+def _around(power: NDArray[np.float64], y: int, x: int) -> float:
+    """The median power of the bins at a distance of `_RING` from a bin."""
+    steps = range(-_RING, _RING + 1)
+    ring = [
+        power[(y + down) % _WINDOW, (x + right) % _WINDOW]
+        for down in steps
+        for right in steps
+        if max(abs(down), abs(right)) == _RING
+    ]
+    return float(np.median(ring))
 
 
 def _spectrum(luma: NDArray[np.float32]) -> NDArray[np.float64]:

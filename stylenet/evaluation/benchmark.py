@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stylenet.evaluation.artefacts import border_excess, nyquist_peak
+from stylenet.evaluation.artefacts import border_excess, grid_lines
 from stylenet.evaluation.inputs import Input
-from stylenet.evaluation.judge import STYLE_LAYERS, STYLE_WEIGHT, Features, Judge, total
+from stylenet.evaluation.judge import STYLE_LAYERS, STYLE_WEIGHT, Features, Judge, look, total
 from stylenet.evaluation.judging import Judging, Row
 from stylenet.evaluation.robustness import robustness
 from stylenet.evaluation.similarity import color_distance, ssim
@@ -21,12 +21,11 @@ from stylenet.system.memory import out_of_memory_names
 
 @dataclass(frozen=True)
 class SeenPhoto:
-    """A photo, and what is the same for all models: its features and its Nyquist peak."""
+    """A photo and its features, which are the same for all models."""
 
     photo: Input
     rgb: Bytes
     features: Features
-    nyquist: float
 
 
 class Benchmark(Judging[SeenPhoto]):
@@ -41,13 +40,13 @@ class Benchmark(Judging[SeenPhoto]):
         self._weights = judge.sha256()
 
     def see(self, photo: Input) -> SeenPhoto:
-        """Read a photo and measure what is the same for all models.
+        """Read a photo and compute its features.
 
         Raises:
             UserError: the photo cannot be read.
         """
         rgb = photo.fitted()
-        return SeenPhoto(photo, rgb, self.judge.features(rgb), nyquist_peak(rgb))
+        return SeenPhoto(photo, rgb, self.judge.features(rgb))
 
     def judged_once(
         self, subject: Subject, seen: SeenPhoto, styles: Sequence[Input]
@@ -73,13 +72,12 @@ class Benchmark(Judging[SeenPhoto]):
     ) -> dict[str, Any]:
         """The measures that depend on no style."""
         distance = color_distance(stylized, seen.rgb)
-        peak = nyquist_peak(stylized)
         return {
             "content": self.judge.content(features, seen.features),
             "ssim": ssim(stylized, seen.rgb),
             "ciede2000": float(distance.mean()),
             "robustness": robustness(subject.net, seen.rgb, stylized),
-            "nyquist": {"result": peak, "photo": seen.nyquist, "ratio": peak / seen.nyquist},
+            "grid": grid_lines(stylized),
             "border": border_excess(distance),
         }
 
@@ -88,15 +86,18 @@ class Benchmark(Judging[SeenPhoto]):
     ) -> dict[str, Any]:
         errors = self.judge.style(features, self.target(style))
         terms = total(content, errors["gram"])
+        found = {"look": look(content, errors["gram"]), "loss": terms}
         if self.curves is None:
-            return {"loss": terms, **errors}
+            return found | errors
         curve = self._curve(self.curves, seen, style)
-        return {"loss": terms, "lbfgs": equalled(curve, terms["total"]), **errors}
+        return found | {"lbfgs": equalled(curve, terms["total"])} | errors
 
     def _curve(self, curves: Curves, seen: SeenPhoto, style: Input) -> list[float]:
         judged = [self._weights, STYLE_LAYERS, STYLE_WEIGHT, ITERATIONS]
         described = json.dumps([*judged, seen.rgb.shape, seen.photo.sha256, style.sha256])
-        return curves.get(described, lambda: self.judge.lbfgs(seen.rgb, style.fitted(), ITERATIONS))
+        return curves.get(
+            described, lambda: self.judge.lbfgs(seen.rgb, style.painting(), ITERATIONS)
+        )
 
 
 def mean(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

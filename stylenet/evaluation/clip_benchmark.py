@@ -9,7 +9,7 @@ import numpy as np
 from stylenet.evaluation.benchmark import mean
 from stylenet.evaluation.camera import GAPS, Clip, noisy
 from stylenet.evaluation.inputs import Input
-from stylenet.evaluation.judge import total
+from stylenet.evaluation.judge import look, total
 from stylenet.evaluation.judging import Judging, Row
 from stylenet.evaluation.robustness import NOISE
 from stylenet.evaluation.stability import warp_error
@@ -35,20 +35,22 @@ class VideoBenchmark(Judging[Clip]):
             restless = list(subject.clip(noisy(clip.frames, NOISE)))
         warp = {"clean": _by_gap(clip, results), "noisy": _by_gap(clip, restless)}
         rows = [
-            {"photo": clip.name, "style": style.name, "loss": self._loss(clip, results, style)}
+            {"photo": clip.name, "style": style.name}
+            | self._errors(clip, results, style)
             | {"warp": warp}
             for style in styles
         ]
         return strip(clip, results), rows
 
-    def _loss(self, clip: Clip, results: Sequence[Bytes], style: Input) -> dict[str, float]:
-        """The mean over the first frame, the middle one and the last."""
+    def _errors(self, clip: Clip, results: Sequence[Bytes], style: Input) -> Row:
+        """``look`` and ``loss``, the means over the first frame, the middle one and the last."""
         terms = []
         for time in (0, len(results) // 2, len(results) - 1):
             features = self.judge.features(results[time])
             content = self.judge.content(features, self.judge.features(clip.frames[time]))
             errors = self.judge.style(features, self.target(style))
-            terms.append(total(content, errors["gram"]))
+            gram = errors["gram"]
+            terms.append({"look": look(content, gram), "loss": total(content, gram)})
         return mean(terms)
 
 

@@ -15,7 +15,10 @@ from stylenet.system.errors import shown
 from stylenet.system.integrity import sha256_of
 
 SIDE = 256
-"""Shorter side, in pixels, to which photos and style pictures are resized, as in training."""
+"""Shorter side, in pixels, to which photos are resized."""
+
+PAINTING_SIDE = 512
+"""Shorter side, in pixels, at which style pictures are compared with, as with strokes=medium."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,14 @@ class Input:
             UserError: it cannot be read.
         """
         return resize_shorter_side(self.read(), SIDE)
+
+    def painting(self) -> Bytes:
+        """The picture with a shorter side of `PAINTING_SIDE` pixels.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        return resize_shorter_side(self.read(), PAINTING_SIDE)
 
 
 @dataclass(frozen=True)

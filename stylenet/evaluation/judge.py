@@ -1,6 +1,6 @@
-"""The one judge of all models: losses by VGG features of the original weights.
+"""The one judge of all models: content and style by VGG features of the original weights.
 
-Content is compared at relu3_1 and style at relu1_1 … relu4_1, as in loss=default.
+Content is compared at relu4_2 and style at relu1_1 … relu5_1, as in loss=default.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import geometric_mean
 
 import torch
 from torch import Tensor
@@ -20,9 +21,13 @@ from stylenet.pixels.optimisation import PixelLoss, optimize
 from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
-CONTENT_LAYER = "relu3_1"
-STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-STYLE_WEIGHT = 10.0
+CONTENT_LAYER = "relu4_2"
+STYLE_LAYERS = {"relu1_1": 0.4, "relu2_1": 0.345, "relu3_1": 0.15, "relu4_1": 0.1, "relu5_1": 0.005}
+STYLE_WEIGHT = 24.0
+"""The layers and weights of loss=default."""
+
+_LEAST = 1e-9
+"""A relative error that is as good as none. It has a logarithm, which 0 has not."""
 
 Features = Mapping[str, Tensor]
 Errors = dict[str, dict[str, float]]
@@ -45,7 +50,7 @@ class Judge:
     """Losses of stylised pictures, all uint8 (H, W, 3), as the user sees them."""
 
     def __init__(self) -> None:
-        self.vgg = VGG(STYLE_LAYERS).read()
+        self.vgg = VGG([*STYLE_LAYERS, CONTENT_LAYER]).read()
 
     def sha256(self) -> str:
         """The sha256 of the weights, in the order of their layers."""
@@ -63,7 +68,8 @@ class Judge:
     def target(self, style: Bytes) -> Target:
         """The statistics of `style`."""
         features = self.features(style)
-        return Target(_each(gram_matrix, features), _each(channel_statistics, features))
+        layers = {layer: features[layer] for layer in STYLE_LAYERS}
+        return Target(_each(gram_matrix, layers), _each(channel_statistics, layers))
 
     def content(self, stylized: Features, photo: Features) -> Errors:
         """Errors of the features against the photo's, at `CONTENT_LAYER`."""
@@ -71,9 +77,10 @@ class Judge:
 
     def style(self, stylized: Features, target: Target) -> dict[str, Errors]:
         """Errors of Gram matrices, and of means and deviations, against the style's, by layer."""
+        layers = {layer: stylized[layer] for layer in STYLE_LAYERS}
         return {
-            "gram": _errors(_each(gram_matrix, stylized), target.gram),
-            "mean_std": _errors(_each(channel_statistics, stylized), target.statistics),
+            "gram": _errors(_each(gram_matrix, layers), target.gram),
+            "mean_std": _errors(_each(channel_statistics, layers), target.statistics),
         }
 
     def lbfgs(self, photo: Bytes, style: Bytes, iterations: int) -> list[float]:
@@ -85,7 +92,7 @@ class Judge:
         """The loss that pixel optimisation lowers: `total`."""
         loss = PerceptualLoss(
             content_layers={CONTENT_LAYER: 1.0},
-            style_layers=dict.fromkeys(STYLE_LAYERS, 1 / len(STYLE_LAYERS)),
+            style_layers=STYLE_LAYERS,
             content_weight=1.0,
             style_weight=STYLE_WEIGHT,
             tv_weight=0.0,
@@ -96,10 +103,20 @@ class Judge:
 
 
 def total(content: Errors, gram: Errors) -> dict[str, float]:
-    """The terms of loss=default: ``content``, ``style`` (the mean over layers) and ``total``."""
-    style = sum(error["relative"] for error in gram.values()) / len(gram)
+    """The terms of loss=default: ``content``, ``style`` (weighted by layer) and ``total``."""
+    style = sum(weight * gram[layer]["relative"] for layer, weight in STYLE_LAYERS.items())
     kept = content[CONTENT_LAYER]["relative"]
     return {"content": kept, "style": style, "total": kept + STYLE_WEIGHT * style}
+
+
+def look(content: Errors, gram: Errors) -> dict[str, float]:
+    """How far off a result looks: ``content``, and ``style``, the geometric mean over the layers.
+
+    Every layer counts by its ratio. Relu5_1, whose errors are ten times as large, would rule a
+    plain mean.
+    """
+    errors = [max(gram[layer]["relative"], _LEAST) for layer in STYLE_LAYERS]
+    return {"content": content[CONTENT_LAYER]["relative"], "style": geometric_mean(errors)}
 
 
 def _each(function: Callable[[Tensor], Tensor], features: Features) -> Features:

@@ -52,5 +52,5 @@ class Judging(ABC, Generic[Seen]):
     def target(self, style: Input) -> Target:
         """The features of a style picture, which results are compared with. Computed once."""
         if style.sha256 not in self._targets:
-            self._targets[style.sha256] = self.judge.target(style.fitted())
+            self._targets[style.sha256] = self.judge.target(style.painting())
         return self._targets[style.sha256]

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from stylenet import __version__
-from stylenet.evaluation.inputs import SIDE, Input, Suite
+from stylenet.evaluation.inputs import PAINTING_SIDE, SIDE, Input, Suite
 from stylenet.evaluation.judge import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHT, Judge
 from stylenet.evaluation.subjects import Subject
 from stylenet.system.integrity import sha256_of
 
-VERSION = 1
+VERSION = 2
 """Version of the measures. Figures of different versions cannot be compared."""
 
 LEFT_OUT = {
@@ -48,11 +48,12 @@ def manifest(
         "benchmark": VERSION,
         "suite": suite.name,
         "shorter_side": SIDE,
+        "shorter_side_of_styles": PAINTING_SIDE,
         "judge": {
             "network": "VGG-19, caffe",
             "sha256": judge.sha256(),
             "content_layer": CONTENT_LAYER,
-            "style_layers": list(STYLE_LAYERS),
+            "style_layers": STYLE_LAYERS,
             "style_weight": STYLE_WEIGHT,
         },
         "photos": _sums(suite.photos),

@@ -23,17 +23,19 @@ _ACTIVE = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
 is plain text."""
 
 _KEY = """\
-loss: the terms of loss=default. Content and style are relative to the target's energy; 1 is as far
-off as a blank picture. Total is content + 10 · style. content, gram, mean_std: errors by VGG layer,
-raw and relative. ssim, ciede2000: similarity to the photo and colour distance from it; the photo
-itself has 1 and 0. robustness: mean change of the result in grey levels under noise, ±25 levels of
-brightness and a shift by a pixel, and the deviation within a flat patch. nyquist: power at the
-highest frequency over the power just below it; its ratio to the photo's is far above 1 for a
-checkerboard. border: colour distance in a band along the border over the distance in the interior.
-lbfgs: the iteration of pixel optimisation that reaches the same total; 101 is beyond the last.
-warp: RMSE, on the scale of 0 to 1, between stylised frames that lie so many frames apart, the
-earlier frame warped to the later, over pixels where the flow holds; noisy: the same for frames with
-noise. The losses of a clip are means over its first, middle and last frame."""
+look: content and style are relative to the target's energy; 1 is as far off as a blank picture.
+Style is the geometric mean over the layers, the style picture at a shorter side of 512. grid: power
+at multiples of 1/8 cycle per pixel over the power around them, the mean (lines) and the highest
+(peak); a photo has about 1.3 and 5, a weave more. loss: the terms of loss=default. Total is content
++ 24 · style. content, gram, mean_std: errors by VGG layer, raw and relative. ssim, ciede2000:
+similarity to the photo and colour distance from it; the photo itself has 1 and 0. robustness: mean
+change of the result in grey levels under noise, ±25 levels of brightness and a shift by a pixel,
+and the deviation within a flat patch. border: colour distance in a band along the border over the
+distance in the interior. lbfgs: the iteration of pixel optimisation that reaches the same total;
+101 is beyond the last. warp: RMSE, on the scale of 0 to 1, between stylised frames that lie so many
+frames apart, the earlier frame warped to the later, over pixels where the flow holds; noisy: the
+same for frames with noise. Looks and losses of a clip are means over its first, middle and last
+frame."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,11 @@ def _by_model(title: str, names: Sequence[str], figures: Sequence[Mapping[str, A
 
 
 def _pairs(model: Mapping[str, Any]) -> _Table:
-    keys = [key for key in ("loss", "lbfgs", "ssim", "ciede2000", "warp") if key in model["mean"]]
+    keys = [
+        key
+        for key in ("look", "grid", "loss", "lbfgs", "ssim", "ciede2000", "warp")
+        if key in model["mean"]
+    ]
     head = [key for key, _ in _flat({key: model["mean"][key] for key in keys})]
     rows = []
     for pair in model["pairs"]:

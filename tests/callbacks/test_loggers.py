@@ -30,8 +30,8 @@ STEPS = 3
 OVERRIDES = [
     *("style=custom", "data=folder", "trainer=cpu", f"trainer.max_steps={STEPS}"),
     *("net.width=0.125", "net.blocks=1", "data.size=64", "task.style_size=64"),
-    *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1"),
-    *("+loss.content_layers.relu2_1=1", "~loss.content_layers.relu3_1"),
+    *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1", "~loss.style_layers.relu5_1"),
+    *("+loss.content_layers.relu2_1=1", "~loss.content_layers.relu4_2"),
     *("trainer.log_every_n_steps=1", "callbacks.previews.every=2", "callbacks.previews.height=48"),
 ]
 OFFLINE = ["logger=wandb", "logger.wandb.offline=true"]

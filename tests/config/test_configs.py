@@ -57,12 +57,29 @@ def test_every_loss_builds(choice: str):
     assert instantiate(composed(f"loss={choice}").loss).weights
 
 
-@pytest.mark.parametrize("choice", ["default", "gatys", "johnson"])
+@pytest.mark.parametrize("choice", ["default", "faithful", "gatys", "johnson"])
 def test_perceptual_losses_have_the_layers_they_name(choice: str):
     cfg = composed(f"loss={choice}").loss
     loss = instantiate(cfg)
     assert isinstance(loss, PerceptualLoss)
     assert set(loss.layers) == {*cfg.content_layers, *cfg.style_layers}
+
+
+def test_strokes_are_as_large_as_the_style_picture_is_shown():
+    sizes = [composed(f"strokes={size}").task.style_size for size in ("fine", "medium", "bold")]
+    assert sizes == [256, 512, 1024]
+    assert composed().task.style_size == 512
+    assert "style_size" not in composed("task=cyclegan", "net=unet", "data.paintings=P").task
+
+
+@pytest.mark.parametrize(
+    ("scene", "ratio", "relative"),
+    [("realtime", 10, True), ("medical", 10, True), ("art", 1e10, False)],
+)
+def test_scenes_weigh_style_in_the_normalisation_that_shows_it(scene, ratio, relative):
+    loss = composed(f"scene={scene}").loss
+    assert loss.style_weight / loss.content_weight == ratio
+    assert loss.relative is relative
 
 
 def test_the_layer_sets_of_the_papers():

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from hydra.utils import instantiate
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from stylenet.evaluation.artefacts import border_excess, nyquist_peak
+from stylenet.config.compose import composed
+from stylenet.evaluation.artefacts import border_excess, grid_lines
 from stylenet.evaluation.benchmark import mean
 from stylenet.evaluation.cost import multiply_adds, parameters
-from stylenet.evaluation.judge import CONTENT_LAYER, STYLE_LAYERS, Judge, total
+from stylenet.evaluation.judge import CONTENT_LAYER, STYLE_LAYERS, Judge, look, total
 from stylenet.evaluation.robustness import BRIGHTER, NOISE, robustness
 from stylenet.evaluation.similarity import color_distance, ssim
 
@@ -39,17 +41,30 @@ def test_black_and_white_are_100_apart():
     np.testing.assert_allclose(color_distance(black, white), 100, atol=0.01)
 
 
+@pytest.mark.parametrize(("period", "levels"), [(2, 1), (4, 6), (8, 12)])
 @pytest.mark.parametrize("pattern", ["columns", "rows", "both"])
-def test_a_faint_checkerboard_has_a_nyquist_peak_and_a_photo_has_none(photo, pattern):
+def test_a_weave_has_lines_and_a_photo_has_none(photo, pattern, period, levels):
+    """Photos have more power at low frequencies, so a coarse weave must be stronger to show."""
     y, x = np.mgrid[: photo.shape[0], : photo.shape[1]]
-    odd = {"columns": x, "rows": y, "both": x + y}[pattern] % 2
-    marked = np.clip(photo + (4 * odd[..., None] - 2.0), 0, 255).round().astype(np.uint8)
-    assert nyquist_peak(photo) < 2
-    assert nyquist_peak(marked) > 10 * nyquist_peak(photo)
+    across = {"columns": x, "rows": y, "both": x + y}[pattern]
+    weave = levels * np.cos(2 * np.pi * across / period)[..., None]
+    marked = np.clip(photo + weave, 0, 255).round().astype(np.uint8)
+    plain, woven = grid_lines(photo), grid_lines(marked)
+    assert plain["peak"] < 5
+    assert woven["peak"] > 3 * plain["peak"]
+    assert woven["lines"] > 1.2 * plain["lines"]
 
 
-def test_a_flat_picture_has_no_peak():
-    assert nyquist_peak(np.full((64, 64, 3), 99, np.uint8)) == pytest.approx(1)
+def test_waves_beside_the_grid_are_no_weave(photo):
+    x = np.mgrid[: photo.shape[0], : photo.shape[1]][1]
+    waves = 3 * np.cos(2 * np.pi * x * 5 / 32)[..., None]  # between 1/8 and 2/8 cycle per pixel
+    marked = np.clip(photo + waves, 0, 255).round().astype(np.uint8)
+    assert grid_lines(marked)["peak"] < 1.1 * grid_lines(photo)["peak"]
+
+
+def test_a_flat_picture_has_no_lines():
+    flat = grid_lines(np.full((64, 64, 3), 99, np.uint8))
+    assert flat == {"lines": pytest.approx(1), "peak": pytest.approx(1)}
 
 
 def test_a_frame_shows_at_the_border_and_an_even_change_does_not(photo):
@@ -83,6 +98,25 @@ def test_the_style_picture_itself_has_no_style_error(judge, photo):
     for layers in errors.values():
         assert all(error == {"raw": 0, "relative": 0} for error in layers.values())
     assert judge.content(features, features) == {CONTENT_LAYER: {"raw": 0, "relative": 0}}
+
+
+def test_the_judge_has_the_layers_and_weights_of_the_default(judge, photo):
+    shipped = instantiate(composed([]).loss)
+    loss = judge.pixel_loss(photo, photo).loss
+    assert loss.content_layers == shipped.content_layers
+    assert loss.style_layers == shipped.style_layers
+    assert (loss.weights, loss.relative) == (shipped.weights, shipped.relative)
+
+
+def test_every_layer_counts_by_its_ratio_in_the_look():
+    def gram(first, last):
+        errors = dict.fromkeys(STYLE_LAYERS, 0.1) | {"relu1_1": first, "relu5_1": last}
+        return {layer: {"relative": error} for layer, error in errors.items()}
+
+    content = {CONTENT_LAYER: {"relative": 0.5}}
+    assert look(content, gram(0.1, 0.1)) == {"content": 0.5, "style": pytest.approx(0.1)}
+    assert look(content, gram(0.01, 1.0))["style"] == pytest.approx(0.1)
+    assert look(content, gram(0.1, 3.2))["style"] == pytest.approx(0.2)
 
 
 def test_a_blank_is_about_as_far_off_as_1(judge, photo):

@@ -10,8 +10,13 @@ from training import train
 SMALL = [
     *("style=custom", "trainer=cpu", "net.width=0.125", "net.blocks=1", "data.size=32"),
     *("callbacks.previews.height=48", "+loss.content_layers.relu1_1=1"),
-    *("~loss.content_layers.relu3_1", "~loss.style_layers.relu2_1"),
-    *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1", "task.style_size=64"),
+    *("~loss.content_layers.relu4_2", "~loss.style_layers.relu2_1"),
+    *(
+        "~loss.style_layers.relu3_1",
+        "~loss.style_layers.relu4_1",
+        "~loss.style_layers.relu5_1",
+        "task.style_size=64",
+    ),
     "callbacks.resume.every=1",
 ]
 

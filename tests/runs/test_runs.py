@@ -22,8 +22,8 @@ from stylenet.system.errors import UserError
 SMALL = [
     *("trainer=cpu", "style=custom", "net.width=0.125", "net.blocks=1", "data=folder"),
     *("data.size=32", "data.cache_side=96", "callbacks.previews.height=48", "task.style_size=64"),
-    *("+loss.content_layers.relu2_1=1", "~loss.content_layers.relu3_1"),
-    *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1"),
+    *("+loss.content_layers.relu2_1=1", "~loss.content_layers.relu4_2"),
+    *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1", "~loss.style_layers.relu5_1"),
     *("trainer.max_steps=4", "callbacks.resume.every=3"),
 ]
 ALL = {

@@ -21,8 +21,13 @@ from stylenet.tasks.multistyle import MultiStyleTask
 SMALL = [
     *("task=multistyle", "trainer=cpu", "net.net.width=0.125", "net.net.blocks=1"),
     *("data.size=64", "callbacks.previews.height=48", "trainer.log_every_n_steps=2"),
-    *("+loss.content_layers.relu2_1=1", "~loss.content_layers.relu3_1", "init=null"),
-    *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1", "task.style_size=64"),
+    *("+loss.content_layers.relu2_1=1", "~loss.content_layers.relu4_2", "init=null"),
+    *(
+        "~loss.style_layers.relu3_1",
+        "~loss.style_layers.relu4_1",
+        "~loss.style_layers.relu5_1",
+        "task.style_size=64",
+    ),
 ]
 
 

@@ -17,8 +17,13 @@ from stylenet.tasks.video import flicker
 SMALL = [
     *("trainer=cpu", "net.width=0.125", "net.blocks=1", "data.size=64"),
     *("callbacks.previews.height=48", "trainer.log_every_n_steps=2"),
-    *("+loss.content_layers.relu2_1=1", "~loss.content_layers.relu3_1"),
-    *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1", "task.style_size=64"),
+    *("+loss.content_layers.relu2_1=1", "~loss.content_layers.relu4_2"),
+    *(
+        "~loss.style_layers.relu3_1",
+        "~loss.style_layers.relu4_1",
+        "~loss.style_layers.relu5_1",
+        "task.style_size=64",
+    ),
 ]
 KINDS = {"johnson": TransformerNet, "video": RecurrentNet, "video3d": WindowNet}
 
