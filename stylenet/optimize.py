@@ -10,20 +10,17 @@ if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from stylenet.config import compose as configs
 from stylenet.config.arguments import count, output_path, pixels
 from stylenet.config.hardware import kind
-from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.models.checkpoint import load_model
 from stylenet.nets.apply import apply_net
 from stylenet.nets.traits import traits
@@ -42,6 +39,7 @@ from stylenet.pictures.outputs import model_file, refuse_overwriting
 from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import OPTIMIZERS, Iteration, noise
 from stylenet.pixels.pyramid import Painting, levels, paint, resize
+from stylenet.pixels.settings import described
 from stylenet.pixels.strength import calibrate
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.styles.chosen import find_style
@@ -51,7 +49,6 @@ from stylenet.system.memory import limit_memory, out_of_memory_names
 from stylenet.system.terminal import progress_bar
 from stylenet.system.threads import share_cpus
 from stylenet.tensors import to_bytes, to_tensor
-from stylenet.vgg import VGG
 
 ITERATIONS = 100
 
@@ -65,22 +62,6 @@ class Wanted:
 
     picture: Bytes
     share: float
-
-
-def described(*overrides: str) -> tuple[PerceptualLoss, Callable[[list[str]], VGG], DictConfig]:
-    """The loss, a function to make its VGG, and the scene, from the config with `overrides`.
-
-    Raises:
-        UserError: an override is wrong, or the task has no perceptual loss.
-    """
-    cfg = configs.composed(["loss=gatys", "trainer=cpu", *overrides])
-    with configs.building():
-        loss, vgg = instantiate(cfg.loss), instantiate(cfg.task.get("vgg"))
-    if not isinstance(loss, PerceptualLoss) or vgg is None:
-        raise UserError(
-            "pixels are optimised by a perceptual loss; use task=perceptual, loss=gatys"
-        )
-    return loss, vgg, cfg.scene
 
 
 def wanted(text: str) -> Wanted:
@@ -159,13 +140,14 @@ def run(options: argparse.Namespace) -> None:
     file_format(options.out, transparent=False)
     styles_read = [Path(split_share(text)[0]) for text in options.style]
     refuse_overwriting([options.out], [options.photo, *styles_read, model_file(Path(options.init))])
-    loss, make_vgg, scene = described(*options.overrides)
+    wished = described(*options.overrides)
+    loss, scene = wished.loss, wished.scene
     photo, grey = read_photo(options.photo, options.size, scene)
     styles = [wanted(text) for text in options.style]
     device = "cuda" if kind("auto") == "gpu" else "cpu"
-    vgg = make_vgg(loss.layers).to(device)
+    vgg = wished.make_vgg(loss.layers).to(device)
     image = to_tensor(photo.rgb)
-    side = options.style_size or min(photo.size)
+    side = options.style_size or wished.style_size
     painting = Painting(
         image.to(device),
         start_image(options.init, image, options.seed).to(device),
@@ -174,7 +156,8 @@ def run(options: argparse.Namespace) -> None:
     )
     optimizer = options.optimizer or ("adam" if options.init == "noise" else "lbfgs")
     if loss.strength is not None:
-        calibrate(vgg, loss, [photo.rgb], [style.picture for style in styles], painting.shares)
+        pictures = [style.picture for style in styles]
+        calibrate(vgg, loss, [photo.rgb], pictures, painting.shares, side / min(photo.size))
     result = Result(photo, grey, options.out, Postprocess(preserve_color=options.preserve_color))
     iterations = options.iterations
     if iterations is None:
@@ -277,13 +260,15 @@ def _parser() -> argparse.ArgumentParser:
     help = "default: lbfgs, but adam from noise"
     add("--optimizer", choices=OPTIMIZERS, help=help)
     help = (
-        "shorter side of the style picture, which sets the size of strokes (default: the photo's)"
+        "shorter side of the style picture, which sets the size of strokes (default: 512, as with"
+        " strokes=medium; strokes=fine, strokes=bold)"
     )
     add("--style-size", type=pixels, metavar="N", help=help)
     add("--preserve-color", action="store_true", help="keep the colours of the photo")
     add("--seed", type=int, default=0, help="seed of the noise (default: 0)")
     help = (
-        "settings of the config, as in training: scene=art, loss=johnson, loss.style_weight=2e10 …"
+        "settings of the config, as in training: strokes=bold, loss.style_weight=40, loss=gatys,"
+        " scene=art …"
     )
     add("overrides", nargs="*", metavar="KEY=VALUE", help=help)
     return parser

@@ -121,11 +121,20 @@ class PerceptualLoss(nn.Module):
         ]
         return sum(errors[1:], start=errors[0])
 
+    def style_errors(self, features: Features) -> dict[str, Tensor]:
+        """The error of each style layer, unweighted, (B,) each.
+
+        Args:
+            features: VGG features of the stylised image at `style_layers`.
+        """
+        return {
+            layer: self._error(gram_matrix(features[layer]), self.get_buffer(f"gram_{layer}"))
+            for layer in self.style_layers
+        }
+
     def _style(self, features: Features) -> Tensor:
-        errors = [
-            weight * self._error(gram_matrix(features[layer]), self.get_buffer(f"gram_{layer}"))
-            for layer, weight in self.style_layers.items()
-        ]
+        found = self.style_errors(features)
+        errors = [weight * found[layer] for layer, weight in self.style_layers.items()]
         return sum(errors[1:], start=errors[0])
 
     def _error(self, value: Tensor, target: Tensor) -> Tensor:

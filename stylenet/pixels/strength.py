@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import fmean
+from statistics import fmean, geometric_mean
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
 SIDE = 96
-"""Shorter side of the photos and style pictures that are measured, in pixels."""
+"""Shorter side of the photos that are measured, in pixels."""
 
 ITERATIONS = 20
 """Iterations of Adam. After so many the loss of so small a photo hardly falls any more."""
@@ -45,14 +45,16 @@ def calibrate(
     photos: Sequence[Bytes],
     styles: Sequence[Bytes],
     shares: Sequence[float],
+    scale: float = 1.0,
 ) -> None:
     """Set the style weight of `loss` so that its `strength`, a style reduction, is reached.
 
     The share rises with the weight until content no longer counts. The search is by false position
-    on the weight's logarithm. Afterwards the style targets of `loss` are those of `SIDE` pixels.
+    on the weight's logarithm. Afterwards the style targets of `loss` are those of small pictures.
 
     Args:
         photos, styles: uint8 (H, W, 3). shares: a weight for each style.
+        scale: the style pictures' shorter side over the photos'. It sets the size of strokes.
     """
     assert loss.strength is not None
     if loss.strength == 0:
@@ -63,7 +65,8 @@ def calibrate(
     with torch.autocast(device.type, torch.bfloat16, enabled=fast):
         small = [to_tensor(resize_shorter_side(photo, SIDE)).to(device) for photo in photos]
         with torch.no_grad():
-            pictures = [to_tensor(resize_shorter_side(style, SIDE)).to(device) for style in styles]
+            side = round(SIDE * scale)
+            pictures = [to_tensor(resize_shorter_side(style, side)).to(device) for style in styles]
             loss.set_style(*(vgg(picture) for picture in pictures), shares=shares)
         _search(vgg, loss, small, loss.strength)
 
@@ -92,10 +95,24 @@ def _next(trials: dict[float, float], wanted: float) -> float:
 
 
 def reduction(vgg: VGG, loss: PerceptualLoss, photo: Tensor) -> float:
-    """The share of the style error of `photo` (1, 3, H, W) that pixel optimisation removes."""
-    pixels = PixelLoss(vgg, loss, photo)
-    first, *_, last = optimize(pixels, photo, ITERATIONS, "adam")
-    return 1 - last.terms["style"] / first.terms["style"]
+    """The share of the style error of `photo` (1, 3, H, W) that pixel optimisation removes.
+
+    The error that is left is the geometric mean over the style layers, so every layer counts. A
+    photo's errors differ tenfold between layers, and change of colour alone removes the largest.
+    """
+    *_, last = optimize(PixelLoss(vgg, loss, photo), photo, ITERATIONS, "adam")
+    return style_reduction(vgg, loss, photo, last.image)
+
+
+@torch.no_grad()
+def style_reduction(vgg: VGG, loss: PerceptualLoss, photo: Tensor, result: Tensor) -> float:
+    """The share of the style error of `photo` that is gone in `result`, both (1, 3, H, W)."""
+    before, after = (
+        [error.item() for error in loss.style_errors(vgg(image, loss.style_layers)).values()]
+        for image in (photo, result)
+    )
+    left = [after / before for before, after in zip(before, after, strict=True)]
+    return 1 - geometric_mean(left)
 
 
 def _even_weight(vgg: VGG, loss: PerceptualLoss, photos: Sequence[Tensor]) -> float:

@@ -79,7 +79,8 @@ class PerceptualTask(Task):
         """
         if self.loss.strength is not None:
             photos = [photo.decode().rgb for photo in SamplePhotos(held_out=True).listing().photos]
-            calibrate(self.vgg, self.loss, photos, [self.style], [1.0])
+            scale = self.style_size / UNSEEN_SIDE
+            calibrate(self.vgg, self.loss, photos, [self.style], [1.0], scale)
         self.set_style(self.style, self.style_size)
 
     @torch.no_grad()
