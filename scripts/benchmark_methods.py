@@ -3,7 +3,7 @@
 
 A row for each model and, with --iterations, one for pixel optimisation (L-BFGS from the photo, of
 loss=default): styles a model, minutes of its training, milliseconds at 512x512, and content and
-style loss as `stylenet.evaluate` judges them. With --sheet a picture: a row for each method.
+style as `stylenet.evaluate` judges them. With --sheet a picture: a row for each method.
 
     python scripts/benchmark_methods.py per-style=RUN AdaIN=RUN … --photos FOLDER --style PICTURE
 """
@@ -24,7 +24,7 @@ from benchmark_styles import sheet
 from stylenet.evaluation import cost
 from stylenet.evaluation.benchmark import mean
 from stylenet.evaluation.inputs import picture_file
-from stylenet.evaluation.judge import Judge, total
+from stylenet.evaluation.judge import Judge, look
 from stylenet.evaluation.subjects import Subject, open_subject
 from stylenet.pictures.folders import find_pictures
 from stylenet.pictures.images import Bytes, Picture, resize, write_picture
@@ -91,15 +91,15 @@ def optimized(photos: Sequence[Bytes], style: Bytes, iterations: int) -> Method:
     return Method(f"L-BFGS, {iterations} iterations", "1", 0.0, milliseconds, results)
 
 
-def losses(results: Sequence[Bytes], photos: Sequence[Bytes], style: Bytes) -> dict[str, float]:
-    """The means of content and style over the photos."""
+def looks(results: Sequence[Bytes], photos: Sequence[Bytes], style: Bytes) -> dict[str, float]:
+    """The means of content and style over the photos: how far off the results look."""
     judge = Judge()
     target = judge.target(style)
     rows = []
     for result, photo in zip(results, photos, strict=True):
         features = judge.features(result)
         content = judge.content(features, judge.features(photo))
-        rows.append(total(content, judge.style(features, target)["gram"]))
+        rows.append(look(content, judge.style(features, target)["gram"]))
     found: dict[str, float] = mean(rows)
     return found
 
@@ -116,11 +116,11 @@ def main() -> None:
     args = parser.parse_args()
     files = find_pictures(args.photos)[: args.count]
     photos = [picture_file(file, file.stem).fitted() for file in files]
-    style = picture_file(args.style, args.style.stem).fitted()
+    style = picture_file(args.style, args.style.stem).painting()
     print(f"{platform.platform()}, torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     print("| method | styles a model | minutes of training | ms at 512 | style | content |")
     print("|---|---|---|---|---|---|")
-    before = losses(photos, photos, style)
+    before = looks(photos, photos, style)
     print(f"| the photos | | | | {before['style']:.3f} | 0 |", flush=True)
     shown = [[style, *photos]]
     for given in (*args.models, None):
@@ -131,7 +131,7 @@ def main() -> None:
             if given is None
             else trained(given, photos, args.style)
         )
-        found = losses(method.results, photos, style)
+        found = looks(method.results, photos, style)
         minutes = "" if method.minutes is None else f"{method.minutes:.0f}"
         print(
             f"| {method.name} | {method.styles} | {minutes} | {method.milliseconds:.0f} "

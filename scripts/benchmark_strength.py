@@ -5,8 +5,8 @@ Each style picture is brought into a few photos by some iterations of pixel opti
 under three readings of one weight: `loss.strength`, measured on other photos; raw Gram errors with
 the same weight for all styles; and errors relative to the style's energy (our default). The weights
 of the last two are those with which the median style is reduced as much as by the first. The
-reduction is the share of the photos' own relative style error that is gone, in the mean. Its
-coefficient of variation over the styles says how unequal equal weights are.
+reduction is the share of the photos' own style error that is gone, the geometric mean over the
+layers. Its coefficient of variation over the styles says how unequal equal weights are.
 
     python scripts/benchmark_strength.py --photos FOLDER --styles FOLDER
 """
@@ -24,33 +24,32 @@ from torch import Tensor
 
 from stylenet.config.hardware import kind
 from stylenet.data.samples import SamplePhotos
+from stylenet.evaluation.judge import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHT
 from stylenet.losses.functional import energy
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.pictures.folders import find_pictures
 from stylenet.pictures.images import Bytes, read_picture
 from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import PixelLoss, optimize
-from stylenet.pixels.strength import ITERATIONS, SIDE, calibrate
+from stylenet.pixels.strength import ITERATIONS, SIDE, calibrate, style_reduction
 from stylenet.system.errors import exit_on_user_error
 from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
-LAYERS = {f"relu{block}_1": 0.25 for block in (1, 2, 3, 4)}
-CONTENT = {"relu3_1": 1.0}
-WEIGHT = 10.0
+CONTENT = {CONTENT_LAYER: 1.0}
 HALVINGS = 6
 
 
 def relative_loss(weight: float, strength: float | None = None) -> PerceptualLoss:
     """Our default loss, with another style weight or a style reduction."""
-    return PerceptualLoss(CONTENT, LAYERS, 1.0, weight, 0.0, True, strength)
+    return PerceptualLoss(CONTENT, STYLE_LAYERS, 1.0, weight, 0.0, True, strength)
 
 
 class Contest:
     """Some photos, one perceptual network, many styles."""
 
     def __init__(self, photos: Sequence[Path], styles: Path) -> None:
-        self.vgg = VGG([*LAYERS])
+        self.vgg = VGG([*STYLE_LAYERS, CONTENT_LAYER])
         self.photos = [
             to_tensor(resize_shorter_side(read_picture(photo).rgb, SIDE)) for photo in photos
         ]
@@ -61,8 +60,8 @@ class Contest:
     def raw_loss(self, weight: float) -> PerceptualLoss:
         """Raw errors: content in its own energy, so that weights are of one order."""
         with torch.no_grad():
-            content = fmean(energy(self.vgg(photo)["relu3_1"]).item() for photo in self.photos)
-        return PerceptualLoss({"relu3_1": 1 / content}, LAYERS, 1.0, weight, 0.0, False)
+            content = fmean(energy(self.vgg(photo)[CONTENT_LAYER]).item() for photo in self.photos)
+        return PerceptualLoss({CONTENT_LAYER: 1 / content}, STYLE_LAYERS, 1.0, weight, 0.0, False)
 
     def strong_loss(self, strength: float, style: Bytes) -> PerceptualLoss:
         """The loss that `strength` comes to for `style`."""
@@ -75,7 +74,7 @@ class Contest:
         return [self.reduction(make_loss(style), style) for style in self.styles]
 
     def reduction(self, loss: PerceptualLoss, style: Bytes) -> float:
-        """The share of the photos' relative style error that the optimisation takes away."""
+        """The share of the photos' style error that the optimisation takes away."""
         judge = relative_loss(1.0)
         with torch.no_grad():
             features = self.vgg(to_tensor(resize_shorter_side(style, SIDE)))
@@ -85,10 +84,7 @@ class Contest:
 
     def _reduction(self, loss: PerceptualLoss, judge: PerceptualLoss, photo: Tensor) -> float:
         *_, last = optimize(PixelLoss(self.vgg, loss, photo), photo, ITERATIONS, "adam")
-        judged = PixelLoss(self.vgg, judge, photo)
-        with torch.no_grad():
-            before, after = judged(photo)["style"], judged(last.image)["style"]
-        return 1 - after.item() / before.item()
+        return style_reduction(self.vgg, judge, photo, last.image)
 
     def equal_weights(
         self, make_loss: Callable[[float], PerceptualLoss], begin: float, wanted: float
@@ -121,9 +117,9 @@ def main() -> None:
     strong = contest.reductions(lambda style: contest.strong_loss(args.strength, style))
     _print_row(f"strength {args.strength:g}", strong)
     middle = median(strong)
-    begin = WEIGHT * _scale(contest)
+    begin = STYLE_WEIGHT * _scale(contest)
     _print_row("raw", contest.equal_weights(contest.raw_loss, begin, middle))
-    _print_row("relative", contest.equal_weights(relative_loss, WEIGHT, middle))
+    _print_row("relative", contest.equal_weights(relative_loss, STYLE_WEIGHT, middle))
 
 
 def _scale(contest: Contest) -> float:

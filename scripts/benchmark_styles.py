@@ -1,9 +1,8 @@
 #!/usr/bin/env python
 """How well does a net for any style take on styles that it never saw? On photos that it never saw.
 
-For each style picture: the style loss of the results over that of the photos as they are, in per
-cent, and the content loss, both as `stylenet.evaluate` judges (relative; Gram matrices at relu1_1 …
-relu4_1, features at relu3_1). With --sheet a picture of all pairs.
+For each style picture: the style error of the results over that of the photos as they are, in per
+cent, and the content error, both as `stylenet.evaluate` judges a look. With --sheet a picture of all pairs.
 
     python scripts/benchmark_styles.py RUN [RUN …] --photos FOLDER --styles FOLDER --sheet OUT.png
 """
@@ -20,7 +19,7 @@ from PIL import Image, ImageOps
 
 from stylenet.data.folder import FolderPhotos
 from stylenet.evaluation.inputs import Input, picture_file
-from stylenet.evaluation.judge import Judge, total
+from stylenet.evaluation.judge import Judge, look
 from stylenet.models.checkpoint import load_model
 from stylenet.nets.apply import apply_net
 from stylenet.nets.arbitrary import styled
@@ -37,10 +36,10 @@ def inputs(folder: Path) -> list[Input]:
 
 
 def terms(judge: Judge, result: Bytes, photo: Bytes, style: Bytes) -> tuple[float, float]:
-    """Style and content loss of a result, uint8 (H, W, 3)."""
+    """Style and content error of a result, uint8 (H, W, 3)."""
     features = judge.features(result)
     gram = judge.style(features, judge.target(style))["gram"]
-    found = total(judge.content(features, judge.features(photo)), gram)
+    found = look(judge.content(features, judge.features(photo)), gram)
     return found["style"], found["content"]
 
 
@@ -69,8 +68,9 @@ def main() -> None:
         shown = [[np.full_like(photos[0], 255), *photos]]
         found = []
         for style in styles:
-            picture = style.fitted()
-            results = [apply_net(styled(net, [picture], [1.0]), photo) for photo in photos]
+            picture = style.painting()
+            told = styled(net, [style.fitted()], [1.0])
+            results = [apply_net(told, photo) for photo in photos]
             pairs = list(zip(results, photos, strict=True))
             before = [terms(judge, photo, photo, picture)[0] for photo in photos]
             after, content = zip(*(terms(judge, *pair, picture) for pair in pairs), strict=True)
