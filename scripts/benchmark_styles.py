@@ -2,7 +2,8 @@
 """How well does a net for any style take on styles that it never saw? On photos that it never saw.
 
 For each style picture: the style error of the results over that of the photos as they are, in per
-cent, and the content error, both as `stylenet.evaluate` judges a look. With --sheet a picture of all pairs.
+cent, and the content error, both as `stylenet.evaluate` judges a look. With --sheet a picture of
+all pairs.
 
     python scripts/benchmark_styles.py RUN [RUN …] --photos FOLDER --styles FOLDER --sheet OUT.png
 """

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
-"""The README's pictures: held-out photos across, one trained style a row.
+"""The README's pictures: photos across, one trained style a row.
 
-python scripts/results_sheet.py RUN [RUN …] -o notebooks/results.jpg
+python scripts/results_sheet.py RUN [RUN …] --photos FOLDER -o notebooks/results.jpg
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from stylenet.data.folder import FolderPhotos
 from stylenet.data.samples import SamplePhotos
 from stylenet.models.checkpoint import TrainedModel, in_mixture, load_model
 from stylenet.models.learnt import learnt_picture
 from stylenet.nets.traits import traits
-from stylenet.pictures.images import Picture, write_picture
+from stylenet.pictures.images import Picture, read_picture, write_picture
 from stylenet.runtime.mixture import weights_of
 from stylenet.system.errors import exit_on_user_error
 from stylenet.tensors import to_bytes, to_tensor
@@ -60,13 +61,15 @@ def by_style(model: TrainedModel) -> list[TrainedModel]:
 
 @torch.inference_mode()
 def main() -> None:
-    """Stylise the held-out photos by every run and write the sheet."""
+    """Stylise the photos by every run and write the sheet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path, help="run folders or model files")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the sheet")
+    help = "a folder of photos that no run has seen (embedded ones, held out)"
+    parser.add_argument("--photos", type=Path, help=help)
     args = parser.parse_args()
-    listing = SamplePhotos(held_out=True).listing().photos
-    photos = [np.asarray(shrink(photo.decode().rgb, SIDE, SIDE)) for photo in listing]
+    source = FolderPhotos(str(args.photos)) if args.photos else SamplePhotos(held_out=True)
+    photos = [np.asarray(shrink(read_picture(file).rgb, SIDE, SIDE)) for file in source.files()]
     rows = [row(None, photos)]
     for model in (model for run in args.runs for model in by_style(load_model(run))):
         assert model.folder is not None

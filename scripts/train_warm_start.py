@@ -3,9 +3,8 @@
 
 Each picture counts three times, the second and third time with its colour channels turned. What is
 kept is the even mixture of all styles: the convolutions that they share, with the mean of their
-scales and shifts: what every style needs of photos and strokes, and no style's look. (The shipped
-weights began with losses of unclamped results, and norms that learnt in their own turns only, as
-the slim net's did to the end.)
+scales and shifts: what every style needs of photos and strokes, and no style's look. Training
+starts from the embedded weights of the day.
 
     python scripts/train_warm_start.py OUT.pt --photos FOLDER --styles PICTURE [PICTURE …]
 """
@@ -87,8 +86,8 @@ def main() -> None:
     parser.add_argument("--photos", required=True, help="folder of photographs")
     parser.add_argument("--styles", required=True, nargs="+", type=Path, help="pictures")
     parser.add_argument("--net", default="johnson", help="johnson or slim (johnson)")
-    parser.add_argument("--steps", type=int, default=10600, help="of one photo each (10600)")
-    parser.add_argument("--size", type=int, default=160, help="side of a crop (160)")
+    parser.add_argument("--steps", type=int, default=10000, help="of one photo each (10000)")
+    parser.add_argument("--size", type=int, default=192, help="side of a crop (192)")
     args = parser.parse_args()
     with TemporaryDirectory() as folder:
         styles = ",".join(map(str, turned_files(args.styles, Path(folder))))
