@@ -214,7 +214,7 @@ def test_a_net_for_any_style_is_judged_in_each(folder, tmp_path):
     photo = suite.photos[0].fitted()
     for row, style in zip(rows, suite.styles, strict=True):
         stylized = apply_net(styled(net, [style.fitted()], [1.0]), photo)
-        target = judge.target(style.fitted())
+        target = judge.target(style.painting())
         assert row["gram"] == judge.style(judge.features(stylized), target)["gram"]
     assert rows[0]["loss"]["style"] != rows[1]["loss"]["style"]
 

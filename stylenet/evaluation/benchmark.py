@@ -8,8 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from stylenet.evaluation.artefacts import border_excess, grid_lines
-from stylenet.evaluation.inputs import Input
-from stylenet.evaluation.judge import STYLE_LAYERS, STYLE_WEIGHT, Features, Judge, look, total
+from stylenet.evaluation.inputs import PAINTING_SIDE, Input
+from stylenet.evaluation.judge import (
+    CONTENT_LAYER,
+    STYLE_LAYERS,
+    STYLE_WEIGHT,
+    TV_WEIGHT,
+    Features,
+    Judge,
+    look,
+    total,
+)
 from stylenet.evaluation.judging import Judging, Row
 from stylenet.evaluation.robustness import robustness
 from stylenet.evaluation.similarity import color_distance, ssim
@@ -60,7 +69,7 @@ class Benchmark(Judging[SeenPhoto]):
                 {
                     "photo": seen.photo.name,
                     "style": style.name,
-                    **self._styled(seen, features, alone["content"], style),
+                    **self._styled(seen, stylized, features, alone["content"], style),
                     **alone,
                 }
                 for style in styles
@@ -82,10 +91,15 @@ class Benchmark(Judging[SeenPhoto]):
         }
 
     def _styled(
-        self, seen: SeenPhoto, features: Features, content: dict[str, Any], style: Input
+        self,
+        seen: SeenPhoto,
+        stylized: Bytes,
+        features: Features,
+        content: dict[str, Any],
+        style: Input,
     ) -> dict[str, Any]:
         errors = self.judge.style(features, self.target(style))
-        terms = total(content, errors["gram"])
+        terms = total(stylized, content, errors["gram"])
         found = {"look": look(content, errors["gram"]), "loss": terms}
         if self.curves is None:
             return found | errors
@@ -93,7 +107,8 @@ class Benchmark(Judging[SeenPhoto]):
         return found | {"lbfgs": equalled(curve, terms["total"])} | errors
 
     def _curve(self, curves: Curves, seen: SeenPhoto, style: Input) -> list[float]:
-        judged = [self._weights, STYLE_LAYERS, STYLE_WEIGHT, ITERATIONS]
+        loss = [CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHT, TV_WEIGHT]
+        judged = [self._weights, loss, PAINTING_SIDE, ITERATIONS]
         described = json.dumps([*judged, seen.rgb.shape, seen.photo.sha256, style.sha256])
         return curves.get(
             described, lambda: self.judge.lbfgs(seen.rgb, style.painting(), ITERATIONS)

@@ -50,7 +50,7 @@ class VideoBenchmark(Judging[Clip]):
             content = self.judge.content(features, self.judge.features(clip.frames[time]))
             errors = self.judge.style(features, self.target(style))
             gram = errors["gram"]
-            terms.append({"look": look(content, gram), "loss": total(content, gram)})
+            terms.append({"look": look(content, gram), "loss": total(results[time], content, gram)})
         return mean(terms)
 
 

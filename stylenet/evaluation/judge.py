@@ -13,7 +13,7 @@ from statistics import geometric_mean
 import torch
 from torch import Tensor
 
-from stylenet.losses.functional import channel_statistics, energy, squared_error
+from stylenet.losses.functional import channel_statistics, energy, squared_error, total_variation
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.ops.gram import gram_matrix
 from stylenet.pictures.images import Bytes
@@ -23,7 +23,8 @@ from stylenet.vgg import VGG
 
 CONTENT_LAYER = "relu4_2"
 STYLE_LAYERS = {"relu1_1": 0.4, "relu2_1": 0.345, "relu3_1": 0.15, "relu4_1": 0.1, "relu5_1": 0.005}
-STYLE_WEIGHT = 24.0
+STYLE_WEIGHT = 16.0
+TV_WEIGHT = 1.0
 """The layers and weights of loss=default."""
 
 _LEAST = 1e-9
@@ -95,18 +96,24 @@ class Judge:
             style_layers=STYLE_LAYERS,
             content_weight=1.0,
             style_weight=STYLE_WEIGHT,
-            tv_weight=0.0,
+            tv_weight=TV_WEIGHT,
             relative=True,
         )
         loss.set_style(self.features(style))
         return PixelLoss(self.vgg, loss, to_tensor(photo))
 
 
-def total(content: Errors, gram: Errors) -> dict[str, float]:
-    """The terms of loss=default: ``content``, ``style`` (weighted by layer) and ``total``."""
+def total(stylized: Bytes, content: Errors, gram: Errors) -> dict[str, float]:
+    """The terms of loss=default: ``content``, ``style`` (weighted by layer), ``tv``, ``total``.
+
+    Args:
+        stylized: the result, uint8 (H, W, 3). content, gram: its errors.
+    """
     style = sum(weight * gram[layer]["relative"] for layer, weight in STYLE_LAYERS.items())
-    kept = content[CONTENT_LAYER]["relative"]
-    return {"content": kept, "style": style, "total": kept + STYLE_WEIGHT * style}
+    terms = {"content": content[CONTENT_LAYER]["relative"], "style": style}
+    terms["tv"] = total_variation(to_tensor(stylized)).item()
+    weighted = terms["content"] + STYLE_WEIGHT * style + TV_WEIGHT * terms["tv"]
+    return {**terms, "total": weighted}
 
 
 def look(content: Errors, gram: Errors) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from stylenet import __version__
 from stylenet.evaluation.inputs import PAINTING_SIDE, SIDE, Input, Suite
-from stylenet.evaluation.judge import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHT, Judge
+from stylenet.evaluation.judge import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHT, TV_WEIGHT, Judge
 from stylenet.evaluation.subjects import Subject
 from stylenet.system.integrity import sha256_of
 
@@ -55,6 +55,7 @@ def manifest(
             "content_layer": CONTENT_LAYER,
             "style_layers": STYLE_LAYERS,
             "style_weight": STYLE_WEIGHT,
+            "tv_weight": TV_WEIGHT,
         },
         "photos": _sums(suite.photos),
         "clip": clip and {"name": clip.name, "sha256": sha256_of(clip)},

@@ -131,7 +131,7 @@ def test_the_total_is_the_first_value_of_the_yardstick(judge, photo):
     style = 255 - photo
     features = judge.features(photo)
     errors = judge.style(features, judge.target(style))
-    terms = total(judge.content(features, features), errors["gram"])
+    terms = total(photo, judge.content(features, features), errors["gram"])
     assert judge.lbfgs(photo, style, 0) == pytest.approx([terms["total"]], rel=1e-4)
 
 
