@@ -86,7 +86,7 @@ PICTURES = ("results.jpg", "styles.jpg", "methods.jpg")
 def test_the_sweep_has_a_run_for_each_weight_and_shows_them(executed: dict[str, Executed]):
     sweep = executed["sweep"]
     assert len([*sweep.folder.glob(f"temporary/stylenet-*/sweep/*/{MODEL_FILE}")]) == 3
-    for weight in ("2", "5", "10"):
+    for weight in ("4", "8", "16"):
         assert f"style weight {weight:>3}: content" in sweep.said()
     plot, sheets = sweep.pictures()
     assert plot.std() > 10

@@ -126,6 +126,7 @@ def test_a_wrong_value_of_another_task_is_refused_by_name(
 
 def test_a_loss_without_weight_is_refused(shipped: dict[str, Any]):
     config = changed(changed(shipped, "loss.content_weight", 0), "loss.style_weight", 0.0)
+    config = changed(config, "loss.tv_weight", 0.0)
     with pytest.raises(UserError, match="all weights of the loss are 0"):
         check(config, shipped)
     check(changed(config, "loss.strength", 0.5) | {"scene": None}, shipped)
