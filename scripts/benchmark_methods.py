@@ -24,7 +24,7 @@ from benchmark_styles import sheet
 from stylenet.evaluation import cost
 from stylenet.evaluation.benchmark import mean
 from stylenet.evaluation.inputs import picture_file
-from stylenet.evaluation.judge import Judge, look
+from stylenet.evaluation.judge import Judge
 from stylenet.evaluation.subjects import Subject, open_subject
 from stylenet.pictures.folders import find_pictures
 from stylenet.pictures.images import Bytes, Picture, resize, write_picture
@@ -95,12 +95,8 @@ def looks(results: Sequence[Bytes], photos: Sequence[Bytes], style: Bytes) -> di
     """The means of content and style over the photos: how far off the results look."""
     judge = Judge()
     target = judge.target(style)
-    rows = []
-    for result, photo in zip(results, photos, strict=True):
-        features = judge.features(result)
-        content = judge.content(features, judge.features(photo))
-        rows.append(look(content, judge.style(features, target)["gram"]))
-    found: dict[str, float] = mean(rows)
+    pairs = zip(results, photos, strict=True)
+    found: dict[str, float] = mean([judge.look(*pair, target) for pair in pairs])
     return found
 
 

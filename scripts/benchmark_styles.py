@@ -20,7 +20,7 @@ from PIL import Image, ImageOps
 
 from stylenet.data.folder import FolderPhotos
 from stylenet.evaluation.inputs import Input, picture_file
-from stylenet.evaluation.judge import Judge, look
+from stylenet.evaluation.judge import Judge
 from stylenet.models.checkpoint import load_model
 from stylenet.nets.apply import apply_net
 from stylenet.nets.arbitrary import styled
@@ -38,9 +38,7 @@ def inputs(folder: Path) -> list[Input]:
 
 def terms(judge: Judge, result: Bytes, photo: Bytes, style: Bytes) -> tuple[float, float]:
     """Style and content error of a result, uint8 (H, W, 3)."""
-    features = judge.features(result)
-    gram = judge.style(features, judge.target(style))["gram"]
-    found = look(judge.content(features, judge.features(photo)), gram)
+    found = judge.look(result, photo, judge.target(style))
     return found["style"], found["content"]
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 from stylenet.evaluation.artefacts import grid_lines
 from stylenet.evaluation.benchmark import mean
-from stylenet.evaluation.judge import Judge, Target, look
+from stylenet.evaluation.judge import Judge, Target
 from stylenet.models.checkpoint import load_model
 from stylenet.nets.apply import apply_net
 from stylenet.pictures.folders import find_pictures
@@ -64,9 +64,7 @@ def _named(folder: Path, name: str) -> Path:
 
 def figures(judge: Judge, target: Target, photo: Bytes, result: Bytes) -> dict[str, float]:
     """The look of a result."""
-    features = judge.features(result)
-    content = judge.content(features, judge.features(photo))
-    return look(content, judge.style(features, target)["gram"]) | grid_lines(result)
+    return judge.look(result, photo, target) | grid_lines(result)
 
 
 def column(title: str, said: str, tiles: list[Bytes]) -> Image.Image:

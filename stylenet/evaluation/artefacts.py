@@ -39,7 +39,7 @@ def grid_lines(rgb: Bytes) -> dict[str, float]:
 
     Returns:
         ``lines`` and ``peak``: power at multiples of 1/8 cycle per pixel over the median power
-        around it, the mean and the highest. Photos have about 1.3 and 5.
+        around it, the mean and the highest. Photos have about 1.1 and 3.5.
     """
     power = _spectrum(luma(to_floats(rgb))) + np.finfo(np.float32).eps  # flat pictures have none
     places = [(y, x) for y in _LINES for x in _LINES if y or x]

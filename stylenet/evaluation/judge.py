@@ -84,6 +84,12 @@ class Judge:
             "mean_std": _errors(_each(channel_statistics, layers), target.statistics),
         }
 
+    def look(self, stylized: Bytes, photo: Bytes, target: Target) -> dict[str, float]:
+        """How far off a result looks from its photo and from the style picture: see `look`."""
+        features = self.features(stylized)
+        content = self.content(features, self.features(photo))
+        return look(content, self.style(features, target)["gram"])
+
     def lbfgs(self, photo: Bytes, style: Bytes, iterations: int) -> list[float]:
         """`total` before each iteration of pixel optimisation from the photo, and at the end."""
         steps = optimize(self.pixel_loss(photo, style), to_tensor(photo), iterations)

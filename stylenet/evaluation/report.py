@@ -26,8 +26,9 @@ _KEY = """\
 look: content and style are relative to the target's energy; 1 is as far off as a blank picture.
 Style is the geometric mean over the layers, the style picture at a shorter side of 512. grid: power
 at multiples of 1/8 cycle per pixel over the power around them, the mean (lines) and the highest
-(peak); a photo has about 1.3 and 5, a weave more. loss: the terms of loss=default. Total is content
-+ 16 · style + tv. content, gram, mean_std: errors by VGG layer, raw and relative. ssim, ciede2000:
+(peak); a photo has about 1.1 and 3.5, a weave more. loss: the terms of loss=default. Total is
+content + 16 · style + tv. content, gram, mean_std: errors by VGG layer, raw, relative. ssim and
+ciede2000:
 similarity to the photo and colour distance from it; the photo itself has 1 and 0. robustness: mean
 change of the result in grey levels under noise, ±25 levels of brightness and a shift by a pixel,
 and the deviation within a flat patch. border: colour distance in a band along the border over the
