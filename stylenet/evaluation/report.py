@@ -24,19 +24,18 @@ is plain text."""
 
 _KEY = """\
 look: content and style are relative to the target's energy; 1 is as far off as a blank picture.
-Style is the geometric mean over the layers, the style picture at a shorter side of 512. grid: power
-at multiples of 1/8 cycle per pixel over the power around them, the mean (lines) and the highest
-(peak); a photo has about 1.1 and 3.5, a weave more. loss: the terms of loss=default. Total is
-content + 16 · style + tv. content, gram, mean_std: errors by VGG layer, raw, relative. ssim and
-ciede2000:
-similarity to the photo and colour distance from it; the photo itself has 1 and 0. robustness: mean
-change of the result in grey levels under noise, ±25 levels of brightness and a shift by a pixel,
-and the deviation within a flat patch. border: colour distance in a band along the border over the
-distance in the interior. lbfgs: the iteration of pixel optimisation that reaches the same total;
-101 is beyond the last. warp: RMSE, on the scale of 0 to 1, between stylised frames that lie so many
-frames apart, the earlier frame warped to the later, over pixels where the flow holds; noisy: the
-same for frames with noise. Looks and losses of a clip are means over its first, middle and last
-frame."""
+Style is the geometric mean over the layers, the style picture at a shorter side of 512. grid:
+power at multiples of 1/8 cycle per pixel over the power around them, the mean (lines) and the
+highest (peak); a photo has about 1.1 and 3.5, a weave more. loss: the terms of loss=default.
+Total is content + 16 · style + tv. content, gram, mean_std: errors by VGG layer, raw, relative.
+ssim and ciede2000: similarity to the photo and colour distance from it; the photo itself has 1
+and 0. robustness: mean change of the result in grey levels under noise, ±25 levels of brightness
+and a shift by a pixel, and the deviation within a flat patch. border: colour distance in a band
+along the border over the distance in the interior. lbfgs: the iteration of pixel optimisation
+that reaches the same total; 101 is beyond the last. warp: RMSE, on the scale of 0 to 1, between
+stylised frames that lie so many frames apart, the earlier frame warped to the later, over pixels
+where the flow holds; noisy: the same for frames with noise. Looks and losses of a clip are means
+over its first, middle and last frame."""
 
 
 @dataclass(frozen=True)
