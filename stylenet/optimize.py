@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from omegaconf import DictConfig
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -41,6 +42,7 @@ from stylenet.pixels.optimisation import OPTIMIZERS, Iteration, noise
 from stylenet.pixels.pyramid import Painting, levels, paint, resize
 from stylenet.pixels.settings import described
 from stylenet.pixels.strength import calibrate
+from stylenet.pixels.vigour import style_weights
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.styles.chosen import find_style
 from stylenet.styles.picture import split_share
@@ -155,9 +157,11 @@ def run(options: argparse.Namespace) -> None:
         [style.share for style in styles],
     )
     optimizer = options.optimizer or ("adam" if options.init == "noise" else "lbfgs")
+    pictures = [style.picture for style in styles]
     if loss.strength is not None:
-        pictures = [style.picture for style in styles]
         calibrate(vgg, loss, [photo.rgb], pictures, painting.shares, side / min(photo.size))
+    if loss.vigour:
+        loss.weights["style"] = fmean(style_weights(vgg, loss, pictures), painting.shares)
     result = Result(photo, grey, options.out, Postprocess(preserve_color=options.preserve_color))
     iterations = options.iterations
     if iterations is None:

@@ -60,7 +60,7 @@ RANGES: Mapping[str, Range] = {
     **dict.fromkeys(("*.lr", "*_lr", "*.eps", "*.width"), POSITIVE),
     **dict.fromkeys(("*_weight", "*.content_layers.*", "*.style_layers.*"), WEIGHT),
     **dict.fromkeys(("loss.identity", "*.loss.identity", "*.weight_decay"), WEIGHT),
-    **dict.fromkeys(("*.strength", "*.motion.*", "*.smoothing"), SHARE),
+    **dict.fromkeys(("*.strength", "*.vigour", "*.motion.*", "*.smoothing"), SHARE),
     **dict.fromkeys(("*.betas.*", "*.momentum", "data.jitter"), BELOW_ONE),
     **dict.fromkeys(("*.blocks", "*.warmup", "task.pool", "callbacks.previews.every"), COUNT),
     **dict.fromkeys(("*.max_steps", "*.every", "*.log_every_n_steps"), AT_LEAST_ONE),

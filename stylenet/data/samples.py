@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from stylenet.data.source import Listing, file_photo
+from stylenet.pictures.images import Bytes
 from stylenet.system.errors import UserError
 
 _TRAINING = [
@@ -81,6 +82,11 @@ class SamplePhotos:
                 f"{self.title} are missing; run pip install --force-reinstall {packages}"
             )
         return present
+
+
+def sample_photos() -> list[Bytes]:
+    """The held-out sample photographs, uint8 (H, W, 3)."""
+    return [photo.decode().rgb for photo in SamplePhotos(held_out=True).listing().photos]
 
 
 def _package_folder(distribution: str, module: str) -> Path:

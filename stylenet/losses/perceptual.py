@@ -22,7 +22,7 @@ class PerceptualLoss(nn.Module):
 
     With ``relative=True`` each error is divided by the target's own mean square. Then 1 means "as
     far off as a blank", a layer's share is its weight, and one style weight means the same for
-    every picture.
+    every picture. `vigour` makes pictures of strong features count for more.
 
     Args:
         content_layers: VGG layer → weight within the content term.
@@ -30,12 +30,14 @@ class PerceptualLoss(nn.Module):
         content_weight, style_weight, tv_weight: factors of the three terms in the total.
         relative: divide each layer's error by its target's energy.
         strength: the wanted style reduction, from 0 to 1. It replaces `style_weight` by a weight
-            measured for each style (`stylenet.pixels.strength`). None takes `style_weight` as it
-            is.
+            measured for each style (`stylenet.pixels.strength`), without `vigour`. None takes
+            `style_weight`.
+        vigour: from 0 to 1, the power of a style picture's vigour that multiplies `style_weight`
+            (`stylenet.pixels.vigour`). 0 takes `style_weight` as it is.
 
     Raises:
-        UserError: a negative weight, a strength beyond [0, 1] or without a content weight, or no
-            style layer.
+        UserError: a negative weight, a strength or vigour beyond [0, 1], a strength without a
+            content weight, or no style layer.
     """
 
     def __init__(
@@ -47,16 +49,25 @@ class PerceptualLoss(nn.Module):
         tv_weight: float,
         relative: bool,
         strength: float | None = None,
+        vigour: float = 0.0,
     ) -> None:
         super().__init__()
         if strength is not None and not 0 <= strength <= 1:
             raise UserError(f"loss.strength={strength} is not between 0 and 1")
+        if not 0 <= vigour <= 1:
+            raise UserError(f"loss.vigour={vigour} is not between 0 and 1")
         if strength is not None and not content_weight > 0:
             raise UserError("loss.strength needs a content term; give loss.content_weight above 0")
         self.strength = strength
+        self.vigour = vigour if strength is None else 0.0
+        self.style_weight = style_weight
         self.content_layers = dict(content_layers)
         self.style_layers = dict(style_layers)
-        self.weights = {"content": content_weight, "style": style_weight, "tv": tv_weight}
+        self.weights: dict[str, float | Tensor] = {
+            "content": content_weight,
+            "style": style_weight,
+            "tv": tv_weight,
+        }
         self.relative = relative
         every = {**self.weights, **self.content_layers, **self.style_layers}
         negative = [f"{name}={weight}" for name, weight in every.items() if not weight >= 0]
@@ -91,6 +102,10 @@ class PerceptualLoss(nn.Module):
         """Take Gram matrices by style layer: (1, C, C), or (B, C, C), one for each image."""
         for layer in self.style_layers:
             self.register_buffer(f"gram_{layer}", grams[layer], persistent=False)
+
+    def style_targets(self) -> dict[str, Tensor]:
+        """The Gram matrices that are set, by style layer: (1, C, C) or (B, C, C)."""
+        return {layer: self.get_buffer(f"gram_{layer}") for layer in self.style_layers}
 
     def forward(self, image: Tensor, features: Features, content: Features) -> dict[str, Tensor]:
         """The unweighted terms of each image.
@@ -128,8 +143,8 @@ class PerceptualLoss(nn.Module):
             features: VGG features of the stylised image at `style_layers`.
         """
         return {
-            layer: self._error(gram_matrix(features[layer]), self.get_buffer(f"gram_{layer}"))
-            for layer in self.style_layers
+            layer: self._error(gram_matrix(features[layer]), target)
+            for layer, target in self.style_targets().items()
         }
 
     def _style(self, features: Features) -> Tensor:

@@ -90,7 +90,7 @@ class Task(LightningModule, ABC):
         """
         return [(name, rgb, apply_net(self, rgb)) for name, rgb in photos]
 
-    def measured(self) -> dict[str, float]:
+    def measured(self) -> dict[str, Any]:
         """Values of the config group ``loss`` that the task itself has measured, by key."""
         return {}
 

@@ -22,6 +22,7 @@ from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.nets.apply import apply_net
 from stylenet.nets.multistyle import MultiStyleNet, style_name
 from stylenet.pictures.resizing import square
+from stylenet.pixels.vigour import style_weights
 from stylenet.styles.chosen import find_style
 from stylenet.styles.picture import StylePicture
 from stylenet.system.errors import UserError
@@ -77,18 +78,21 @@ class MultiStyleTask(PerceptualTask):
         self.pictures: list[StylePicture] = []
         self.notes: list[dict[str, str]] = []
         self.grams: dict[str, Tensor] = {}
+        self.style_weights = torch.empty(0)  # one for each style
 
     def read_style(self) -> None:
-        """Read the pictures, and compute the targets of the loss for each.
+        """Read the pictures, and compute the targets and the style weight of the loss for each.
 
         Raises:
             UserError: a picture cannot be found or read.
         """
         self.pictures = [find_style(style).picture(MEND) for style in self.styles]
-        self.style = _mosaic([picture.rgb for picture in self.pictures])
+        pictures = [picture.rgb for picture in self.pictures]
+        self.style = _mosaic(pictures)
         self.notes = [picture.note() for picture in self.pictures]
-        grams = [self._grams(picture.rgb) for picture in self.pictures]
+        grams = [self._grams(picture) for picture in pictures]
         self.grams = {layer: torch.cat([each[layer] for each in grams]) for layer in grams[0]}
+        self.style_weights = torch.tensor(style_weights(self.vgg, self.loss, pictures))
 
     def style_pictures(self) -> list[StylePicture]:
         """The pictures of all styles."""
@@ -97,7 +101,7 @@ class MultiStyleTask(PerceptualTask):
     def _grams(self, picture: NDArray[uint8]) -> dict[str, Tensor]:
         """The loss's targets for one picture, by style layer."""
         self.set_style(picture, self.style_size)
-        return {layer: self.loss.get_buffer(f"gram_{layer}") for layer in self.loss.style_layers}
+        return self.loss.style_targets()
 
     def terms(self, photo: Tensor) -> dict[str, Tensor]:
         """The unweighted terms of each photo (B, 3, H, W) in the style next in turn, each (B,)."""
@@ -113,9 +117,11 @@ class MultiStyleTask(PerceptualTask):
         return self.perceptual_terms(photo, self.net(photo, weights))
 
     def set_styles(self, styles: Tensor) -> None:
-        """Set the targets of the loss to these styles, a number for each photo: (B,)."""
+        """Set the loss to these styles, a number for each photo: (B,)."""
         self.grams = {layer: grams.to(styles.device) for layer, grams in self.grams.items()}
+        self.style_weights = self.style_weights.to(styles.device)
         self.loss.set_targets({layer: grams[styles] for layer, grams in self.grams.items()})
+        self.loss.weights["style"] = self.style_weights[styles]
 
     def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
         """The mean unweighted terms, and the total, of clamped results: all photos, all styles."""
@@ -134,6 +140,12 @@ class MultiStyleTask(PerceptualTask):
             itertools.cycle(list(photos)), self.net.styles, self._plain_nets(), strict=False
         )
         return [(f"{name}, {style}", rgb, apply_net(net, rgb)) for (name, rgb), style, net in turns]
+
+    def measured(self) -> dict[str, Any]:
+        """The style weight of each style."""
+        return {
+            "style_weight": dict(zip(self.net.styles, self.style_weights.tolist(), strict=True))
+        }
 
     def style_note(self) -> dict[str, Any]:
         """The note on all pictures as one collection. Its sha256 is taken over theirs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from numpy import uint8
@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from stylenet.data.samples import SamplePhotos
+from stylenet.data.samples import sample_photos
 from stylenet.losses.functional import in_range
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.nets.traits import traits
 from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import PixelLoss
 from stylenet.pixels.strength import calibrate
+from stylenet.pixels.vigour import style_weights
 from stylenet.system.errors import UserError
 from stylenet.tasks.base import Task
 from stylenet.tensors import to_tensor
@@ -72,16 +73,19 @@ class PerceptualTask(Task):
             self.style = style
 
     def read_style(self) -> None:
-        """Set the loss to the style picture, and its weight to the requested style reduction.
+        """Set the loss to the style picture, and its weight to the picture.
+
+        The weight gives the requested style reduction, or follows the picture's vigour.
 
         Raises:
             UserError: the weights of VGG cannot be obtained.
         """
         if self.loss.strength is not None:
-            photos = [photo.decode().rgb for photo in SamplePhotos(held_out=True).listing().photos]
             scale = self.style_size / UNSEEN_SIDE
-            calibrate(self.vgg, self.loss, photos, [self.style], [1.0], scale)
+            calibrate(self.vgg, self.loss, sample_photos(), [self.style], [1.0], scale)
         self.set_style(self.style, self.style_size)
+        if self.loss.vigour:
+            [self.loss.weights["style"]] = style_weights(self.vgg, self.loss, [self.style])
 
     @torch.no_grad()
     def set_style(self, style: NDArray[uint8], style_size: int) -> None:
@@ -139,10 +143,11 @@ class PerceptualTask(Task):
             rows.append(PixelLoss(self.vgg, self.loss, photo)(net(photo)))
         return {name: sum(row[name].item() for row in rows) / len(rows) for name in rows[0]}
 
-    def measured(self) -> dict[str, float]:
-        """The style weight that gives the requested style reduction, if one is requested."""
-        wanted = self.loss.strength
-        return {} if wanted is None else {"style_weight": self.loss.weights["style"]}
+    def measured(self) -> dict[str, Any]:
+        """The style weight, if it was set to the picture."""
+        if self.loss.strength is None and not self.loss.vigour:
+            return {}
+        return {"style_weight": float(self.loss.weights["style"])}
 
     def training_step(self, photo: Tensor, _: int) -> Tensor:
         """One batch of photos (B, 3, H, W) → the scalar objective; logs every term."""

@@ -102,6 +102,15 @@ def with_strength(strength: float | None) -> PerceptualLoss:
     return PerceptualLoss({"a": 1.0}, {"a": 0.5, "b": 0.5}, 1.0, 10.0, 0.0, True, strength)
 
 
+def test_a_strength_leaves_vigour_out():
+    layers = {"a": 0.5, "b": 0.5}
+    options = (layers, layers, 1.0, 10.0, 0.0, True)
+    assert PerceptualLoss(*options, vigour=0.7).vigour == 0.7
+    assert PerceptualLoss(*options, 0.5, 0.7).vigour == 0
+    with pytest.raises(UserError, match=r"vigour=1\.5"):
+        PerceptualLoss(*options, vigour=1.5)
+
+
 @pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
 def test_a_strength_beyond_its_range_is_named(strength: float):
     with pytest.raises(UserError, match="strength"):

@@ -168,6 +168,20 @@ def test_photos_of_a_batch_are_judged_by_their_own_styles(tmp_path: Path):
     assert abs(together["style"][0] - task.terms_in(photo[:1], torch.tensor([0]))["style"]) > 1e-3
 
 
+def test_styles_count_by_their_own_weights(tmp_path: Path):
+    red, _ = pictures(tmp_path)
+    Image.fromarray(np.asarray(Image.open(red)) // 4).save(tmp_path / "dark.png")
+    names = f"net.styles=[{red},{tmp_path / 'dark.png'}]"
+    task = instantiate(composed([*SMALL, names]).task)
+    task.read_style()
+    weights = task.measured()["style_weight"]
+    assert weights["red"] > 2 * weights["dark"]
+    task.set_styles(torch.tensor([1, 0]))
+    terms = {"content": torch.tensor([1.0, 2.0]), "style": torch.ones(2)}
+    expected = torch.tensor([1 + weights["dark"], 2 + weights["red"]])
+    torch.testing.assert_close(task.total(terms), expected)
+
+
 def test_photos_take_the_styles_by_turns():
     """Whatever the batch and however many processes: the next photo, the next style."""
     met: list[int] = []
