@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from stylenet.commands.evaluate import parser
 from stylenet.system.errors import interrupted
 
 if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
+    parser().parse_args()  # shows help, and mistakes, at once
 
 import argparse
 import platform
@@ -20,7 +22,6 @@ from typing import Any
 
 import torch
 
-from stylenet.config.arguments import output_path
 from stylenet.evaluation import cost
 from stylenet.evaluation.benchmark import Benchmark, mean
 from stylenet.evaluation.camera import CAMERAS, Clip, film
@@ -43,7 +44,7 @@ from stylenet.system.threads import share_cpus
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line. Returns 0, or 130 if interrupted."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     with exit_on_user_error():
         try:
             run(options)
@@ -226,41 +227,6 @@ def _suite(options: argparse.Namespace) -> Suite:
     if options.content is None or options.styles is None:
         raise UserError("--suite coco-wikiart needs --content FOLDER and --styles FOLDER")
     return coco_wikiart(options.content, options.styles)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m stylenet.evaluate",
-        description=f"{__doc__} All models run on the CPU and are judged by the same VGG-19. "
-        "The same inputs give the same figures, except for timings.",
-    )
-    add = parser.add_argument
-    help = "a run, its model.pt, an exported .onnx, or a peer's .onnx with its --adapter"
-    add("models", nargs="+", type=Path, metavar="MODEL", help=help)
-    help = (
-        "samples: three embedded photos, each model with its own style; coco-wikiart: every photo "
-        "with every style; video: the embedded photos under moving cameras (default: samples)"
-    )
-    add("--suite", choices=("samples", "coco-wikiart", "video"), default="samples", help=help)
-    help = "with --suite video: also judge this clip; its flow is estimated"
-    add("--clip", type=Path, metavar="CLIP", help=help)
-    add("--content", type=Path, metavar="FOLDER", help="photos, such as MS-COCO's")
-    add("--styles", type=Path, metavar="FOLDER", help="style pictures, such as WikiArt's")
-    help = "YAML that describes a peer's net; one for all peers, or one for each, in their order"
-    add("--adapter", type=Path, action="append", default=[], metavar="FILE", help=help)
-    help = (
-        "also find the L-BFGS iteration that each result equals; a new pair of photo and style"
-        " takes minutes, and its curve is kept"
-    )
-    add("--lbfgs", action="store_true", help=help)
-    add(
-        "-o",
-        "--out",
-        type=output_path,
-        metavar="FOLDER",
-        help="for JSON, Markdown, HTML and manifest",
-    )
-    return parser
 
 
 if __name__ == "__main__":

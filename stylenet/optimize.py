@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from stylenet.commands.optimize import parser
 from stylenet.system.errors import interrupted
 
 if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
+    parser().parse_intermixed_args()  # shows help, and mistakes, at once
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -20,7 +22,6 @@ from omegaconf import DictConfig
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from stylenet.config.arguments import count, output_path, pixels
 from stylenet.config.hardware import kind
 from stylenet.models.checkpoint import load_model
 from stylenet.nets.apply import apply_net
@@ -38,7 +39,7 @@ from stylenet.pictures.images import Bytes, Picture, read_picture, write_picture
 from stylenet.pictures.images import resize as resize_picture
 from stylenet.pictures.outputs import model_file, refuse_overwriting
 from stylenet.pictures.resizing import resize_shorter_side
-from stylenet.pixels.optimisation import OPTIMIZERS, Iteration, noise
+from stylenet.pixels.optimisation import Iteration, noise
 from stylenet.pixels.pyramid import Painting, levels, paint, resize
 from stylenet.pixels.settings import described
 from stylenet.pixels.strength import calibrate
@@ -224,7 +225,7 @@ def follow(steps: Iterator[Iteration], total: int, result: Result) -> tuple[Iter
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line. Returns 0, or 130 if interrupted; the picture so far is kept."""
-    options = _parser().parse_intermixed_args(argv)
+    options = parser().parse_intermixed_args(argv)
     with exit_on_user_error():
         try:
             run(options)
@@ -232,50 +233,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"interrupted; {options.out} is as far as it came", file=sys.stderr)
             return 130
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m stylenet.optimize",
-        description=f"{__doc__} The result file is refreshed along the way. Large photos are "
-        "painted coarse to fine.",
-    )
-    add = parser.add_argument
-    add("photo", type=Path, metavar="PHOTO")
-    help = "the name of a style, or a picture; several, as STYLE:SHARE, are mixed"
-    add("--style", required=True, action="append", metavar="STYLE", help=help)
-    add("-o", "--out", required=True, type=output_path, metavar="OUT", help="a picture file")
-    add(
-        "--size",
-        type=pixels,
-        metavar="N",
-        help="longer side in pixels (default: the photo's or the scene's)",
-    )
-    help = (
-        "iterations at the coarsest size; each doubling of the size takes two fifths as many"
-        " (default: 100, or the scene's)"
-    )
-    add("--iterations", type=count, metavar="N", help=help)
-    help = (
-        "what to start from: photo, noise, a picture, or a run or model file, whose result is"
-        " refined (default: photo)"
-    )
-    add("--init", default="photo", metavar="START", help=help)
-    help = "default: lbfgs, but adam from noise"
-    add("--optimizer", choices=OPTIMIZERS, help=help)
-    help = (
-        "shorter side of the style picture, which sets the size of strokes (default: 512, as with"
-        " strokes=medium; strokes=fine, strokes=bold)"
-    )
-    add("--style-size", type=pixels, metavar="N", help=help)
-    add("--preserve-color", action="store_true", help="keep the colours of the photo")
-    add("--seed", type=int, default=0, help="seed of the noise (default: 0)")
-    help = (
-        "settings of the config, as in training: strokes=bold, loss.style_weight=40, loss=gatys,"
-        " scene=art …"
-    )
-    add("overrides", nargs="*", metavar="KEY=VALUE", help=help)
-    return parser
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 
+from stylenet.commands.prepare import parser
 from stylenet.system.errors import interrupted
 
 if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
+    parser().parse_args()  # shows help, and mistakes, at once
 
-import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import astuple, fields
@@ -116,7 +117,7 @@ def _report_balance(index: Index, path: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0, or 130 if interrupted."""
-    overrides = _parser().parse_args(argv).overrides
+    overrides = parser().parse_args(argv).overrides
     with exit_on_user_error():
         try:
             prepare(data_module(overrides))
@@ -124,18 +125,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("interrupted; the same command goes on from here", file=sys.stderr)
             return 130
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m stylenet.prepare",
-        description="Decode training photographs into the cache that training with the same"
-        " overrides uses; find bad files and duplicates, report the balance of classes. Killed at"
-        " any time, the same command goes on.",
-    )
-    help = "of stylenet.train, such as data=folder data.path=PHOTOS data.size=256"
-    parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help=help)
-    return parser
 
 
 if __name__ == "__main__":

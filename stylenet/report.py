@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
+from stylenet.commands.report import parser
 from stylenet.system.errors import interrupted
 
 if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
+    parser().parse_args()  # shows help, and mistakes, at once
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, or 130 if interrupted; user errors exit with 2.
     """
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     with exit_on_user_error():
         try:
             report(options.sweep, options.photos, options.lbfgs)
@@ -60,24 +61,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("interrupted; nothing is written", file=sys.stderr)
             return 130
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m stylenet.report", description=__doc__)
-    add = parser.add_argument
-    help = "the folder of a sweep, such as runs/sweeps/NAME; report.html and report.png go there"
-    add("sweep", type=Path, metavar="SWEEP", help=help)
-    help = (
-        "photos to stylise, or a folder to choose six of evenly (default: the held-out sample"
-        " photos); they are shown at a longer side of at most 512 pixels"
-    )
-    add("--photos", nargs="+", type=Path, default=[], metavar="PHOTO_OR_FOLDER", help=help)
-    help = (
-        "also find the L-BFGS iteration that each run equals under its own loss; this takes minutes"
-        " for each run"
-    )
-    add("--lbfgs", action="store_true", help=help)
-    return parser
 
 
 if __name__ == "__main__":

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 
+from stylenet.commands.train import asks_for_help, help_text
 from stylenet.system.errors import interrupted
 
 if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
+    if asks_for_help(sys.argv[1:]):
+        sys.exit(print(help_text()))
 
 import logging
 import math

@@ -1,0 +1,52 @@
+"""The help of training: the settings that people change, and the choices of every group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stylenet.config.folder import FOLDER
+
+_HELP = """\
+usage: stylenet train [KEY=VALUE ...]
+
+Train a net on photos, in the style of a picture. Without settings: the style starry_night, the
+embedded sample photos, five minutes on two cores. Results go to a new folder below runs/.
+
+settings that people change:
+  style=NAME                 one of the shipped styles (see stylenet styles)
+  style=custom style.image=PICTURE
+                             the style of your own picture
+  data=folder data.path=FOLDER
+                             your own photos
+  loss.style_weight=15       how strong the style is; twice as much is plainly bolder
+  strokes=medium             how large the strokes are: fine, medium or bold
+  trainer.max_steps=N        how long; experiment=hour takes about an hour on two cores
+  data.size=N                side of the crops of photos, in pixels
+  task.optimizer.lr=X        the learning rate
+  data.batch_size=N          photos in a step
+  run=FOLDER                 where the results go
+  ckpt=last                  go on with the newest run of this style, or with that in run=FOLDER
+  -m KEY=A,B KEY=C,D         train all combinations, a sweep
+
+groups of settings, and their choices:
+{groups}
+
+  stylenet train --cfg job   prints every setting, with the choices made on the command line
+  stylenet train --hydra-help tells Hydra's own options
+"""
+
+
+def asks_for_help(arguments: Sequence[str]) -> bool:
+    """Whether a command line asks for help."""
+    return any(argument in ("-h", "--help") for argument in arguments)
+
+
+def help_text() -> str:
+    """The help of ``stylenet train``."""
+    files = sorted(FOLDER.glob("*/**/*.yaml"))
+    groups: dict[str, list[str]] = {}
+    for file in files:
+        groups.setdefault(file.parent.relative_to(FOLDER).as_posix(), []).append(file.stem)
+    width = max(map(len, groups))
+    rows = [f"  {group:{width}}  {', '.join(names)}" for group, names in groups.items()]
+    return _HELP.format(groups="\n".join(rows))

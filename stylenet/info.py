@@ -1,0 +1,90 @@
+"""Tell what a model file is: its style, net, training and licence."""
+
+from __future__ import annotations
+
+import sys
+
+from stylenet.commands.info import parser
+from stylenet.system.errors import interrupted
+
+if __name__ == "__main__":  # before the imports below, which take seconds
+    sys.excepthook = interrupted
+    parser().parse_args()  # shows help, and mistakes, at once
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stylenet.pictures.outputs import model_file
+from stylenet.runtime.model import open_model
+from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.system.untrusted import label, mapping
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line. Returns 0."""
+    path: Path = parser().parse_args(argv).model
+    with exit_on_user_error():
+        facts = exported(path) if path.suffix == ".onnx" else trained(path)
+        facts["file"] = f"{path}, {model_file(path).stat().st_size / 1e6:.2f} MB"
+    width = max(map(len, facts))
+    print("\n".join(f"{name:{width}}  {label(text)}" for name, text in facts.items()))
+    return 0
+
+
+def exported(path: Path) -> dict[str, str]:
+    """The facts of an exported model, by name.
+
+    Raises:
+        UserError: the file is no stylenet model, or its metadata is damaged.
+    """
+    model = open_model(path, "cpu")
+    told = {name.removeprefix("stylenet."): text for name, text in model.metadata.items()}
+    try:
+        config = json.loads(told["config"])
+    except (KeyError, ValueError):
+        raise UserError(f"{path}: its metadata is damaged; export it again") from None
+    facts = _facts(config if isinstance(config, dict) else {})
+    return {
+        **facts,
+        "input": told.get("io", "bytes"),
+        "precision": told.get("precision", "fp32"),
+        "licence": told.get("licence", "unknown"),
+        "version": told.get("version", "unknown"),
+    }
+
+
+def trained(path: Path) -> dict[str, str]:
+    """The facts of a run or a model file, by name.
+
+    Raises:
+        UserError: the file is no stylenet model.
+    """
+    from stylenet.models.checkpoint import load_model  # exported models need no torch
+
+    model = load_model(path)
+    count = sum(parameter.numel() for parameter in model.net.parameters())
+    return {**_facts(model.config), "parameters": f"{count:,}"}
+
+
+def _facts(config: Mapping[str, Any]) -> dict[str, str]:
+    """What a training's config tells."""
+    picture, net = mapping(config, "style_picture"), dict(mapping(config, "net"))
+    loss, trainer = mapping(config, "loss"), mapping(config, "trainer")
+    photos = mapping(mapping(config, "pictures"), "photos")
+    kind = str(net.pop("_target_", "unknown")).rpartition(".")[2]
+    settings = ", ".join(f"{key}={value}" for key, value in net.items() if key != "net")
+    weight = {**loss, **mapping(config, "measured")}.get("style_weight", "unknown")
+    return {
+        "style": str(picture.get("name", "unknown")),
+        "picture": str(picture.get("credit", "unknown")),
+        "net": f"{kind} ({settings})" if settings else kind,
+        "training": f"{trainer.get('max_steps', 'unknown')} steps on "
+        f"{photos.get('count', 'unknown')} photos",
+        "style weight": str(weight),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
