@@ -36,6 +36,7 @@ from stylenet.evaluation.report import to_html, to_json, to_markdown, write
 from stylenet.evaluation.subjects import Subject, open_subject, with_adapters
 from stylenet.pictures.outputs import model_file, refuse_overwriting
 from stylenet.pixels.yardstick import Curves
+from stylenet.runs.found import found_model
 from stylenet.system.cache_folder import cache_dir
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.terminal import progress_bar
@@ -62,6 +63,7 @@ def run(options: argparse.Namespace) -> None:
     """
     start = time.perf_counter()
     share_cpus()
+    options.models = [found_model(model) for model in options.models]
     _refuse_overwriting(options)
     suite = _suite(options)
     files = with_adapters(options.models, options.adapter)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stylenet.pictures.outputs import model_file
+from stylenet.runs.found import found_model
 from stylenet.runtime.model import open_model
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.untrusted import label, mapping
@@ -24,8 +25,9 @@ from stylenet.system.untrusted import label, mapping
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line. Returns 0."""
-    path: Path = parser().parse_args(argv).model
+    options = parser().parse_args(argv)
     with exit_on_user_error():
+        path = found_model(options.model)
         facts = exported(path) if path.suffix == ".onnx" else trained(path)
         facts["file"] = f"{path}, {model_file(path).stat().st_size / 1e6:.2f} MB"
     width = max(map(len, facts))

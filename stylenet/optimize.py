@@ -44,6 +44,7 @@ from stylenet.pixels.pyramid import Painting, levels, paint, resize
 from stylenet.pixels.settings import described
 from stylenet.pixels.strength import calibrate
 from stylenet.pixels.vigour import style_weights
+from stylenet.runs.found import found_model
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.styles.chosen import find_style
 from stylenet.styles.picture import split_share
@@ -99,7 +100,7 @@ def start_image(init: str, photo: Tensor, seed: int) -> Tensor:
                 "stylise it with the same --size"
             )
     else:
-        net = load_model(path).net
+        net = load_model(found_model(path)).net
         if traits(net).takes_style:
             raise UserError(
                 f"--init {path} takes any style; give a picture that stylenet.stylize made with it"

@@ -22,6 +22,7 @@ from rich.progress import Progress
 from stylenet.opening import Mix, Opened, Wanted, open_to_stylize
 from stylenet.pictures.outputs import model_file, plan_targets, refuse_overwriting
 from stylenet.pictures.results import Results, results_in
+from stylenet.runs.found import found_model
 from stylenet.runtime.clips import (
     AnyClipStylizer,
     ClipStylizer,
@@ -57,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    options.model = [found_model(model) for model in options.model]
     clip = _clip(options)
     targets = {} if clip or options.webcam else plan_targets(options.photos, options.out)
     results = results_in(Path(options.out), options.photos if targets else [])

@@ -58,7 +58,7 @@ from stylenet.tasks.base import Task
 LEFT = (MODEL_FILE, "preview.png", "losses.csv", "losses.png", CONFIG)
 """What a finished run leaves for its user, unless its callback is off."""
 
-WRITTEN = (*LEFT, run_folder.CHECKPOINT, sweeps.RESULT)
+WRITTEN = (*LEFT, run_folder.CHECKPOINT, sweeps.RESULT, sweeps.OVERRIDES)
 """Names of all files that a run may leave."""
 
 
@@ -106,6 +106,8 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         write_atomically(run / CONFIG, lambda file: file.write(text.encode()))
         pictures = [style] if style else task.style_pictures()
+        if not checkpoint:
+            _keep_overrides(run)
         keep_copies(run, pictures)
         for picture in pictures:
             warn_if_unsuitable(picture)
@@ -117,10 +119,19 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
     if finished and trainer.is_global_zero:
         write_result(run, _terms_at_end(trainer, task, data))
         save_model(run / MODEL_FILE, task.net, config | {"net": trained})
+        run_folder.link_latest(run)
     for logger in trainer.loggers:
         if isinstance(logger, Wandb):
             logger.end(run / MODEL_FILE if finished else None)
     return finished
+
+
+def _keep_overrides(run: Path) -> None:
+    """Write what the command line says, if there is one, into the run's folder."""
+    if HydraConfig.initialized():
+        overrides = OmegaConf.to_container(HydraConfig.get().overrides.task)
+        text = yaml.safe_dump(overrides, allow_unicode=True)
+        write_atomically(run / sweeps.OVERRIDES, lambda file: file.write(text.encode()))
 
 
 def _paths(config: dict[str, Any]) -> list[Path]:
@@ -216,7 +227,7 @@ def _job(cfg: DictConfig) -> float | None:
     cfg.run = str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweeps.take_part(cfg, HydraConfig.get(), _checked_train)
-    with exit_on_user_error():  # before Hydra adds lines of its own
+    with exit_on_user_error(), _nothing_left(run, is_named):  # before Hydra adds lines of its own
         _check(cfg)
         with _own_folder(cfg, is_named):
             finished = _begin(cfg)
@@ -241,6 +252,15 @@ _hydra_main = hydra.main(version_base="1.3", config_path=str(configs.FOLDER), co
 
 def _overrides_folder() -> bool:
     return any(o.startswith("hydra.run.dir=") for o in HydraConfig.get().overrides.hydra)
+
+
+@contextmanager
+def _nothing_left(run: Path, is_named: bool) -> Iterator[None]:
+    """Remove the folder that Hydra has made, if the start fails and leaves it empty."""
+    try:
+        yield
+    finally:
+        run_folder.remove_empty(run, parents=not is_named)
 
 
 @contextmanager

@@ -56,8 +56,10 @@ def test_a_run_leaves_everything_and_learns(
     assert run(monkeypatch, style, f"run={folder}", *LEARNING) == 0
     assert {path.name for path in folder.iterdir()} == {
         *("model.pt", "preview.png", "losses.csv", "losses.png", "config.yaml", "result.yaml"),
-        *(CHECKPOINT, "style.png"),
+        *(CHECKPOINT, "style.png", "overrides.yaml"),
     }
+    kept = yaml.safe_load((folder / "overrides.yaml").read_text())
+    assert kept == ["style=custom", *SMALL, style, f"run={folder}", *LEARNING]
     assert (folder / "style.png").read_bytes() == (tmp_path / "drawn.png").read_bytes()
     style_loss = [float(row["style"]) for row in rows(folder)]
     assert len(style_loss) == 120
@@ -86,6 +88,30 @@ SMALL_TASKS = {
     ],
 }
 """Of experiments that are not on the main task: what makes them small."""
+
+
+def test_a_run_has_the_pictures_name_unless_it_is_given_one(
+    tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    short = [style, "trainer.max_steps=2", "callbacks.resume=null"]
+    assert run(monkeypatch, *short) == 0
+    assert run(monkeypatch, *short, "name=mine") == 0
+    for name in ("drawn", "mine"):
+        [link] = [path for path in (tmp_path / "runs" / name).iterdir() if path.is_symlink()]
+        assert load_model(link).config["style_picture"]["name"] == "drawn"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["style.image=missing.png", "loss.style_weight=-1", "init=nothing", "data.path=x"]
+)
+def test_a_start_that_fails_leaves_nothing(
+    tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch, wrong: str
+):
+    monkeypatch.chdir(tmp_path)
+    data = ["data=folder"] if "data" in wrong else []
+    assert run(monkeypatch, style, *data, wrong) == 2
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("name", [path.stem for path in (FOLDER / "experiment").glob("*.yaml")])

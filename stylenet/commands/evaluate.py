@@ -16,7 +16,10 @@ def parser() -> argparse.ArgumentParser:
         "The same inputs give the same figures, except for timings.",
     )
     add = made.add_argument
-    help = "a run, its model.pt, an exported .onnx, or a peer's .onnx with its --adapter"
+    help = (
+        "a run, the name of its folder, its model.pt, an exported .onnx, or a peer's .onnx with its"
+        " --adapter"
+    )
     add("models", nargs="+", type=Path, metavar="MODEL", help=help)
     help = (
         "samples: three embedded photos, each model with its own style; coco-wikiart: every photo "

@@ -13,7 +13,12 @@ def parser() -> argparse.ArgumentParser:
     """The options of the command."""
     made = argparse.ArgumentParser(prog="stylenet export", description=__doc__)
     add = made.add_argument
-    add("model", type=Path, metavar="RUN_OR_FILE", help="a run, or its model.pt")
+    add(
+        "model",
+        type=Path,
+        metavar="RUN_OR_FILE",
+        help="a run, the name of its folder, or its model.pt",
+    )
     help = (
         "the .onnx file to write (a model for any style gets a .style.onnx beside it), or a folder "
         "for --target tensorrt and triton"

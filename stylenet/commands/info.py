@@ -9,6 +9,6 @@ from pathlib import Path
 def parser() -> argparse.ArgumentParser:
     """The options of the command."""
     made = argparse.ArgumentParser(prog="stylenet info", description=__doc__)
-    help = "a run, its model.pt, or an exported .onnx"
+    help = "a run, the name of its folder, its model.pt, or an exported .onnx"
     made.add_argument("model", type=Path, metavar="RUN_OR_FILE", help=help)
     return made

@@ -24,7 +24,10 @@ def parser() -> argparse.ArgumentParser:
     add("photos", nargs="*", type=Path, metavar="PHOTO_OR_FOLDER", help=help)
     help = "film instead, until Ctrl-C: a camera's number, or its device, such as /dev/video0"
     add("--webcam", metavar="CAMERA", help=help)
-    help = "a run, its model.pt, or an exported .onnx; several need a --mask for each"
+    help = (
+        "a run, the name of its folder, its model.pt, or an exported .onnx; several need a --mask"
+        " for each"
+    )
     add("--model", required=True, type=Path, action="append", metavar="RUN_OR_FILE", help=help)
     help = (
         "for a model of task=arbitrary, a style picture; for a model of task=multistyle, the name"

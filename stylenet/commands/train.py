@@ -18,7 +18,7 @@ settings that people change:
                              the style of your own picture
   data=folder data.path=FOLDER
                              your own photos
-  loss.style_weight=15       how strong the style is; twice as much is plainly bolder
+  loss.style_weight=13.5     how strong the style is; twice as much is plainly bolder
   strokes=medium             how large the strokes are: fine, medium or bold
   trainer.max_steps=N        how long; experiment=hour takes about an hour on two cores
   data.size=N                side of the crops of photos, in pixels

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra import compose
@@ -86,8 +88,14 @@ def sweep_folder(overrides: Sequence[str]) -> str:
     return f"runs/sweeps/{'-'.join([*swept, digest])}"
 
 
+def file_name(path: str | None) -> str:
+    """The stem of a file's name, in letters that a folder's name may have; else ``custom``."""
+    return re.sub(r"[^\w.-]+", "_", Path(path or "").stem).strip("._-") or "custom"
+
+
 # Registered on import, because the workers of a parallel sweep only import this module.
 OmegaConf.register_new_resolver("hardware", hardware.choose, replace=True)
 OmegaConf.register_new_resolver("cpus", lambda most: min(most, usable_cpus()), replace=True)
 OmegaConf.register_new_resolver("run_folder", run_folder, replace=True, use_cache=True)
+OmegaConf.register_new_resolver("file_name", file_name, replace=True)
 OmegaConf.register_new_resolver("sweep_folder", sweep_folder, replace=True, use_cache=True)

@@ -17,7 +17,7 @@ from stylenet.config.quoting import parsed
 
 KEYS = frozenset(
     {"style", "net", "loss", "strokes", "task", "data", "trainer", "callbacks", "logger"}
-    | {"seed", "init", "ckpt", "run", "score", "scene"}
+    | {"seed", "init", "ckpt", "name", "run", "score", "scene"}
 )
 """Top-level keys of the config of a training."""
 

@@ -20,6 +20,7 @@ from stylenet.export.several import write_several
 from stylenet.models.checkpoint import in_mixture, load_model, one_way
 from stylenet.nets.traits import traits
 from stylenet.pictures.outputs import model_file, refuse_overwriting
+from stylenet.runs.found import found_model
 from stylenet.runtime.mixture import weights_of
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.threads import share_cpus
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             photos=options.photos,
         )
         wanted.check()
+        options.model = found_model(options.model)
         refuse_overwriting(outputs(options.out, options.target), [model_file(options.model)])
         model = one_way(load_model(options.model), options.direction)
         told = traits(model.net)

@@ -21,6 +21,7 @@ from stylenet.nets.traits import traits
 from stylenet.nets.video import frame_recipe, grown
 from stylenet.pictures.images import write_atomically
 from stylenet.runs.folder import MODEL_FILE
+from stylenet.runs.found import found_model
 from stylenet.styles.known import style_recipe
 from stylenet.system import integrity
 from stylenet.system.errors import UserError, reason
@@ -183,7 +184,7 @@ def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
     several = bool(traits(net).styles)
     inner = net.get_submodule("net") if several else net
     embedded = EMBEDDED_SLIM if isinstance(inner, SlimNet) else EMBEDDED
-    model = load_model(embedded if init == "embedded" else Path(init))
+    model = load_model(embedded if init == "embedded" else found_model(Path(init)))
     if not several or traits(model.net).styles:
         return _take_weights(net, recipe, model, init)
     assert isinstance(net, MultiStyleNet)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from stylenet.runs.saved_config import CONFIG, read_config
-from stylenet.system.errors import UserError, cannot_write
+from stylenet.system.errors import UserError, cannot_write, reason
 
 CHECKPOINT = "last.ckpt"
 LOCK = ".lock"
@@ -26,6 +26,9 @@ _OUTPUTS = (CHECKPOINT, MODEL_FILE, "preview.png", "losses.png", "result.yaml")
 """Files of a run that has made a step. The losses are missing here, because they are set aside."""
 
 _EARLIER = "earlier"
+
+LATEST = "latest"
+"""The link to the newest finished run."""
 
 _TIME = "%Y-%m-%d_%H-%M-%S"
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)(?:-(\d+))?")
@@ -45,21 +48,49 @@ def run_folder(parent: str, ckpt: str | None) -> str:
     """
     if ckpt != "last":
         return f"{parent}/{datetime.datetime.now():{_TIME}}"
-    folders = Path(parent).iterdir() if Path(parent).is_dir() else []
-    runs = [folder for folder in folders if _is_run(folder)]
-    if not runs:
+    run = newest(Path(parent), CONFIG, CHECKPOINT, MODEL_FILE) if Path(parent).is_dir() else None
+    if run is None:
         raise UserError(f"ckpt=last: no run to resume in {parent}; name one with run=FOLDER")
-    newest = max(runs, key=_start)
-    if not (newest / CHECKPOINT).is_file():
+    if not (run / CHECKPOINT).is_file():
         raise UserError(
-            f"ckpt=last: {newest} is the newest run, but has no {CHECKPOINT} to resume from;"
+            f"ckpt=last: {run} is the newest run, but has no {CHECKPOINT} to resume from;"
             " name another with run=FOLDER"
         )
-    return str(newest)
+    return str(run)
 
 
-def _is_run(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in (CONFIG, CHECKPOINT, MODEL_FILE))
+def newest(parent: Path, *files: str) -> Path | None:
+    """The newest run in the folder `parent` that has one of `files`; links do not count.
+
+    Raises:
+        UserError: `parent` cannot be read.
+    """
+    try:
+        folders = [folder for folder in parent.iterdir() if not folder.is_symlink()]
+    except OSError as error:
+        raise UserError(f"cannot read {parent} ({reason(error)}); check its rights") from None
+    runs = [folder for folder in folders if any((folder / name).is_file() for name in files)]
+    return max(runs, key=_start, default=None)
+
+
+def link_latest(run: Path) -> None:
+    """Let the link ``latest`` beside a run that is named by its time lead to the run.
+
+    A file system without links, or a folder of this name, goes without the link.
+    """
+    link = run.with_name(LATEST)
+    if _NAME.fullmatch(run.name) and (link.is_symlink() or not link.exists()):
+        new = run.with_name(f".{LATEST}-{os.getpid()}")
+        with suppress(OSError):
+            new.symlink_to(run.name, target_is_directory=True)
+            new.replace(link)
+
+
+def remove_empty(run: Path, *, parents: bool) -> None:
+    """Remove the folder of a start that failed, if it is empty, and its two `parents` likewise."""
+    for folder in (run, *list(run.parents)[: 2 if parents else 0]):
+        with suppress(OSError):  # not empty, or removed already
+            folder.rmdir()
 
 
 def _start(folder: Path) -> tuple[str, int, str]:

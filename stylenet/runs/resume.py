@@ -14,7 +14,7 @@ NOTES = frozenset({"style_picture", "started_from", "measured", "pictures", "fil
 """Keys that training adds to the config, on the pictures and files that the user's values name."""
 
 _FREE_TO_CHANGE = frozenset(
-    {"ckpt", "run", "logger", "callbacks", "experiment", "score", "scene", "strokes"}
+    {"ckpt", "name", "run", "logger", "callbacks", "experiment", "score", "scene", "strokes"}
     | {"data.workers", "data.validation", "trainer.accelerator"}
     | {"trainer.default_root_dir", "trainer.max_time", "trainer.max_epochs"}
 )

@@ -19,7 +19,9 @@ from stylenet.runs import folder as run_folder
 from stylenet.runs import resume
 from stylenet.runs.begun import as_begun
 from stylenet.runs.folder import MODEL_FILE
+from stylenet.runs.saved_config import read_config
 from stylenet.system.errors import UserError, find_user_error
+from stylenet.system.untrusted import mapping
 
 OVERRIDES = "overrides.yaml"
 """The file in a sweep's run that lists the run's overrides."""
@@ -101,7 +103,8 @@ def _score(run: Path, cfg: DictConfig) -> float | None:
     if cfg.score is None:
         return None
     terms: dict[str, float] = yaml.safe_load((run / RESULT).read_text())
-    score: float = instantiate(cfg.score)(terms, cfg.loss)
+    measured = mapping(read_config(run), "measured")  # a weight that training set to the picture
+    score: float = instantiate(cfg.score)(terms, {**cfg.loss, **measured})
     return score
 
 
