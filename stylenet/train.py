@@ -204,7 +204,10 @@ def _say_what_next(run: str, finished: bool, style: str) -> None:
             "  python -m stylenet.train style=great_wave"
         )
     elif (Path(run) / configs.CHECKPOINT).exists():
-        print(f"\nStopped; everything is saved. Go on with:\n  {_resume(run, sys.argv[1:])}")
+        print(
+            f"\nStopped; {run} is saved, and can be used as it is. Go on with:\n"
+            f"  {_resume(run, sys.argv[1:])}"
+        )
     else:
         print("\nStopped; nothing is saved, as callbacks.resume is off.")
 

@@ -17,6 +17,7 @@ from stylenet.config.compose import FOLDER
 from stylenet.models.checkpoint import load_model
 from stylenet.runs.curves import read_rows
 from stylenet.runs.folder import CHECKPOINT
+from stylenet.stylize import main as stylize
 
 SMALL = [
     *(
@@ -147,6 +148,19 @@ def test_vgg_is_neither_trained_nor_kept(
     assert all(name.startswith("net.") for name in state)
 
 
+def assert_usable(run: Path) -> None:
+    """A run that is not finished has a preview, and stands for the net of its checkpoint."""
+    assert Image.open(run / "preview.png").size[0] > 100
+    kept = torch.load(run / CHECKPOINT, weights_only=True)["state_dict"]
+    for model in (run, run / CHECKPOINT):
+        found = weights(model)
+        assert found.keys() == {name.removeprefix("net.") for name in kept}
+        assert all(torch.equal(found[name], kept[f"net.{name}"]) for name in found)
+    photo, out = run.with_name("photo.png"), run.with_name("out.png")
+    Image.new("RGB", (40, 50), "teal").save(photo)
+    assert stylize([str(photo), "--model", str(run), "-o", str(out)]) == 0
+
+
 def test_an_interrupted_run_ends_bit_identical_to_an_uninterrupted_one(
     tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
@@ -156,6 +170,7 @@ def test_an_interrupted_run_ends_bit_identical_to_an_uninterrupted_one(
     assert f"run={parts} ckpt=last" in capsys.readouterr().out
     assert len(rows(parts)) == 5
     assert not (parts / "model.pt").exists()
+    assert_usable(parts)
     torch.rand(7)  # a resumed process has another random state
     assert run(monkeypatch, style, f"run={parts}", "trainer.max_steps=10", "ckpt=last") == 0
     expected, found = weights(whole), weights(parts)

@@ -21,11 +21,11 @@ Bytes = NDArray[np.uint8]
 
 
 class Previews(Callback):
-    """Write ``preview.png`` at the end, and log sheets along the way.
+    """Write ``preview.png`` along the way and at the end; log the same sheets.
 
     Args:
         folder: the run's folder.
-        every: steps between sheets for loggers that take pictures; 0 logs only the last sheet.
+        every: steps between sheets; 0 makes only the last sheet.
         height: of each picture on the sheet, in pixels.
     """
 
@@ -43,22 +43,26 @@ class Previews(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Log a sheet when it is due and a logger takes pictures. The last one comes at the end."""
+        """Make a sheet when it is due. The last one comes at the end."""
         last = trainer.should_stop or trainer.global_step >= trainer.max_steps
         due = self.every and trainer.global_step % self.every == 0 and not last
-        if due and trainer.is_global_zero and _picture_loggers(trainer):
-            _log_picture(trainer, self._sheet(trainer, pl_module))
+        if due and trainer.is_global_zero:
+            self._show(trainer, pl_module)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write and log the last sheet, unless the run was cut short.
+        """Make the last sheet, also of a run that was cut short.
 
         This is no `on_train_end`, because a run resumed after its last step does not train.
         """
-        if trainer.is_global_zero and trainer.global_step and not cut_short(trainer):
-            picture = self._sheet(trainer, pl_module)
-            write_picture(Picture(picture), self.path)
-            _log_picture(trainer, picture)
-            _log_table(trainer, self.rows)
+        if trainer.is_global_zero and trainer.global_step:
+            self._show(trainer, pl_module)
+            if not cut_short(trainer):
+                _log_table(trainer, self.rows)
+
+    def _show(self, trainer: Trainer, task: LightningModule) -> None:
+        picture = self._sheet(trainer, task)
+        write_picture(Picture(picture), self.path)
+        _log_picture(trainer, picture)
 
     def _sheet(self, trainer: Trainer, task: LightningModule) -> Bytes:
         assert isinstance(task, Task)
@@ -67,7 +71,7 @@ class Previews(Callback):
         task.eval()
         shown = task.previews(photos)
         task.train(training)
-        for name, *pair in shown:
+        for name, *pair in shown if _picture_loggers(trainer) else []:
             self.rows.append([trainer.global_step, name, *(_fit(p, self.height) for p in pair)])
         return sheet(task.style, shown, self.height)
 

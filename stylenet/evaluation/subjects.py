@@ -20,7 +20,7 @@ from stylenet.nets.apply import apply_net, clip_net
 from stylenet.nets.arbitrary import styled
 from stylenet.nets.traits import traits
 from stylenet.pictures.images import Bytes
-from stylenet.runs.folder import MODEL_FILE
+from stylenet.pictures.outputs import model_file
 from stylenet.runtime.clips import ClipNet, per_frame
 from stylenet.runtime.damage import metadata_of
 from stylenet.runtime.mixture import MixtureSession, weights_of
@@ -112,7 +112,7 @@ def _is_peer(model: Path) -> bool:
 def _trained(path: Path) -> Subject:
     model = one_way(load_model(path), "forth")
     net = model.net.to(memory_format=torch.channels_last)
-    file = path / MODEL_FILE if path.is_dir() else path
+    file = model_file(path)
     style = partial(_own_style, path, model.config)
 
     def subject(net: nn.Module) -> Subject:

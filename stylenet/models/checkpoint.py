@@ -20,8 +20,10 @@ from stylenet.nets.slim import SlimNet
 from stylenet.nets.traits import traits
 from stylenet.nets.video import frame_recipe, grown
 from stylenet.pictures.images import write_atomically
-from stylenet.runs.folder import MODEL_FILE
+from stylenet.pictures.outputs import model_file
+from stylenet.runs.folder import CHECKPOINT, MODEL_FILE
 from stylenet.runs.found import found_model
+from stylenet.runs.saved_config import CONFIG, read_config
 from stylenet.styles.known import style_recipe
 from stylenet.system import integrity
 from stylenet.system.errors import UserError, reason
@@ -62,7 +64,7 @@ def save_model(path: Path, net: nn.Module, config: dict[str, Any]) -> None:
 
 
 def load_model(path: Path) -> TrainedModel:
-    """Rebuild a net from a run folder or a model file.
+    """Rebuild a net from a run folder, a model file or the checkpoint of a run.
 
     Only plain containers and tensors are unpickled, and only nets of stylenet are built.
 
@@ -70,8 +72,8 @@ def load_model(path: Path) -> TrainedModel:
         UserError: the file is missing, damaged or no stylenet model, or its weights do not fit
             the config or are not finite.
     """
-    file = path / MODEL_FILE if path.is_dir() else path
-    content = _read(file)
+    file = model_file(path)
+    content = _read(file) if file.name != CHECKPOINT else _so_far(file)
     config: Any = content.get("config") if isinstance(content, dict) else None
     recipe = mapping(config, "net")
     target = recipe.get("_target_")
@@ -88,6 +90,20 @@ def load_model(path: Path) -> TrainedModel:
         raise UserError(f"{file}: {label(error)}") from None
     net.load_state_dict(weights)
     return TrainedModel(net.eval(), config, file.parent)
+
+
+def _so_far(checkpoint: Path) -> Any:
+    """The content of a model file, as far as a training has come. The config lies beside it.
+
+    Raises:
+        UserError: the config is missing, or the file is no checkpoint.
+    """
+    content, config = _read(checkpoint), read_config(checkpoint.parent)
+    if config is None:
+        raise UserError(f"{checkpoint} needs the {CONFIG} of its run beside it")
+    state = mapping(content, "state_dict")
+    weights = {name[4:]: value for name, value in state.items() if str(name).startswith("net.")}
+    return {"config": config | {"net": mapping(config, "task", "net")}, "weights": weights}
 
 
 def _check_sound(weights: Any, size: int) -> None:

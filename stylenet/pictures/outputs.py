@@ -109,8 +109,14 @@ def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
 
 
 def model_file(model: Path) -> Path:
-    """The file of a model, given the file itself or the folder of its run."""
-    return model / "model.pt" if model.is_dir() else model
+    """The file of a model, given the file itself or the folder of its run.
+
+    A run that is not finished has a checkpoint instead of a model.
+    """
+    if not model.is_dir():
+        return model
+    names = ("model.pt", "last.ckpt")
+    return next((model / name for name in names if (model / name).exists()), model / names[0])
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:

@@ -159,7 +159,7 @@ def test_wandb_has_every_term_of_every_step(wandb_runs: dict[str, Path]):
 
 def test_wandb_has_the_resolved_config(wandb_runs: dict[str, Path]):
     config = wandb_log(wandb_runs["good"]).config()
-    assert config["style"]["name"] == "custom"
+    assert config["style"]["name"] == "style"
     assert config["style_picture"]["origin"] == "file"
     assert "${" not in str(config["trainer"])
     assert config["data"]["seed"] == config["seed"] == 7
@@ -233,7 +233,7 @@ def test_tensorboard_has_the_config(events: tuple[Path, EventAccumulator]):
     _, found = events
     content = found.summary_metadata["_hparams_/session_start_info"].plugin_data.content
     config = HParamsPluginData.FromString(content).session_start_info.hparams
-    assert config["style/name"].string_value == "custom"
+    assert config["style/name"].string_value == "style"
     assert config["data/size"].number_value == 64
 
 

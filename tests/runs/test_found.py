@@ -39,6 +39,13 @@ def test_a_style_stands_for_its_newest_finished_run(
     assert capsys.readouterr().err == f"{name}: the newest run is {expected}\n"
 
 
+def test_a_run_that_is_not_finished_stands_in_where_none_is(runs: Path):
+    for time in TIMES[:2]:
+        (runs / time / MODEL_FILE).unlink()
+    assert found_model(Path("waves")) == Path("runs/waves") / TIMES[2]
+    assert found_model(runs / TIMES[2]) == runs / TIMES[2]
+
+
 def test_what_a_name_means_by_itself_comes_first(runs: Path, capsys: pytest.CaptureFixture[str]):
     oldest = runs / TIMES[0]
     assert found_model(oldest) == oldest
