@@ -6,7 +6,7 @@ import difflib
 import runpy
 import sys
 
-from stylenet import __version__
+from stylenet.system.version import __version__
 
 COMMANDS = {
     "train": "train a net in the style of a picture",

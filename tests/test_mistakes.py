@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from training import interrupt_at, train
 
-from stylenet import train as training
+from stylenet import launch as training
 from stylenet.config.compose import CHECKPOINT, composed
 from stylenet.models.checkpoint import load_model
 from stylenet.optimize import main as optimize

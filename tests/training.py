@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pytorch_lightning import Callback
 
-from stylenet import train as training
+from stylenet import launch as training
 
 
 def train(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:

@@ -8,11 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from stylenet import __version__
 from stylenet.evaluation.inputs import PAINTING_SIDE, SIDE, Input, Suite
 from stylenet.evaluation.judge import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHT, TV_WEIGHT, Judge
 from stylenet.evaluation.subjects import Subject
 from stylenet.system.integrity import sha256_of
+from stylenet.system.version import __version__
 
 VERSION = 2
 """Version of the measures. Figures of different versions cannot be compared."""

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylenet import __version__
 from stylenet.export.tiles import Tiled
 from stylenet.runtime.model import CONTRACT, CONTRACT_KEY
 from stylenet.system import integrity
 from stylenet.system.errors import shown
 from stylenet.system.untrusted import mapping
+from stylenet.system.version import __version__
 
 LICENCE = (
     "Weights trained with a VGG-19 perceptual network (Visual Geometry Group, University of "

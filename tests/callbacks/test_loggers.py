@@ -24,7 +24,7 @@ from stylenet.callbacks.loggers import Wandb
 from stylenet.config import compose as configs
 from stylenet.runs.curves import read_rows
 from stylenet.system.errors import UserError
-from stylenet.train import train
+from stylenet.training import train
 
 STEPS = 3
 OVERRIDES = [

@@ -1,0 +1,159 @@
+"""Starting a training from its command line or from Python, and what it says at its end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import hydra
+from hydra.conf import HydraConf
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, read_write
+from pytorch_lightning.utilities import rank_zero_only
+
+from stylenet.config import compose as configs
+from stylenet.config.quoting import assignment
+from stylenet.runs import folder as run_folder
+from stylenet.runs import sweeps
+from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.training import LEFT, begin, claimed
+
+
+def _style_option(cfg: DictConfig) -> str:
+    """The option of `stylize` for a model that needs to be told its style."""
+    if "styles" in cfg.data:
+        return " --style PICTURE"
+    return " --style NAME" if "styles" in cfg.net else ""
+
+
+@rank_zero_only
+def _say_what_next(run: str, finished: bool, style: str) -> None:
+    if finished:
+        model = shlex.quote(run) + style
+        left = [name for name in LEFT if (Path(run) / name).is_file()]
+        print(
+            f"\nDone: {run} holds {', '.join(left)}\n"
+            "Next:\n"
+            f"  python -m stylenet.stylize PHOTO_OR_FOLDER --model {model} -o stylized/\n"
+            "  python -m stylenet.train style=great_wave"
+        )
+    elif (Path(run) / configs.CHECKPOINT).exists():
+        print(
+            f"\nStopped; {run} is saved, and can be used as it is. Go on with:\n"
+            f"  {_resume(run, sys.argv[1:])}"
+        )
+    else:
+        print("\nStopped; nothing is saved, as callbacks.resume is off.")
+
+
+def _resume(run: str, overrides: Sequence[str]) -> str:
+    """The shell command that resumes the run in the folder `run`."""
+    kept = [each for each in overrides if each.split("=")[0].lstrip("+") not in ("run", "ckpt")]
+    return shlex.join(
+        ["python", "-m", "stylenet.train", *kept, assignment("run", run), "ckpt=last"]
+    )
+
+
+def _job(cfg: DictConfig) -> float | None:
+    """One training, alone or as a job of a multirun: Hydra calls this."""
+    with exit_on_user_error():  # before Hydra adds lines of its own
+        _refuse_no_name(HydraConfig.get())
+    is_named = not OmegaConf.is_interpolation(cfg, "run") or _overrides_folder()
+    runtime: Any = OmegaConf.to_container(HydraConfig.get().runtime)  # unresolved
+    run = Path(runtime["output_dir"])
+    cfg.run = str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run)
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return sweeps.take_part(cfg, HydraConfig.get(), _checked_train)
+    with exit_on_user_error(), _nothing_left(run, is_named):  # before Hydra adds lines of its own
+        _check(cfg)
+        with _own_folder(cfg, is_named):
+            finished = begin(cfg)
+            _say_what_next(cfg.run, finished, _style_option(cfg))
+    if not finished:
+        raise SystemExit(130)
+    return None
+
+
+def run_alone(cfg: DictConfig) -> Path:
+    """Train with a checked config, outside Hydra. Returns the run's folder.
+
+    Raises:
+        UserError: anything in the config or its files that the user can mend.
+    """
+    is_named = not OmegaConf.is_interpolation(cfg, "run")
+    run = Path(str(cfg.run))
+    unique = not is_named and cfg.ckpt != "last"
+    with _nothing_left(run, is_named), claimed(run, cfg.ckpt, unique=unique) as folder:
+        cfg.run = str(folder)
+        begin(cfg)
+    return folder
+
+
+def _refuse_no_name(job: HydraConf) -> None:
+    """An empty name, as of a variable that is not set, would be that of the current folder."""
+    is_sweep = job.mode == RunMode.MULTIRUN
+    if not (job.sweep.dir if is_sweep else job.run.dir):
+        key = "hydra.sweep.dir" if is_sweep else "run"
+        raise UserError(f"{key}= is empty; name a folder, or leave it out")
+
+
+_hydra_main = hydra.main(version_base="1.3", config_path=str(configs.FOLDER), config_name="train")(
+    _job
+)
+
+
+def _overrides_folder() -> bool:
+    return any(o.startswith("hydra.run.dir=") for o in HydraConfig.get().overrides.hydra)
+
+
+@contextmanager
+def _nothing_left(run: Path, is_named: bool) -> Iterator[None]:
+    """Remove the run's folder, if the start fails and leaves it empty."""
+    try:
+        yield
+    finally:
+        run_folder.remove_empty(run, parents=not is_named)
+
+
+@contextmanager
+def _own_folder(cfg: DictConfig, is_named: bool) -> Iterator[None]:
+    """Claim the run's folder. A folder that stylenet named gets another name where it is taken."""
+    run, hydra = Path(cfg.run), HydraConfig.get()
+    with claimed(run, cfg.ckpt, unique=not is_named and cfg.ckpt != "last") as folder:
+        if folder != run:
+            cfg.run = str(folder)
+            with read_write(cast(DictConfig, hydra)):
+                hydra.run.dir = cfg.run  # where processes that Lightning starts look for it
+        yield
+
+
+def _checked_train(cfg: DictConfig) -> bool:
+    _check(cfg)
+    return begin(cfg)
+
+
+def _check(cfg: DictConfig) -> None:
+    """Compare the config with the shipped one before anything is built."""
+    job = HydraConfig.get()
+    overrides: Any = OmegaConf.to_container(job.overrides.task)  # unresolved
+    with configs.composing(overrides):
+        config = configs.resolve(cfg, overrides)
+        configs.check(config, configs.reference(overrides, str(job.job.config_name)))
+
+
+def main() -> None:
+    """Run the command line. A user error ends it with one line and exit code 2."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # otherwise Hydra prints errors its own way
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    with exit_on_user_error(), configs.composing(sys.argv[1:], _job):
+        configs.refuse_dashes(sys.argv[1:])
+        _hydra_main()
