@@ -222,7 +222,7 @@ def test_a_callback_that_is_null_is_off(
     small = [each for each in TINY if not each.startswith("callbacks.previews")]
     assert train(monkeypatch, *small, *off, "style.image=drawn.png", "run=run") == 0
     assert {path.name for path in (place / "run").iterdir()} == {
-        *("model.pt", "config.yaml", "result.yaml", "style.png"),
+        *("model.pt", "config.yaml", "result.yaml", "style.png", "overrides.yaml"),
     }
     assert "run holds model.pt, config.yaml\n" in capsys.readouterr().out
 
