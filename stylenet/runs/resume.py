@@ -15,7 +15,7 @@ NOTES = frozenset({"style_picture", "started_from", "measured", "pictures", "fil
 
 _FREE_TO_CHANGE = frozenset(
     {"ckpt", "name", "run", "logger", "callbacks", "experiment", "score", "scene", "strokes"}
-    | {"data.workers", "data.validation", "trainer.accelerator"}
+    | {"style.name", "data.workers", "data.validation", "trainer.accelerator"}
     | {"trainer.default_root_dir", "trainer.max_time", "trainer.max_epochs"}
 )
 """Keys that may differ when a run is resumed, because they do not affect the weights."""

@@ -100,7 +100,7 @@ def test_drift_is_the_change_of_the_loss_that_was_trained(run: Path, tmp_path: P
     grey = loss_drift(config, [photo], lambda rgb: rgb, lambda rgb: rgb // 3 + 85, run)
     assert same == 0
     assert grey > MOST
-    with pytest.raises(UserError, match=r"custom; put a copy beside it as style\.png"):
+    with pytest.raises(UserError, match=r"style; put a copy beside it as style\.png"):
         loss_drift(config, [photo], lambda rgb: rgb, lambda rgb: rgb, tmp_path)
 
 

@@ -28,7 +28,7 @@ SMALL = [
 ]
 ALL = {
     *("model.pt", "preview.png", "losses.csv", "losses.png", "config.yaml", "result.yaml"),
-    "style.png",
+    *("style.png", "overrides.yaml"),
 }
 
 
