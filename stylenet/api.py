@@ -58,22 +58,28 @@ class Run:
         Raises:
             UserError: the file cannot be written, or differs too much.
         """
-        from stylenet.export.__main__ import main  # torch's exporter loads for seconds
+        from stylenet.export.deploy import write_onnx  # torch's exporter loads for seconds
+        from stylenet.export.precision import Export, proven
+        from stylenet.models.checkpoint import load_model
 
-        main([str(self.folder), "-o", str(out), "--precision", precision])
+        wanted = Export(precision=precision)
+        wanted.check()
+        model = load_model(self.folder)
+        write_onnx(Path(out), wanted, lambda: proven(model, wanted))
         return Path(out)
 
 
 def train(
-    style: str | Path = "starry_night",
+    style: str | Path | None = None,
     photos: str | Path | None = None,
     overrides: Sequence[str] = (),
-    **settings: str | float | None,
+    **settings: str | Path | float | None,
 ) -> Run:
     """Train a net in the style of a picture.
 
     Args:
-        style: the name of a shipped style, or a picture file.
+        style: the name of a shipped style, or a picture file; None leaves it to the overrides,
+            and is starry_night without.
         photos: a folder of photos; None takes the embedded ones.
         overrides: as on the command line: ``["experiment=hour", "net=slim"]``.
         settings: further overrides, with two underscores for a dot: ``trainer__max_steps=500``.
@@ -83,8 +89,10 @@ def train(
     """
     from stylenet.launch import run_alone  # torch loads for seconds
 
-    chosen = [f"style={style}"]
-    if str(style) not in known_styles():
+    chosen = []
+    if style is not None and str(style) in known_styles():
+        chosen = [f"style={style}"]
+    elif style is not None:
         chosen = ["style=custom", assignment("style.image", str(style))]
     if photos is not None:
         chosen += ["data=folder", assignment("data.path", str(photos))]
@@ -93,10 +101,10 @@ def train(
     return Run(run_alone(configs.composed([*chosen, *overrides, *given])))
 
 
-def _override(name: str, value: str | float | None) -> str:
+def _override(name: str, value: str | Path | float | None) -> str:
     key = name.replace("__", ".")
-    if isinstance(value, str):
-        return assignment(key, value)
+    if isinstance(value, str | Path):
+        return assignment(key, str(value))
     return f"{key}={'null' if value is None else str(value).lower()}"
 
 

@@ -1,4 +1,4 @@
-"""Tell what a model file is: its style, net, training and licence."""
+"""Tell what a model file is: its style, net and training."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
     parser().parse_args()  # shows help, and mistakes, at once
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stylenet.pictures.outputs import model_file
+from stylenet.runs.folder import CHECKPOINT
 from stylenet.runs.found import found_model
 from stylenet.runtime.model import open_model
-from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.system.errors import exit_on_user_error
 from stylenet.system.untrusted import label, mapping
 
 
@@ -43,13 +43,8 @@ def exported(path: Path) -> dict[str, str]:
     """
     model = open_model(path, "cpu")
     told = {name.removeprefix("stylenet."): text for name, text in model.metadata.items()}
-    try:
-        config = json.loads(told["config"])
-    except (KeyError, ValueError):
-        raise UserError(f"{path}: its metadata is damaged; export it again") from None
-    facts = _facts(config if isinstance(config, dict) else {})
     return {
-        **facts,
+        **_facts(model.config),
         "input": told.get("io", "bytes"),
         "precision": told.get("precision", "fp32"),
         "licence": told.get("licence", "unknown"),
@@ -67,7 +62,10 @@ def trained(path: Path) -> dict[str, str]:
 
     model = load_model(path)
     count = sum(parameter.numel() for parameter in model.net.parameters())
-    return {**_facts(model.config), "parameters": f"{count:,}"}
+    facts = {**_facts(model.config), "parameters": f"{count:,}"}
+    if model_file(path).name == CHECKPOINT:
+        facts["training"] += ", not finished"
+    return facts
 
 
 def _facts(config: Mapping[str, Any]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from stylenet.config import compose as configs
 from stylenet.config.quoting import assignment
 from stylenet.runs import folder as run_folder
 from stylenet.runs import sweeps
+from stylenet.runs.found import found_model
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.training import LEFT, begin, claimed
 
@@ -70,6 +71,7 @@ def _job(cfg: DictConfig) -> float | None:
     runtime: Any = OmegaConf.to_container(HydraConfig.get().runtime)  # unresolved
     run = Path(runtime["output_dir"])
     cfg.run = str(run.relative_to(Path.cwd()) if run.is_relative_to(Path.cwd()) else run)
+    _find_init(cfg)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweeps.take_part(cfg, HydraConfig.get(), _checked_train)
     with exit_on_user_error(), _nothing_left(run, is_named):  # before Hydra adds lines of its own
@@ -82,6 +84,12 @@ def _job(cfg: DictConfig) -> float | None:
     return None
 
 
+def _find_init(cfg: DictConfig) -> None:
+    """Put the run that a name stands for today into the config."""
+    if isinstance(cfg.init, str) and cfg.init != "embedded":
+        cfg.init = str(found_model(Path(cfg.init)))
+
+
 def run_alone(cfg: DictConfig) -> Path:
     """Train with a checked config, outside Hydra. Returns the run's folder.
 
@@ -89,6 +97,7 @@ def run_alone(cfg: DictConfig) -> Path:
         UserError: anything in the config or its files that the user can mend.
     """
     is_named = not OmegaConf.is_interpolation(cfg, "run")
+    _find_init(cfg)
     run = Path(str(cfg.run))
     unique = not is_named and cfg.ckpt != "last"
     with _nothing_left(run, is_named), claimed(run, cfg.ckpt, unique=unique) as folder:

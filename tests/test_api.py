@@ -47,6 +47,22 @@ def test_from_a_picture_to_an_export(place: Path):
     assert max(half.shape) == 45
 
 
+def test_overrides_choose_the_task_and_settings_keep_their_letters(place: Path):
+    small = {"trainer__max_steps": 1, "net__net__width": 0.125, "data__size": 64, "trainer": "cpu"}
+    run = stylenet.train(
+        overrides=["task=multistyle", "net.styles=[waves.png]"],
+        run=Path("Runs/Mine"),
+        callbacks__previews__height=48,
+        **small,
+    )
+    assert run.folder == Path("Runs/Mine")
+
+
+def test_a_wrong_export_is_an_error_and_no_end_of_the_program(place: Path):
+    with pytest.raises(UserError, match="nothing does not exist"):
+        stylenet.Run(Path("nothing")).export("x.onnx")
+
+
 def test_two_trainings_get_two_folders_and_another_name_another(place: Path):
     short = {**SMALL, "callbacks__resume": None}
     runs = [stylenet.train("waves.png", **short) for _ in range(2)]

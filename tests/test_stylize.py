@@ -301,7 +301,7 @@ def test_missing_gpu_is_named(run, photo, tmp_path, capsys):
 def test_option_out_of_range_is_named_with_the_usage(run, photo, capsys, option):
     assert run(photo, "-o", "out", option) == 2
     error = capsys.readouterr().err
-    assert error.startswith("usage: python -m stylenet.stylize")
+    assert error.startswith("usage: stylenet stylize")
     assert f"error: argument {option.split('=')[0]}: " in error.splitlines()[-1]
 
 

@@ -1,4 +1,4 @@
-"""Tell what a model file is: its style, net, training and licence."""
+"""Tell what a model file is: its style, net and training."""
 
 from __future__ import annotations
 

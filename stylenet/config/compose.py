@@ -89,8 +89,13 @@ def sweep_folder(overrides: Sequence[str]) -> str:
 
 
 def file_name(path: str | None) -> str:
-    """The stem of a file's name, in letters that a folder's name may have; else ``custom``."""
-    return re.sub(r"[^\w.-]+", "_", Path(path or "").stem).strip("._-") or "custom"
+    """The stem of a file's name, in letters that a folder's name may have; else ``custom``.
+
+    A picture that is called like a shipped style gets ``_own``, so that runs do not mix.
+    """
+    name = re.sub(r"[^\w.-]+", "_", Path(path or "").stem).strip("._-") or "custom"
+    is_shipped = (FOLDER / "style" / f"{name}.yaml").is_file() and name != "custom"
+    return f"{name}_own" if is_shipped else name
 
 
 # Registered on import, because the workers of a parallel sweep only import this module.

@@ -167,6 +167,8 @@ def in_mixture(model: TrainedModel, weights: NDArray[np.float32]) -> TrainedMode
     if len(mixed) == 1:
         facts["style"] = style_recipe(net.styles[mixed[0]])
         facts["style_picture"] = mapping(dict(enumerate(notes(model.config))).get(mixed[0]))
+        weight = mapping(model.config, "measured", "style_weights").get(net.styles[mixed[0]])
+        facts["measured"] = {} if weight is None else {"style_weight": weight}
     plain = net.mixture(torch.from_numpy(weights)).eval()
     return replace(model, net=plain, config=model.config | facts)
 

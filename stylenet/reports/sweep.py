@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from stylenet.runs.curves import read_rows
-from stylenet.runs.folder import MODEL_FILE
+from stylenet.runs.folder import MODEL_FILE, is_time
 from stylenet.runs.sweeps import ERROR, OVERRIDES
 from stylenet.system.errors import UserError
 from stylenet.system.special_files import refuse_special
@@ -91,7 +91,8 @@ def read_sweep(folder: Path) -> list[Run]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; give the folder of a sweep")
-    runs = [_read_run(path.parent) for path in folder.glob(f"*/{OVERRIDES}")]
+    jobs = [path.parent for path in folder.glob(f"*/{OVERRIDES}")]
+    runs = [_read_run(job) for job in jobs if not (job.is_symlink() or is_time(job.name))]
     if not runs:
         raise UserError(
             f"{folder} has no runs of a sweep; give the folder that python -m stylenet.train -m "

@@ -67,22 +67,35 @@ def newest(parent: Path, *files: str) -> Path | None:
     """
     try:
         folders = [folder for folder in parent.iterdir() if not folder.is_symlink()]
+        runs = [folder for folder in folders if any(has(folder, name) for name in files)]
+        return max(runs, key=_start, default=None)
     except OSError as error:
         raise UserError(f"cannot read {parent} ({reason(error)}); check its rights") from None
-    runs = [folder for folder in folders if any((folder / name).is_file() for name in files)]
-    return max(runs, key=_start, default=None)
+
+
+def has(folder: Path, name: str) -> bool:
+    """Whether a folder has a file. Where nobody may look, it has none."""
+    return os.path.isfile(folder / name)  # noqa: PTH113  # Path.is_file raises there
+
+
+def is_time(name: str) -> bool:
+    """Whether a folder's name is a time, as stylenet names runs that are no jobs of a sweep."""
+    return _NAME.fullmatch(name) is not None
 
 
 def link_latest(run: Path) -> None:
-    """Let the link ``latest`` beside a run that is named by its time lead to the run.
+    """Let the link ``latest`` beside a finished run lead to the newest finished run there.
+
+    Runs with names of their own have no such link.
 
     A file system without links, or a folder of this name, goes without the link.
     """
     link = run.with_name(LATEST)
-    if _NAME.fullmatch(run.name) and (link.is_symlink() or not link.exists()):
+    latest = newest(run.parent, MODEL_FILE) or run
+    if is_time(run.name) and (link.is_symlink() or not link.exists()):
         new = run.with_name(f".{LATEST}-{os.getpid()}")
         with suppress(OSError):
-            new.symlink_to(run.name, target_is_directory=True)
+            new.symlink_to(latest.name, target_is_directory=True)
             new.replace(link)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from stylenet.runs.folder import CHECKPOINT, MODEL_FILE, newest
+from stylenet.runs.folder import CHECKPOINT, MODEL_FILE, has, newest
 
 RUNS = Path("runs")
 """Where training keeps its runs, below the current folder."""
@@ -21,12 +21,14 @@ def found_model(path: Path) -> Path:
     Raises:
         UserError: a folder of runs cannot be read.
     """
-    if path.is_file() or (path / MODEL_FILE).is_file():
+    if has(path.parent, path.name) or has(path, MODEL_FILE) or has(path, CHECKPOINT):
         return path
     for place in (path, RUNS / path):
-        if not place.is_dir() or (place / CHECKPOINT).is_file():
+        if not place.is_dir():
             continue
-        if run := newest(place, MODEL_FILE) or newest(place, CHECKPOINT):
-            print(f"{path}: the newest run is {run}", file=sys.stderr)
+        finished = newest(place, MODEL_FILE)
+        if run := finished or newest(place, CHECKPOINT):
+            what = "the newest finished run" if finished else "none is finished; the newest run"
+            print(f"{path}: {what} is {run}", file=sys.stderr)
             return run
     return path

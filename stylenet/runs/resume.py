@@ -90,6 +90,7 @@ def _settings(config: dict[Any, Any]) -> dict[str, Any]:
         name: value
         for name, value in leaves({k: v for k, v in config.items() if k not in NOTES})
         if not any(f"{name}.".startswith(f"{free}.") for free in _FREE_TO_CHANGE)
+        and not (name.endswith("loss.vigour") and value == 0)  # as in runs from before it
     }
 
 

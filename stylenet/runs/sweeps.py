@@ -24,7 +24,7 @@ from stylenet.system.errors import UserError, find_user_error
 from stylenet.system.untrusted import mapping
 
 OVERRIDES = "overrides.yaml"
-"""The file in a sweep's run that lists the run's overrides."""
+"""The file in a run that lists the overrides of its command line."""
 
 ERROR = "error.txt"
 """The file in a failed run that says why it failed."""

@@ -91,7 +91,7 @@ class Task(LightningModule, ABC):
         return [(name, rgb, apply_net(self, rgb)) for name, rgb in photos]
 
     def measured(self) -> dict[str, Any]:
-        """Values of the config group ``loss`` that the task itself has measured, by key."""
+        """What the task has measured: ``style_weight``, or ``style_weights`` by style."""
         return {}
 
     def configure_optimizers(self) -> Any:

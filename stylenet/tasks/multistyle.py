@@ -144,7 +144,7 @@ class MultiStyleTask(PerceptualTask):
     def measured(self) -> dict[str, Any]:
         """The style weight of each style."""
         return {
-            "style_weight": dict(zip(self.net.styles, self.style_weights.tolist(), strict=True))
+            "style_weights": dict(zip(self.net.styles, self.style_weights.tolist(), strict=True))
         }
 
     def style_note(self) -> dict[str, Any]:

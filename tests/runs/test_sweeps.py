@@ -89,8 +89,8 @@ def test_optuna_searches_for_the_smallest_score(place: Path):
     scores = []
     for n in "012":
         terms = yaml.safe_load((folder / n / RESULT).read_text())
-        loss = yaml.safe_load((folder / n / "config.yaml").read_text())["loss"]
-        scores.append(imbalance(terms, loss))
+        config = yaml.safe_load((folder / n / "config.yaml").read_text())
+        scores.append(imbalance(terms, config["loss"] | config["measured"]))
     assert best == pytest.approx(min(scores))
 
 

@@ -174,7 +174,7 @@ def test_styles_count_by_their_own_weights(tmp_path: Path):
     names = f"net.styles=[{red},{tmp_path / 'dark.png'}]"
     task = instantiate(composed([*SMALL, names]).task)
     task.read_style()
-    weights = task.measured()["style_weight"]
+    weights = task.measured()["style_weights"]
     assert weights["red"] > 2 * weights["dark"]
     task.set_styles(torch.tensor([1, 0]))
     terms = {"content": torch.tensor([1.0, 2.0]), "style": torch.ones(2)}
