@@ -6,6 +6,7 @@ import difflib
 import runpy
 import sys
 
+from stylenet.commands import completion
 from stylenet.system.version import __version__
 
 COMMANDS = {
@@ -26,6 +27,7 @@ usage: stylenet COMMAND [OPTIONS]
 {commands}
 
 stylenet COMMAND --help tells the options. stylenet --version tells the version.
+eval "$(stylenet --completion)" in ~/.bashrc completes commands and settings by Tab.
 For a start: stylenet train style=starry_night"""
 
 
@@ -36,6 +38,10 @@ def main() -> None:
         print(usage())
     elif name in ("-V", "--version"):
         print(f"stylenet {__version__}")
+    elif name == "--completion":
+        print(completion.SCRIPT.strip())
+    elif name == "--complete":
+        print("\n".join(completion.completions(" ".join(rest), COMMANDS)))
     elif name in COMMANDS:
         sys.argv = [f"stylenet {name}", *rest]
         runpy.run_module(f"stylenet.{name}", run_name="__main__", alter_sys=True)

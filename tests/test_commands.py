@@ -57,6 +57,28 @@ def test_the_bare_command_names_all_commands():
     assert stylenet("--version").stdout == f"stylenet {__version__}\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("stylenet ev", ["evaluate"]),
+        ("stylenet export --prec", ["--precision"]),
+        ("stylenet train stro", ["strokes="]),
+        ("stylenet train strokes=", ["bold", "fine", "medium"]),
+        ("stylenet train -m net=john", ["johnson"]),
+        ("stylenet train loss.style_weight=", []),
+        ("stylenet styles --x", []),
+        ("stylenet nothing --x", []),
+    ],
+)
+def test_a_shell_completes_commands_options_and_choices(line: str, expected: list[str]):
+    script = f'stylenet() {{ "{sys.executable}" -m stylenet "$@"; }}\n'
+    script += stylenet("--completion").stdout
+    script += f'COMP_LINE="{line}" COMP_POINT={len(line)}\n_stylenet 2>/dev/null\n'
+    script += 'printf "%s\\n" "${COMPREPLY[@]}"'
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == expected
+
+
 def test_a_slip_of_the_pen_is_mended():
     done = stylenet("stylise", "photo.jpg")
     assert done.returncode == 2

@@ -41,12 +41,17 @@ def asks_for_help(arguments: Sequence[str]) -> bool:
     return any(argument in ("-h", "--help") for argument in arguments)
 
 
+def choices() -> dict[str, list[str]]:
+    """The groups of settings, such as ``net``, and the choices of each."""
+    groups: dict[str, list[str]] = {}
+    for file in sorted(FOLDER.glob("*/**/*.yaml")):
+        groups.setdefault(file.parent.relative_to(FOLDER).as_posix(), []).append(file.stem)
+    return groups
+
+
 def help_text() -> str:
     """The help of ``stylenet train``."""
-    files = sorted(FOLDER.glob("*/**/*.yaml"))
-    groups: dict[str, list[str]] = {}
-    for file in files:
-        groups.setdefault(file.parent.relative_to(FOLDER).as_posix(), []).append(file.stem)
+    groups = choices()
     width = max(map(len, groups))
     rows = [f"  {group:{width}}  {', '.join(names)}" for group, names in groups.items()]
     return _HELP.format(groups="\n".join(rows))
