@@ -86,6 +86,8 @@ def _job(cfg: DictConfig) -> float | None:
 
 def _find_init(cfg: DictConfig) -> None:
     """Put the run that a name stands for today into the config."""
+    if OmegaConf.is_interpolation(cfg, "init"):
+        return
     if isinstance(cfg.init, str) and cfg.init != "embedded":
         cfg.init = str(found_model(Path(cfg.init)))
 
