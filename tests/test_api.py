@@ -63,6 +63,7 @@ def test_a_wrong_export_is_an_error_and_no_end_of_the_program(place: Path):
         stylenet.Run(Path("nothing")).export("x.onnx")
 
 
+@pytest.mark.slow
 def test_two_trainings_get_two_folders_and_another_name_another(place: Path):
     short = {**SMALL, "callbacks__resume": None}
     runs = [stylenet.train("waves.png", **short) for _ in range(2)]

@@ -91,6 +91,7 @@ SMALL_TASKS = {
 """Of experiments that are not on the main task: what makes them small."""
 
 
+@pytest.mark.slow
 def test_a_run_has_the_pictures_name_unless_it_is_given_one(
     tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch
 ):
