@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from stylenet.config.hardware import kind
-from stylenet.data.samples import SamplePhotos
+from stylenet.data.samples import sample_photos
 from stylenet.evaluation.judge import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHT
 from stylenet.losses.functional import energy
 from stylenet.losses.perceptual import PerceptualLoss
@@ -54,8 +54,7 @@ class Contest:
             to_tensor(resize_shorter_side(read_picture(photo).rgb, SIDE)) for photo in photos
         ]
         self.styles = [read_picture(path).rgb for path in find_pictures(styles)]
-        held_out = SamplePhotos(held_out=True).listing().photos
-        self.other_photos = [photo.decode().rgb for photo in held_out]
+        self.other_photos = sample_photos()
 
     def raw_loss(self, weight: float) -> PerceptualLoss:
         """Raw errors: content in its own energy, so that weights are of one order."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +96,6 @@ def train(
     if photos is not None:
         chosen += ["data=folder", assignment("data.path", str(photos))]
     given = [_override(name, value) for name, value in settings.items()]
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     return Run(run_alone(configs.composed([*chosen, *overrides, *given])))
 
 

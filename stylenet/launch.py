@@ -98,14 +98,13 @@ def run_alone(cfg: DictConfig) -> Path:
     Raises:
         UserError: anything in the config or its files that the user can mend.
     """
+    _quieten_lightning()
     is_named = not OmegaConf.is_interpolation(cfg, "run")
+    cfg.run = str(cfg.run)  # once and for all: the interpolation tells the time
     _find_init(cfg)
-    run = Path(str(cfg.run))
-    unique = not is_named and cfg.ckpt != "last"
-    with _nothing_left(run, is_named), claimed(run, cfg.ckpt, unique=unique) as folder:
-        cfg.run = str(folder)
+    with _nothing_left(Path(cfg.run), is_named), _own_folder(cfg, is_named):
         begin(cfg)
-    return folder
+    return Path(cfg.run)
 
 
 def _refuse_no_name(job: HydraConf) -> None:
@@ -137,12 +136,14 @@ def _nothing_left(run: Path, is_named: bool) -> Iterator[None]:
 @contextmanager
 def _own_folder(cfg: DictConfig, is_named: bool) -> Iterator[None]:
     """Claim the run's folder. A folder that stylenet named gets another name where it is taken."""
-    run, hydra = Path(cfg.run), HydraConfig.get()
+    run = Path(cfg.run)
     with claimed(run, cfg.ckpt, unique=not is_named and cfg.ckpt != "last") as folder:
         if folder != run:
             cfg.run = str(folder)
-            with read_write(cast(DictConfig, hydra)):
-                hydra.run.dir = cfg.run  # where processes that Lightning starts look for it
+            if HydraConfig.initialized():
+                hydra = HydraConfig.get()
+                with read_write(cast(DictConfig, hydra)):
+                    hydra.run.dir = cfg.run  # where processes that Lightning starts look for it
         yield
 
 
@@ -160,11 +161,15 @@ def _check(cfg: DictConfig) -> None:
         configs.check(config, configs.reference(overrides, str(job.job.config_name)))
 
 
+def _quieten_lightning() -> None:
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+
+
 def main() -> None:
     """Run the command line. A user error ends it with one line and exit code 2."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # otherwise Hydra prints errors its own way
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    _quieten_lightning()
     with exit_on_user_error(), configs.composing(sys.argv[1:], _job):
         configs.refuse_dashes(sys.argv[1:])
         _hydra_main()

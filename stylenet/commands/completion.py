@@ -31,9 +31,7 @@ def completions(line: str, commands: Iterable[str]) -> list[str]:
         found = _of_training(word)
     else:
         found = _options(before[0]) if before[0] in commands else []
-    start = word.rpartition("=")[0]
-    skipped = len(start) + 1 if start else 0
-    return [each[skipped:] for each in found if each.startswith(word)]
+    return [each[word.rfind("=") + 1 :] for each in found if each.startswith(word)]
 
 
 def _of_training(word: str) -> list[str]:

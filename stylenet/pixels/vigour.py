@@ -36,6 +36,8 @@ def style_weights(vgg: VGG, loss: PerceptualLoss, pictures: Sequence[Bytes]) -> 
     Args:
         pictures: uint8 (H, W, 3).
     """
+    if not loss.vigour:
+        return [loss.style_weight] * len(pictures)
     photos = fmean(_strength(vgg, loss, photo) for photo in sample_photos())
     vigour = [_strength(vgg, loss, picture) - photos for picture in pictures]
     return [loss.style_weight * 2 ** (loss.vigour * doublings) for doublings in vigour]
