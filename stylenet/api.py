@@ -16,6 +16,7 @@ from stylenet.runs.folder import MODEL_FILE
 from stylenet.runs.found import found_model
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.preprocess import Photo
+from stylenet.runtime.starter import STYLES, starter
 from stylenet.runtime.stylizer import Stylizer
 from stylenet.runtime.tiles import silent
 from stylenet.styles.known import known_styles
@@ -107,7 +108,7 @@ def _override(name: str, value: str | Path | float | None) -> str:
 
 
 def load(
-    model: str | Path,
+    model: str | Path | None = None,
     styles: Sequence[tuple[str | Path, float]] = (),
     size: int | None = None,
     postprocess: Postprocess = Postprocess(),  # noqa: B008  # frozen
@@ -117,7 +118,8 @@ def load(
     """Open a model to stylise photos with.
 
     Args:
-        model: a run, the name of its folder, its ``model.pt``, or an exported ``.onnx``.
+        model: a run, the name of its folder, its ``model.pt``, or an exported ``.onnx``. If there
+            is no such run, a style of the starter model. None is the starter model.
         styles: for a model of several or of any styles: names or pictures, each with its share.
         size, postprocess, stroke_scale: as in `Stylizer`.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -125,6 +127,10 @@ def load(
     Raises:
         UserError: the model cannot be opened, or does not suit the request.
     """
+    path = None if model is None else found_model(Path(model))
+    if path is not None and not path.exists() and str(model) in STYLES and not styles:
+        path, styles = None, [(str(model), 1.0)]
+    path = path or starter([str(name) for name, _ in styles])
     mix = Mix([(Path(name), share) for name, share in styles])
-    opened = open_to_stylize(found_model(Path(model)), Wanted(device, mix=mix), silent)
+    opened = open_to_stylize(path, Wanted(device, mix=mix), silent)
     return Stylizer(opened.net, size, postprocess, stroke_scale)

@@ -32,6 +32,7 @@ from stylenet.runtime.frames import SUFFIXES
 from stylenet.runtime.pair import STYLE_SUFFIX
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.regions import Mask
+from stylenet.runtime.starter import starter
 from stylenet.runtime.strokes import clip_with_strokes
 from stylenet.runtime.stylize_clip import stylize_clip
 from stylenet.runtime.stylize_photos import stylize_photos
@@ -58,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    options.model = [found_model(model) for model in options.model]
+    models = [found_model(model) for model in options.model]
+    options.model = models or [starter([str(style) for style, _ in options.style])]
     clip = _clip(options)
     targets = {} if clip or options.webcam else plan_targets(options.photos, options.out)
     results = results_in(Path(options.out), options.photos if targets else [])
@@ -73,18 +75,18 @@ def _run(options: argparse.Namespace) -> int:
         strength=options.strength,
     )
     device, tile, fast = options.device, options.tile, options.fast
-    models = [
+    opened = [
         open_to_stylize(
             path, Wanted(device, tile, fast, options.direction, mix), SecondBar(progress, "tiles")
         )
         for path, mix in _regions(options, masks)
     ]
-    on_cpu = all(model.device == "cpu" for model in models)
+    on_cpu = all(model.device == "cpu" for model in opened)
     with limit_memory() if on_cpu else nullcontext(), progress:
         if clip or options.webcam:
-            frames = _frame_stylizer(models, masks, postprocess, options)
+            frames = _frame_stylizer(opened, masks, postprocess, options)
             return _stylize_frames(frames, clip, options, progress)
-        stylizer = _stylizer(models, masks, postprocess, options)
+        stylizer = _stylizer(opened, masks, postprocess, options)
         failed = _stylize_photos(stylizer, targets, results, options.out, progress)
     return (1 if len(targets) > 1 else 2) if failed else 0
 

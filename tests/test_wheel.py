@@ -8,6 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 import yaml
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,7 +58,7 @@ def test_it_holds_nothing_else(unpacked: Path):
     assert [name.endswith(".dist-info") for name in others] == [True]
     suffixes = {path.suffix for path in (unpacked / "stylenet").rglob("*") if path.is_file()}
     page = {".html", ".css", ".js"}
-    assert suffixes == {".pt", ".py", ".yaml", ".typed", ".c", ".h"} | page
+    assert suffixes == {".pt", ".onnx", ".md", ".py", ".yaml", ".typed", ".c", ".h"} | page
 
 
 def test_it_trains_with_the_configs_inside_it(unpacked: Path, tmp_path: Path):
@@ -68,6 +69,25 @@ def test_it_trains_with_the_configs_inside_it(unpacked: Path, tmp_path: Path):
     sources = [source["path"] for source in config["hydra"]["runtime"]["config_sources"]]
     assert str(unpacked / "stylenet" / "conf") in sources
     assert not any(source.startswith(str(ROOT)) for source in sources)
+
+
+def test_it_stylises_a_photo_without_training(unpacked: Path, tmp_path: Path):
+    (tmp_path / "here").mkdir()
+    Image.new("RGB", (64, 48), "teal").save(tmp_path / "photo.png")
+    out = tmp_path / "out.png"
+    photo = str(tmp_path / "photo.png")
+    command(
+        unpacked,
+        tmp_path / "here",
+        "stylenet",
+        "stylize",
+        photo,
+        "--style",
+        "udnie",
+        "-o",
+        str(out),
+    )
+    assert Image.open(out).size == (64, 48)
 
 
 def test_its_stylize_command_says_what_it_takes(unpacked: Path, tmp_path: Path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from stylenet.config.arguments import amount, output, pixels, scale, share
 from stylenet.runtime.postprocess import MAX_SHARPEN
 from stylenet.runtime.regions import FEATHER, MAX_FEATHER
+from stylenet.runtime.starter import STYLES
 from stylenet.styles.picture import split_share
 
 
@@ -26,13 +27,13 @@ def parser() -> argparse.ArgumentParser:
     add("--webcam", metavar="CAMERA", help=help)
     help = (
         "a run, the name of its folder, its model.pt, or an exported .onnx; several need a --mask"
-        " for each"
+        " for each (default: the starter model)"
     )
-    add("--model", required=True, type=Path, action="append", metavar="RUN_OR_FILE", help=help)
+    add("--model", type=Path, action="append", default=[], metavar="RUN_OR_FILE", help=help)
     help = (
-        "for a model of task=arbitrary, a style picture; for a model of task=multistyle, the name"
-        " of a style that it has learnt; several, as STYLE:SHARE, are mixed, unless each has a"
-        " --mask"
+        f"one of the starter's styles ({', '.join(STYLES)}); for a model of task=multistyle, the"
+        " name of a style that it has learnt; for a model of task=arbitrary, a style picture;"
+        " several, as STYLE:SHARE, are mixed, unless each has a --mask"
     )
     add("--style", type=style, action="append", default=[], metavar="STYLE", help=help)
     help = "with a style picture: from 0, the photo's own look, to 1, the style's (default: 1)"

@@ -234,9 +234,7 @@ def _providers(device: str) -> list[str]:
     try:
         import onnxruntime
     except ImportError:
-        raise UserError(
-            "exported models need onnxruntime; run pip install 'stylenet[deploy]'"
-        ) from None
+        raise UserError("exported models need onnxruntime; run pip install onnxruntime") from None
     here = onnxruntime.get_available_providers()
     if device == "auto":
         return [provider for provider in reversed(_PROVIDERS.values()) if provider in here]
