@@ -31,3 +31,20 @@ install_into_venv() {
   .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extra:+[$extra]}"
   touch "$stamp"
 }
+
+# Makes .venv-lowest with the lowest version of each dependency, and today's tools to test with.
+install_lowest() {
+  local stamp=.venv-lowest/.installed lowest=.venv-lowest/lowest.txt
+  if [ -e "$stamp" ] && [ ! pyproject.toml -nt "$stamp" ]; then
+    return
+  fi
+  install_into_venv dev
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
+  .venv/bin/uv venv --quiet --clear --python .venv/bin/python .venv-lowest
+  .venv/bin/uv pip compile --quiet --resolution lowest-direct --python .venv-lowest/bin/python \
+    --extra deploy --extra hub --extra serve --extra sweep --extra tensorboard --extra video \
+    -o "$lowest" pyproject.toml
+  .venv/bin/uv pip install --quiet --python .venv-lowest/bin/python \
+    --constraint "$lowest" -e '.[dev]'
+  touch "$stamp"
+}

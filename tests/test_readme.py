@@ -14,16 +14,19 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "stylenet" / "README.md", ROOT / "scripts" / "README.md"]
 LONGEST = 250  # lines
+PROSE = re.sub(r"```(?:text|python)\n.*?```", "", README.read_text(), flags=re.DOTALL)
+"""README without what commands print, and without Python."""
 
 
 def commands() -> list[list[str]]:
-    """The commands of stylenet in README: in blocks of bash, and in tables and sentences."""
-    text = README.read_text()
-    blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
-    lines += re.findall(r"`(stylenet [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
-    found = [shlex.split(line, comments=True) for line in lines]
-    return [words[1:] for words in found if words[:1] == ["stylenet"] and words[1][0] != "-"]
+    """The commands of stylenet in README, in its order: in blocks of bash and in line."""
+    found = []
+    for block, inline in re.findall(r"```bash\n(.*?)```|`(stylenet [^`]+)`", PROSE, re.DOTALL):
+        found += (block or inline).splitlines()
+    words = [shlex.split(line, comments=True) for line in found]
+    return [
+        rest for first, *rest in filter(None, words) if first == "stylenet" and rest[0][0] != "-"
+    ]
 
 
 @pytest.fixture

@@ -60,9 +60,17 @@ def composing(overrides: Sequence[str], job: Callable[..., Any] | None = None) -
         frames = traceback.walk_tb(error.__traceback__)
         if job is not None and any(frame.f_code is job.__code__ for frame, _ in frames):
             raise
-        # A resolver of stylenet may have raised it, wrapped by OmegaConf.
-        user_error = find_user_error(error) or find_user_error(error.__context__)
-        raise user_error or UserError(_message(error, overrides)) from error
+        raise _of_a_resolver(error) or UserError(_message(error, overrides)) from error
+
+
+def _of_a_resolver(error: BaseException) -> UserError | None:
+    """The error of a resolver of stylenet, which OmegaConf wraps once or several times."""
+    wrapped: BaseException | None = error
+    while wrapped is not None:
+        if found := find_user_error(wrapped):
+            return found
+        wrapped = wrapped.__context__
+    return None
 
 
 def _refuse_odd_choices(overrides: Sequence[str]) -> None:

@@ -1,5 +1,7 @@
 """Every shipped config composes, resolves and builds what it names; a misspelled key does not."""
 
+from pathlib import Path
+
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException, MissingConfigException
@@ -129,3 +131,11 @@ def test_hardware_asks_less_of_a_cpu_without_kernels(monkeypatch: pytest.MonkeyP
     for compiled, steps in ((True, 4), (False, 2)):
         monkeypatch.setattr(hardware.kernels, "are_compiled", lambda found=compiled: found)
         assert OmegaConf.create({"steps": f"${{hardware:cpu,{{{choices}}}}}"}).steps == steps
+
+
+def test_a_resolvers_error_is_told_in_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="^ckpt=last: no run to resume in runs/udnie"):
+        configs.composed(["style=udnie", "ckpt=last"])
