@@ -137,5 +137,6 @@ def test_a_resolvers_error_is_told_in_its_own_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="^ckpt=last: no run to resume in runs/udnie"):
+    with pytest.raises(UserError) as caught:
         configs.composed(["style=udnie", "ckpt=last"])
+    assert str(caught.value).startswith("ckpt=last: no run to resume in runs/udnie")
