@@ -97,7 +97,7 @@ def test_a_command_does_what_its_module_does(tmp_path: Path):
 def test_help_knows_the_choices_of_the_code():
     [target] = [a for a in export.parser()._actions if a.dest == "target"]
     [optimizer] = [a for a in optimize.parser()._actions if a.dest == "optimizer"]
-    assert target.choices == tuple(TARGETS)
+    assert target.choices == (*TARGETS, "web")
     assert optimizer.choices == OPTIMIZERS
 
 

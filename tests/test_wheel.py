@@ -51,6 +51,8 @@ def test_it_holds_all_modules_all_configs_and_the_mark_of_types(unpacked: Path):
     assert files(unpacked / "stylenet", "*.py") == files(ROOT / "stylenet", "*.py")
     assert files(unpacked / "stylenet" / "conf", "*") == files(ROOT / "conf", "*")
     assert (unpacked / "stylenet" / "py.typed").is_file()
+    for pattern in ("*.html", "*.css", "*.js"):
+        assert files(unpacked / "stylenet", pattern) == files(ROOT / "stylenet", pattern)
 
 
 def test_it_holds_nothing_else(unpacked: Path):

@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     )
     help = (
         "the .onnx file to write (a model for any style gets a .style.onnx beside it), or a folder "
-        "for --target tensorrt and triton"
+        "for --target tensorrt, triton and web"
     )
     add("-o", "--out", required=True, type=output_path, metavar="OUT", help=help)
     help = (
@@ -44,7 +44,13 @@ def parser() -> argparse.ArgumentParser:
     add("--direction", choices=("forth", "back"), default="forth", help=help)
     help = (
         "tensorrt: a folder with the graph, a build script and, where TensorRT is installed, the "
-        "engine; triton: a model repository of NVIDIA Triton (default: onnx, a file)"
+        "engine; triton: a model repository of NVIDIA Triton; web: a page that stylises in the "
+        "browser (default: onnx, a file)"
     )
-    add("--target", choices=("onnx", "tensorrt", "triton"), default="onnx", help=help)
+    add("--target", choices=("onnx", "tensorrt", "triton", "web"), default="onnx", help=help)
+    help = (
+        "npm's onnxruntime-web, such as node_modules/onnxruntime-web, to copy into a web page "
+        "(default: the page loads it from a CDN)"
+    )
+    add("--runtime", type=Path, metavar="FOLDER", help=help)
     return made

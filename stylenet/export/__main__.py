@@ -17,6 +17,7 @@ from stylenet.export.deploy import outputs, write_engine, write_onnx, write_repo
 from stylenet.export.pair import write_pair
 from stylenet.export.precision import Export, proven
 from stylenet.export.several import write_several
+from stylenet.export.web.site import write_site
 from stylenet.models.checkpoint import in_mixture, load_model, one_way
 from stylenet.nets.traits import traits
 from stylenet.pictures.outputs import model_file, refuse_overwriting
@@ -40,21 +41,24 @@ def main(argv: Sequence[str] | None = None) -> None:
             photos=options.photos,
         )
         wanted.check()
+        if options.runtime is not None and options.target != "web":
+            raise UserError("--runtime is for a web page; add --target web, or leave it out")
         options.model = found_model(options.model)
         refuse_overwriting(outputs(options.out, options.target), [model_file(options.model)])
         model = one_way(load_model(options.model), options.direction)
         told = traits(model.net)
-        if told.styles:
-            if not options.style:
-                write_several(options.out, model, wanted, options.target)
-                return
-            model = in_mixture(model, weights_of(told.styles, options.style))
-        elif options.style:
+        if options.style and not told.styles:
             raise UserError(f"{options.model} has not learnt several styles; leave out --style")
-        if told.takes_style:
+        if options.style:
+            model = in_mixture(model, weights_of(told.styles, options.style))
+        if options.target == "web":
+            write_site(options.out, model, wanted, options.runtime)
+        elif told.styles and not options.style:
+            write_several(options.out, model, wanted, options.target)
+        elif told.takes_style:
             write_pair(options.out, model, wanted, options.target)
-            return
-        TARGETS[options.target](options.out, wanted, lambda: proven(model, wanted))
+        else:
+            TARGETS[options.target](options.out, wanted, lambda: proven(model, wanted))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def write_engine(out: Path, wanted: Export, make: Make) -> None:
         UserError: the graph is against TensorRT's rules. Or TensorRT is not installed; the graph
             and the script are written all the same.
     """
-    _check_folder(out)
+    check_folder(out)
     content = make()
     _check(content)
     profile = tensorrt.Profile()
@@ -77,7 +77,7 @@ def write_repository(out: Path, wanted: Export, make: Make) -> None:
     Raises:
         UserError: a model for tiles or for clips, or a graph against TensorRT's rules.
     """
-    _check_folder(out)
+    check_folder(out)
     if wanted.io == "tiles":
         raise UserError("Triton serves whole pictures; use --io bytes or float")
     content = make()
@@ -112,7 +112,12 @@ def _check(content: bytes) -> None:
     print("TensorRT: the graph conforms")
 
 
-def _check_folder(out: Path) -> None:
+def check_folder(out: Path) -> None:
+    """Refuse a file, and a name of a file, where a folder is to be written.
+
+    Raises:
+        UserError: it is one.
+    """
     if out.suffix in (".onnx", ".plan") or out.is_file():
         raise UserError(f"{out} is a file; this target writes a folder; give a folder's name")
 

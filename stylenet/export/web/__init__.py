@@ -1,0 +1,1 @@
+"""A web page that stylises pictures in the browser."""

@@ -1,0 +1,71 @@
+"""Writing a page that stylises pictures in the browser: the model, the page, the runtime."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from stylenet.export.deploy import check_folder, write
+from stylenet.export.precision import Export, proven
+from stylenet.export.several import proven_several
+from stylenet.export.web.page import MARK, page_files
+from stylenet.export.web.runtime import COPIED, read_runtime
+from stylenet.models.checkpoint import TrainedModel
+from stylenet.nets.traits import traits
+from stylenet.pictures.images import write_atomically
+from stylenet.runtime.model import open_model
+from stylenet.system.errors import UserError
+
+
+def write_site(out: Path, model: TrainedModel, wanted: Export, runtime: Path | None) -> None:
+    """Write a folder with a page, once the model is proven; the page appears last.
+
+    Args:
+        out: the folder. A page from an earlier export is replaced.
+        model: of one style, or of several, for photos.
+        wanted: the export that the user asks for.
+        runtime: a folder of npm's ``onnxruntime-web`` to copy from. None leaves its files to a CDN.
+
+    Raises:
+        UserError: the model is for any style or for clips, another form than float32 for bytes is
+            wanted, the folder has another page, the runtime's files are not the right ones, or a
+            file cannot be written.
+    """
+    told = traits(model.net)
+    if told.takes_style or told.sees_clips:
+        kind = "any style" if told.takes_style else "clips"
+        raise UserError(
+            f"a web page takes models of one style or of several, not for {kind}; use another"
+            " --target"
+        )
+    if wanted != Export():
+        raise UserError(
+            "a web page takes fp32 for whole pictures in bytes; leave out --io, --precision, --for"
+            " and --photos"
+        )
+    check_folder(out)
+    _refuse_another_page(out / "index.html")
+    copied = {} if runtime is None else read_runtime(runtime)
+    content = proven_several(model) if told.styles else proven(model, wanted)
+    write(out / "model.onnx", content)
+    for name, part in copied.items():
+        write(out / COPIED / name, part)
+    page = page_files(open_model(content, device="cpu"), copied=bool(copied))
+    for name, text in page.items():
+        _write_quietly(out / name, text)
+    serve = f"python -m http.server -d {shlex.quote(str(out))}"
+    print(f"{out / 'index.html'}: run {serve}, then open http://localhost:8000")
+
+
+def _write_quietly(path: Path, content: bytes) -> None:
+    write_atomically(path, lambda file: file.write(content))
+
+
+def _refuse_another_page(page: Path) -> None:
+    """Refuse a folder with a page that is not from here.
+
+    Raises:
+        UserError: there is such a page.
+    """
+    if page.is_file() and MARK.encode() not in page.read_bytes():
+        raise UserError(f"{page} is another page; choose a new folder")
