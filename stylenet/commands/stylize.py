@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stylenet.config.arguments import amount, output, pixels, scale, share
-from stylenet.runtime.postprocess import MAX_SHARPEN
-from stylenet.runtime.regions import FEATHER, MAX_FEATHER
-from stylenet.styles.picture import split_share
+from stylenet.config.arguments import amount, output, pixels, scale, share, split_share
+from stylenet.pictures.amounts import FEATHER, MAX_FEATHER, MAX_SHARPEN
 
 
 def parser() -> argparse.ArgumentParser:
