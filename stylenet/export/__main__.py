@@ -6,11 +6,15 @@ import sys
 
 from stylenet.commands.export import parser
 from stylenet.system.errors import interrupted
+from stylenet.system.loading import say_loading
 
 if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
     parser().parse_args()  # shows help, and mistakes, at once
+    say_loading()
 
+import argparse
+import shlex
 from collections.abc import Sequence
 
 from stylenet.export.deploy import outputs, write_engine, write_onnx, write_repository
@@ -23,6 +27,7 @@ from stylenet.pictures.outputs import model_file, refuse_overwriting
 from stylenet.runs.found import found_model
 from stylenet.runtime.mixture import weights_of
 from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.system.program import program
 from stylenet.system.threads import share_cpus
 
 TARGETS = {"onnx": write_onnx, "tensorrt": write_engine, "triton": write_repository}
@@ -44,17 +49,31 @@ def main(argv: Sequence[str] | None = None) -> None:
         refuse_overwriting(outputs(options.out, options.target), [model_file(options.model)])
         model = one_way(load_model(options.model), options.direction)
         told = traits(model.net)
+        if told.styles and not options.style:
+            write_several(options.out, model, wanted, options.target)
+            _say_what_next(options, " --style NAME")
+            return
         if told.styles:
-            if not options.style:
-                write_several(options.out, model, wanted, options.target)
-                return
             model = in_mixture(model, weights_of(told.styles, options.style))
         elif options.style:
             raise UserError(f"{options.model} has not learnt several styles; leave out --style")
         if told.takes_style:
             write_pair(options.out, model, wanted, options.target)
+            _say_what_next(options, " --style PICTURE")
             return
         TARGETS[options.target](options.out, wanted, lambda: proven(model, wanted))
+        _say_what_next(options)
+
+
+def _say_what_next(options: argparse.Namespace, style: str = "") -> None:
+    """Tell the command that uses the export."""
+    out = shlex.quote(str(options.out))
+    ways = {
+        "onnx": f"{program()} stylize PHOTO_OR_FOLDER --model {out}{style} -o stylized/",
+        "triton": f"tritonserver --model-repository={out}",
+    }
+    if options.target in ways:
+        print(f"Next:\n  {ways[options.target]}")
 
 
 if __name__ == "__main__":
