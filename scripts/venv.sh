@@ -22,14 +22,17 @@ install_into_venv() {
       echo "error: no Python 3.11 or newer found; install one" >&2
       exit 2
     fi
+    echo "Making .venv with $("$python" --version) …"
     "$python" -m venv .venv || {
       echo "error: cannot make .venv; on Debian install python3-venv" >&2
       exit 2
     }
   fi
-  echo "Installing stylenet into .venv (the first time takes some minutes) …"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extra:+[$extra]}"
+  echo "Installing stylenet${extra:+ with what $extra takes} and torch into .venv; the first time takes some minutes …"
+  # Not quiet: pip tells each package, and how far its download is.
+  .venv/bin/python -m pip install --disable-pip-version-check -e ".${extra:+[$extra]}"
   touch "$stamp"
+  echo "Installed in $SECONDS s. For the command stylenet in this shell: . .venv/bin/activate"
 }
 
 # Makes .venv-lowest with the lowest version of each dependency, and today's tools to test with.

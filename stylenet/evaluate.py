@@ -6,10 +6,12 @@ import sys
 
 from stylenet.commands.evaluate import parser
 from stylenet.system.errors import interrupted
+from stylenet.system.loading import say_loading
 
 if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
     parser().parse_args()  # shows help, and mistakes, at once
+    say_loading()
 
 import argparse
 import platform
@@ -32,8 +34,10 @@ from stylenet.evaluation.inputs import Input, Suite, coco_wikiart, samples
 from stylenet.evaluation.judge import Judge
 from stylenet.evaluation.judging import Row
 from stylenet.evaluation.manifest import LEFT_OUT, manifest
-from stylenet.evaluation.report import to_html, to_json, to_markdown, write
+from stylenet.evaluation.report import to_json, to_markdown, write
 from stylenet.evaluation.subjects import Subject, open_subject, with_adapters
+from stylenet.evaluation.summary import summary
+from stylenet.evaluation.webpage import to_html
 from stylenet.pictures.outputs import model_file, refuse_overwriting
 from stylenet.pixels.yardstick import Curves
 from stylenet.runs.found import found_model
@@ -41,6 +45,8 @@ from stylenet.system.cache_folder import cache_dir
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.terminal import progress_bar
 from stylenet.system.threads import share_cpus
+
+_WRITTEN = ("evaluation.html", "evaluation.md", "evaluation.json", "manifest.json")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Evaluate, print the Markdown report, and write all reports if ``--out`` is given.
+    """Evaluate, write all reports if ``--out`` is given, and print the most telling figures.
 
     Raises:
         UserError: a given file cannot be read, or a report cannot be written.
@@ -85,11 +91,15 @@ def run(options: argparse.Namespace) -> None:
         "models": models,
         "timings": _timings(files, start),
     }
-    markdown = to_markdown(found)
-    print(markdown)
     if options.out:
-        reports = {"json": to_json(found), "md": markdown, "html": to_html(found, gallery)}
+        html, markdown = to_html(found, gallery), to_markdown(found)
+        reports = {"html": html, "md": markdown, "json": to_json(found)}
         write(options.out, {f"evaluation.{kind}": text for kind, text in reports.items()})
+    print(f"{summary(found)}\n")
+    if options.out:
+        print("\n".join(str(options.out / name) for name in _WRITTEN))
+    else:
+        print("-o FOLDER writes all figures, and a page with pictures")
 
 
 def judge_all(
@@ -114,7 +124,7 @@ def judge_all(
     for style in list({style.sha256: style for each in styles for style in each}.values())[:SHOWN]:
         gallery.add_style(style.name, style.fitted())
     with progress_bar() as progress:
-        task = progress.add_task("", total=len(suite.photos) * len(subjects))
+        task = progress.add_task("judging photos", total=len(suite.photos) * len(subjects))
         for photo in suite.photos:
             seen = benchmark.see(photo)
             pictures = [seen.rgb]
@@ -149,7 +159,7 @@ def judge_clips(
     """
     rows: list[list[Row]] = [[] for _ in subjects]
     with progress_bar() as progress:
-        task = progress.add_task("", total=len(clips) * len(subjects))
+        task = progress.add_task("judging clips", total=len(clips) * len(subjects))
         for make in clips:
             clip = make()
             pictures = [strip(clip, clip.frames)]
@@ -201,20 +211,22 @@ def _figures(subject: Subject, rows: list[Row]) -> dict[str, Any]:
 def _timings(files: Sequence[tuple[Path, Path | None]], start: float) -> dict[str, Any]:
     """Everything that differs from run to run."""
     threads = torch.get_num_threads()
+    with progress_bar() as progress:
+        task = progress.add_task("timing", total=len(cost.SIDES) * len(files))
+        times = [cost.measure(*pair, threads, partial(progress.advance, task)) for pair in files]
     return {
         "platform": platform.platform(),
         "threads": threads,
-        "models": [cost.measure(*pair, threads) for pair in files],
+        "models": times,
         "seconds": time.perf_counter() - start,
     }
 
 
 def _refuse_overwriting(options: argparse.Namespace) -> None:
     if options.out:
-        names = ("manifest.json", *(f"evaluation.{kind}" for kind in ("json", "md", "html")))
         clips = [options.clip] if options.clip else []
         read = [*map(model_file, options.models), *options.adapter, *clips]
-        refuse_overwriting([options.out / name for name in names], read)
+        refuse_overwriting([options.out / name for name in _WRITTEN], read)
 
 
 def _suite(options: argparse.Namespace) -> Suite:

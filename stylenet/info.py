@@ -6,10 +6,12 @@ import sys
 
 from stylenet.commands.info import parser
 from stylenet.system.errors import interrupted
+from stylenet.system.loading import say_loading
 
 if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
-    parser().parse_args()  # shows help, and mistakes, at once
+    if parser().parse_args().model.suffix != ".onnx":  # shows help, and mistakes, at once
+        say_loading()
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

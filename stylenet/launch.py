@@ -25,6 +25,7 @@ from stylenet.runs import folder as run_folder
 from stylenet.runs import sweeps
 from stylenet.runs.found import found_model
 from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.system.program import program
 from stylenet.training import LEFT, begin, claimed
 
 
@@ -38,13 +39,13 @@ def _style_option(cfg: DictConfig) -> str:
 @rank_zero_only
 def _say_what_next(run: str, finished: bool, style: str) -> None:
     if finished:
-        model = shlex.quote(run) + style
-        left = [name for name in LEFT if (Path(run) / name).is_file()]
+        model, left = shlex.quote(run), [name for name in LEFT if (Path(run) / name).is_file()]
+        export = shlex.quote(f"{run_folder.called(Path(run))}.onnx")
         print(
             f"\nDone: {run} holds {', '.join(left)}\n"
             "Next:\n"
-            f"  python -m stylenet.stylize PHOTO_OR_FOLDER --model {model} -o stylized/\n"
-            "  python -m stylenet.train style=great_wave"
+            f"  {program()} stylize PHOTO_OR_FOLDER --model {model}{style} -o stylized/\n"
+            f"  {program()} export {model} -o {export}"
         )
     elif (Path(run) / configs.CHECKPOINT).exists():
         print(
@@ -58,9 +59,7 @@ def _say_what_next(run: str, finished: bool, style: str) -> None:
 def _resume(run: str, overrides: Sequence[str]) -> str:
     """The shell command that resumes the run in the folder `run`."""
     kept = [each for each in overrides if each.split("=")[0].lstrip("+") not in ("run", "ckpt")]
-    return shlex.join(
-        ["python", "-m", "stylenet.train", *kept, assignment("run", run), "ckpt=last"]
-    )
+    return f"{program()} train {shlex.join([*kept, assignment('run', run), 'ckpt=last'])}"
 
 
 def _job(cfg: DictConfig) -> float | None:

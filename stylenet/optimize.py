@@ -6,10 +6,12 @@ import sys
 
 from stylenet.commands.optimize import parser
 from stylenet.system.errors import interrupted
+from stylenet.system.loading import say_loading
 
 if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
     parser().parse_intermixed_args()  # shows help, and mistakes, at once
+    say_loading()
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -22,6 +24,7 @@ from omegaconf import DictConfig
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from stylenet.config.arguments import split_share
 from stylenet.config.hardware import kind
 from stylenet.models.checkpoint import load_model
 from stylenet.nets.apply import apply_net
@@ -47,7 +50,6 @@ from stylenet.pixels.vigour import style_weights
 from stylenet.runs.found import found_model
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.styles.chosen import find_style
-from stylenet.styles.picture import split_share
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.memory import limit_memory, out_of_memory_names
 from stylenet.system.terminal import progress_bar

@@ -10,11 +10,14 @@ import sys
 
 from stylenet.commands.prepare import parser
 from stylenet.system.errors import interrupted
+from stylenet.system.loading import say_loading
 
 if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
     parser().parse_args()  # shows help, and mistakes, at once
+    say_loading()
 
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import astuple, fields
@@ -31,6 +34,7 @@ from stylenet.data.photo_cache import bad_list, build, cache_file, index_file, w
 from stylenet.data.source import PhotoSource
 from stylenet.data.stream import HubStream
 from stylenet.system.errors import UserError, cannot_write, exit_on_user_error
+from stylenet.system.program import program
 
 
 def data_module(overrides: Sequence[str]) -> PhotoDataModule:
@@ -121,6 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with exit_on_user_error():
         try:
             prepare(data_module(overrides))
+            print(f"Next:\n  {program()} train {shlex.join(overrides)}".rstrip())
         except KeyboardInterrupt:
             print("interrupted; the same command goes on from here", file=sys.stderr)
             return 130

@@ -6,10 +6,12 @@ import sys
 
 from stylenet.commands.report import parser
 from stylenet.system.errors import interrupted
+from stylenet.system.loading import say_loading
 
 if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
     parser().parse_args()  # shows help, and mistakes, at once
+    say_loading()
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +22,7 @@ from stylenet.reports.measure import examine, find_photos
 from stylenet.reports.page import render
 from stylenet.reports.sheet import contact_sheet
 from stylenet.reports.sweep import read_sweep, swept
-from stylenet.system.errors import exit_on_user_error
+from stylenet.system.errors import exit_on_user_error, shown
 from stylenet.system.threads import share_cpus
 
 
@@ -39,12 +41,12 @@ def report(sweep: Path, photos: Sequence[Path], lbfgs: bool = False) -> None:
     page, picture = sweep / "report.html", sweep / "report.png"
     refuse_overwriting([page, picture], photos)
     runs = read_sweep(sweep)
-    findings = examine(sweep.resolve().name, runs, swept(runs), find_photos(photos), lbfgs)
+    findings = examine(shown(sweep), runs, swept(runs), find_photos(photos), lbfgs)
     html = render(findings).encode(errors="backslashreplace")
     write_atomically(page, lambda file: file.write(html))
     write_picture(Picture(contact_sheet(findings)), picture)
-    finished = f"{len(findings.results)} of {len(runs)} runs"
-    print(f"{finished} in {page} ({len(html) / 1e6:.1f} MB) and {picture}")
+    print(f"{len(findings.results)} of {len(runs)} runs:")
+    print(f"{page} ({len(html) / 1e6:.1f} MB)\n{picture}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

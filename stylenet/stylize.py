@@ -6,10 +6,12 @@ import sys
 
 from stylenet.commands.stylize import parser
 from stylenet.system.errors import interrupted
+from stylenet.system.loading import say_loading
 
 if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
     parser().parse_args()  # shows help, and mistakes, at once
+    say_loading()
 
 import argparse
 import time
@@ -177,7 +179,7 @@ def _stylize_photos(
     progress: Progress,
 ) -> int:
     """Stylise photos, and name those that fail on stderr. Returns the number of failures."""
-    start, task = time.perf_counter(), progress.add_task("")
+    start, task = time.perf_counter(), progress.add_task("photos")
 
     def report(done: int, total: int) -> None:
         progress.update(task, completed=done, total=total)
@@ -198,7 +200,7 @@ def _stylize_photos(
 def _stylize_frames(
     stylizer: AnyClipStylizer, clip: Path | None, options: argparse.Namespace, progress: Progress
 ) -> int:
-    start, task = time.perf_counter(), progress.add_task("")
+    start, task = time.perf_counter(), progress.add_task("frames")
 
     def report(done: int, total: int = 0) -> None:
         progress.update(task, completed=done, total=total or None)

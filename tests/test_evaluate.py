@@ -1,9 +1,11 @@
 """The command that evaluates models: its reports, their sameness, and what it refuses."""
 
 import hashlib
+import io
 import json
 import re
 import shutil
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +13,19 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper
+from phone import pixels_over
 from PIL import Image
 
 from stylenet.evaluate import judge_all, main
 from stylenet.evaluation.benchmark import Benchmark
+from stylenet.evaluation.figures import FIGURES, Figure, flat
 from stylenet.evaluation.gallery import Gallery
 from stylenet.evaluation.inputs import Suite, coco_wikiart
 from stylenet.evaluation.judge import Judge
-from stylenet.evaluation.report import to_html, to_json, to_markdown, write
+from stylenet.evaluation.report import to_json, to_markdown, write
 from stylenet.evaluation.subjects import open_subject
+from stylenet.evaluation.summary import summary
+from stylenet.evaluation.webpage import to_html
 from stylenet.export.pair import proven_pair
 from stylenet.models.checkpoint import load_model, save_model
 from stylenet.nets.adain import AdaIN
@@ -64,12 +70,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def reports(folder: Path) -> Path:
+def said() -> dict[str, str]:
+    """What the evaluation of `reports` prints."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def reports(folder: Path, said: dict[str, str]) -> Path:
     """The reports on the run beside the peer's net, every photo with every style."""
     adapter = ["--adapter", folder / "peer.yaml"]
     suite = ["--content", folder / "photos", "--styles", folder / "styles", "-o", folder / "out"]
     arguments = [folder / "model.pt", folder / "peer.onnx", *adapter, *suite]
-    assert main([*map(str, arguments), "--suite", "coco-wikiart"]) == 0
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        assert main([*map(str, arguments), "--suite", "coco-wikiart"]) == 0
+    said |= {"out": out.getvalue(), "err": err.getvalue()}
     return folder / "out"
 
 
@@ -135,12 +149,68 @@ def test_what_is_left_out_is_said_in_every_report(found, reports):
         assert "LPIPS: left out; needs" in (reports / f"evaluation.{kind}").read_text()
 
 
+def test_the_command_ends_with_a_few_figures_and_where_all_are(reports, said):
+    figures, paths = said["out"].split("\n\n")
+    assert said["err"] == ""  # no bars in a pipe
+    lines = figures.splitlines()
+    assert len(lines) <= 10
+    assert lines[0].split() == ["model.pt", "peer.onnx"]
+    assert re.fullmatch(r"style error +[\d.]+ +[\d.]+  lower is closer to the picture", lines[2])
+    assert any(re.match(r"time at 512x512, median, ms +\d", line) for line in lines)
+    assert paths.split() == [
+        str(reports / name)
+        for name in ("evaluation.html", "evaluation.md", "evaluation.json", "manifest.json")
+    ]
+    assert all(Path(path).is_file() for path in paths.split())
+
+
+def test_models_of_one_name_are_told_apart_by_their_paths(found):
+    models = [
+        model | {"name": f"{folder}/model.pt"}
+        for folder, model in zip("ab", found["models"], strict=True)
+    ]
+    head = summary(found | {"models": models}).splitlines()[0]
+    assert head.split() == ["a/model.pt", "b/model.pt"]
+
+
+def test_every_figure_has_a_name_and_a_place(found, reports):
+    text = (reports / "evaluation.md").read_text()
+    for model, times in zip(found["models"], found["timings"]["models"], strict=True):
+        for part in (model["mean"], model["cost"], times):
+            for key, _ in flat(part):
+                assert f"\n| {FIGURES[key].name} | " in text
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "text"),
+    [
+        (0.03662, 1, "0.0366"),
+        (1.052e-7, 1, "1.05e-07"),
+        (1272.4, 1, "1,272"),
+        (999.6, 1, "1,000"),
+        (1760806, 1e-6, "1.76"),
+        (7, 1, "7"),
+        (None, 1, "not known"),
+    ],
+)
+def test_figures_have_three_digits_and_thousands_all(value, scale, text):
+    assert Figure("", scale=scale).shown(value) == text
+
+
 def test_the_page_needs_no_other_file_and_shows_each_result(reports):
     page = (reports / "evaluation.html").read_text()
-    assert page.count('<img src="data:image/jpeg;base64,') == 2 + 2 * 3
-    assert "http" not in page
+    assert page.count('src="data:image/jpeg;base64,') == 2 + 2 * 3
+    assert "http" not in page.replace("http-equiv", "")
+    panels = re.findall(r'<div class="panel"><h3>(.+?)</h3><p>.+?</p>', page)
+    assert page.count('class="panel"') == len(panels) == 8
+    assert {"Content and style", "Steadiness", "Speed and memory"} <= set(panels)
+    assert "prefers-color-scheme: dark" in page
     assert "<td>more/b|c.png</td>" in page
     assert "| more/b\\|c.png |" in (reports / "evaluation.md").read_text()
+
+
+def test_on_a_phone_the_page_is_as_wide_as_the_screen(reports, tmp_path):
+    assert pixels_over(reports / "evaluation.html", tmp_path) <= 0
 
 
 NAMES = [
@@ -157,7 +227,7 @@ def test_no_name_is_more_than_a_name_in_the_reports(tmp_path):
     """Held against a reader of Markdown: every name is shown as it is."""
     pairs = [{"photo": name, "style": name, "loss": {"total": 1.0}} for name in NAMES]
     models = [
-        {"name": name, "mean": {"loss": {"total": 1.0}}, "cost": {"a": 1}, "pairs": pairs}
+        {"name": name, "mean": {"loss": {"total": 1.0}}, "cost": {"parameters": 1}, "pairs": pairs}
         for name in NAMES
     ]
     found = {
@@ -170,10 +240,10 @@ def test_no_name_is_more_than_a_name_in_the_reports(tmp_path):
     assert "<" not in text
     assert "\x1b" not in text
     shown = [line for line in text.splitlines() if line.startswith("#")]
-    assert len(shown) == 1 + 4 + len(NAMES)  # no name made a heading
+    assert len(shown) == 1 + 5 + len(NAMES)  # no name made a heading
     tables = [line for line in text.splitlines() if line.startswith("|")]
     cells = {len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in tables}
-    assert cells == {len(NAMES) + 2, 4}  # bars of the tables by model, and of those by pair
+    assert cells == {len(NAMES) + 4, 4}  # bars of the tables by model, and of those by pair
     assert not re.search(r"(?<!\\)(?:\\\\)*[\[\]`*]", text)
     write(tmp_path, {"evaluation.md": text, "evaluation.html": to_html(found, Gallery())})
     page = (tmp_path / "evaluation.html").read_text()
@@ -265,7 +335,7 @@ def test_the_suite_of_clips_reports_warp_errors(folder, tmp_path):
         assert model["mean"]["warp"][condition]["gap 10"] == pytest.approx(
             np.mean(errors), rel=1e-4
         )
-    assert "warp clean gap 1" in (tmp_path / "evaluation.md").read_text()
+    assert "flicker, 1 frame apart" in (tmp_path / "evaluation.md").read_text()
 
 
 def test_each_model_has_its_own_style(folder):

@@ -17,6 +17,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from phone import pixels_over
 from PIL import Image
 
 from stylenet.config import compose as configs
@@ -149,7 +150,7 @@ def test_runs_come_in_the_order_of_their_numbers(tmp_path: Path):
 def test_the_command_gives_the_overrides_to_a_shell_unharmed():
     overrides = ("data.path=my photos", "style.title='It''s'", "+x=[1,2]")
     command = Run(Path("0"), overrides).command
-    assert shlex.split(command) == ["python", "-m", "stylenet.train", *overrides]
+    assert shlex.split(command) == ["stylenet", "train", *overrides]
 
 
 def test_the_command_of_a_run_of_a_sweep_file_is_no_sweep():
@@ -204,8 +205,55 @@ def test_the_iteration_equalled_is_on_the_page_where_it_is_known():
     found = {"0": replace(result(1, 1), lbfgs=7.26), "1": result(2, 2)}
     html = render(Findings("t", "m", swept(runs), [], runs, found))
     assert "<span>L-BFGS 7.3</span>" in html
-    assert '<td data-key="7.26">7.3</td>' in html
+    assert 'data-key="7.26">7.3</td>' in html
     assert html.count("<span>L-BFGS") == 1
+
+
+def test_the_iteration_equalled_has_no_column_where_nobody_asked_for_it(page: Path):
+    assert "L-BFGS" not in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "styles", "title"),
+    [
+        (["w=16", "w=8"], ["wave"], "w 8 and 16, in wave"),
+        (["style=a w=1", "style=b w=2"], ["a", "b"], "w 1 and 2, in a and b"),
+        (["style=a", "style=b", "style=c"], ["a", "b", "c"], "a, b and c"),
+        ([f"w={w}" for w in (1, 2, 4, 8, 16)], ["a"], "w from 1 to 16, in a"),
+        ([f"net={n}" for n in "vwxyz"], ["a"], "net in 5 choices, in a"),
+        (
+            ["net=u w=1", "net=v w=2"],
+            [*"abcdef"],
+            "net u and v and w 1 and 2, in a, b, c and 3 more",
+        ),
+        (["w=1"], ["a"], "a"),
+    ],
+)
+def test_the_title_says_what_was_varied_and_in_which_styles(
+    overrides: list[str], styles: list[str], title: str
+):
+    assert words.headline(swept(runs_of(*overrides)), styles) == title
+
+
+def test_the_page_has_the_title_of_the_sweep_and_names_its_folder(page: Path):
+    text = page.read_text()
+    assert "<h1>loss.style_weight 2 and 10 and note a b and &lt;i&gt;, in style</h1>" in text
+    assert f"in {page.parent}." in text
+
+
+def test_the_command_ends_with_the_paths(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    sweep = shutil.copytree(place / "sweep", tmp_path / "sweep")
+    assert main([str(sweep), "--photos", str(place / "a.png")]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "3 of 4 runs:"
+    assert said[1].startswith(f"{sweep / 'report.html'} (")
+    assert said[2] == str(sweep / "report.png")
+
+
+def test_on_a_phone_every_command_is_within_the_screen(page: Path, tmp_path: Path):
+    assert pixels_over(page, tmp_path) <= 0
 
 
 def test_pictures_are_shrunk_to_512_and_never_enlarged(findings: Findings):

@@ -68,7 +68,9 @@ def test_a_run_leaves_everything_and_learns(
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert load_model(folder).config == config
     assert config["style_picture"]["origin"] == "file"
-    assert "stylenet.stylize PHOTO_OR_FOLDER --model" in capsys.readouterr().out
+    next_ones = capsys.readouterr().out.splitlines()[-2:]
+    assert next_ones[0].endswith(f"stylenet stylize PHOTO_OR_FOLDER --model {folder} -o stylized/")
+    assert next_ones[1].endswith(f"stylenet export {folder} -o run.onnx")
     with Image.open(folder / "preview.png") as sheet:
         colours = np.asarray(sheet)
     assert (colours != 255).mean() > 0.3

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
@@ -25,6 +26,12 @@ _log = logging.getLogger(__name__)
 NO_TERMS = frozenset({"step", "lr", "seconds"})
 """Columns of ``losses.csv`` that are not loss terms."""
 
+_WINDOWS = 20
+"""How many windows of a running mean a run has. Photos differ more than the losses fall."""
+
+_LEAST = 10
+"""The fewest steps of a running mean."""
+
 
 class LossCurves(Callback):
     """Write ``losses.csv`` while training and ``losses.png`` when done.
@@ -34,9 +41,11 @@ class LossCurves(Callback):
 
     Args:
         folder: the run's folder.
+        name: what is being trained, for the plot's title.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, name: str) -> None:
+        self.name = name
         self.csv = Path(folder) / "losses.csv"
         self.plot = Path(folder) / "losses.png"
         self.pending: list[tuple[int, float, float, dict[str, Tensor]]] = []
@@ -93,7 +102,7 @@ class LossCurves(Callback):
         if damaged:
             _log.warning("%s is damaged; %s shows what can be read", self.csv, self.plot)
         if rows:
-            plot_curves(rows, self.plot)
+            plot_curves(rows, self.plot, self.name)
 
     def _flush(self, trainer: Trainer) -> None:
         pending, self.pending = self.pending, []
@@ -137,20 +146,45 @@ def _write(file: TextIO, rows: list[dict[str, Any]], header: bool) -> None:
     writer.writerows(rows)
 
 
-def plot_curves(rows: list[dict[str, str]], target: Path) -> None:
-    """Draw every term of `rows` over the steps on a log scale, raw and as a running mean."""
+def plot_curves(rows: list[dict[str, str]], target: Path, name: str) -> None:
+    """Draw every term of `rows` over the steps on a log scale: running means before pale steps.
+
+    Args:
+        name: what was trained.
+    """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     steps = np.array([int(row["step"]) for row in rows])
+    window = max(_LEAST, len(rows) // _WINDOWS)
     figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.add_subplot(xlabel="step", ylabel="loss term", yscale="log")
-    for index, name in enumerate(key for key in rows[0] if key not in NO_TERMS):
-        values = np.array([float(row[name]) for row in rows])
-        window = max(1, len(values) // 50)
-        mean = np.convolve(values, np.ones(window) / window, mode="valid")
-        axes.plot(steps, values, color=f"C{index}", alpha=0.2, linewidth=0.5)
-        axes.plot(steps[window - 1 :], mean, color=f"C{index}", label=name)
-    axes.legend()
+    axes = figure.add_subplot(xlabel="step", ylabel="loss, log scale", yscale="log")
+    axes.set_title(f"{name}: losses while training", loc="left", parse_math=False)
+    for index, term in enumerate(key for key in rows[0] if key not in NO_TERMS):
+        values = np.array([float(row[term]) for row in rows])
+        colour = f"C{index}"
+        mean = running_mean(values, window)
+        axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.6, zorder=1)
+        axes.plot(steps, mean, color=colour, linewidth=2, zorder=2, label=term)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    what = f"means of {window} steps,\npale: every step"
+    axes.legend(title=what, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     encoded = io.BytesIO()
     figure.savefig(encoded, dpi=120)
     write_atomically(target, lambda file: file.write(encoded.getbuffer()))
+
+
+def running_mean(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    """The mean of each value and those before it, `window` in all; at the start, of all so far.
+
+    Args:
+        values: (N,).
+
+    Returns:
+        (N,).
+    """
+    sums = np.convolve(values, np.ones(window))[: len(values)]
+    return sums / np.minimum(np.arange(1, len(values) + 1), window)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stylenet.config.arguments import output_path
-from stylenet.styles.picture import split_share
+from stylenet.config.arguments import output_path, split_share
 
 
 def parser() -> argparse.ArgumentParser:

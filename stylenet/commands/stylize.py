@@ -5,11 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stylenet.config.arguments import amount, output, pixels, scale, share
-from stylenet.runtime.postprocess import MAX_SHARPEN
-from stylenet.runtime.regions import FEATHER, MAX_FEATHER
-from stylenet.runtime.starter import STYLES
-from stylenet.styles.picture import split_share
+from stylenet.config.arguments import amount, output, pixels, scale, share, split_share
+from stylenet.pictures.amounts import FEATHER, MAX_FEATHER, MAX_SHARPEN
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,9 +28,9 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--model", type=Path, action="append", default=[], metavar="RUN_OR_FILE", help=help)
     help = (
-        f"one of the starter's styles ({', '.join(STYLES)}); for a model of task=multistyle, the"
-        " name of a style that it has learnt; for a model of task=arbitrary, a style picture;"
-        " several, as STYLE:SHARE, are mixed, unless each has a --mask"
+        "a shipped style, which the starter has learnt; for a model of task=multistyle, the name of"
+        " a style that it has learnt; for a model of task=arbitrary, a style picture; several, as"
+        " STYLE:SHARE, are mixed, unless each has a --mask"
     )
     add("--style", type=style, action="append", default=[], metavar="STYLE", help=help)
     help = "with a style picture: from 0, the photo's own look, to 1, the style's (default: 1)"

@@ -35,10 +35,20 @@ groups of settings, and their choices:
   stylenet train --hydra-help tells Hydra's own options
 """
 
+_SHOWING = frozenset(
+    {"--cfg", "-c", "--info", "-i", "--hydra-help", "--version", "--shell-completion", "-sc"}
+)
+"""Hydra's options that show something instead of running a training."""
+
 
 def asks_for_help(arguments: Sequence[str]) -> bool:
     """Whether a command line asks for help."""
     return any(argument in ("-h", "--help") for argument in arguments)
+
+
+def only_shows(arguments: Sequence[str]) -> bool:
+    """Whether a command line asks Hydra to show something, such as the config."""
+    return any(argument.split("=")[0] in _SHOWING for argument in arguments)
 
 
 def choices() -> dict[str, list[str]]:

@@ -1,8 +1,9 @@
-"""Argument types for numbers on the command line, each with its range."""
+"""Argument types of the command line: numbers with their ranges, outputs, shares."""
 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,3 +63,14 @@ def output(text: str) -> str:
 def output_path(text: str) -> Path:
     """`output` as a path."""
     return Path(output(text))
+
+
+def split_share(text: str) -> tuple[str, float]:
+    """Split ``NAME:SHARE`` of a command line into name and share. The share is 1 if left out.
+
+    A share is 0, or from 0.000001 to 999999: sums of such numbers are exact enough.
+    """
+    name, _, share = text.rpartition(":")
+    if not name or not re.fullmatch(r"[0-9]{1,6}(\.[0-9]*)?|\.[0-9]+", share):
+        return text, 1.0
+    return (text, 1.0) if 0 < float(share) < 1e-6 else (name, float(share))

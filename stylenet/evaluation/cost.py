@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -51,23 +53,37 @@ def multiply_adds(net: nn.Module, side: int) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-def measure(model: Path, adapter: Path | None, threads: int) -> Times:
+def measure(
+    model: Path, adapter: Path | None, threads: int, report: Callable[[], None] = lambda: None
+) -> Times:
     """Time and memory by side, measured in a process of its own, so that nothing else counts.
+
+    Args:
+        report: called after each side.
 
     Returns:
         For each side: ``runs``; ``p10_ms``, ``p50_ms`` and ``p90_ms``, from bytes to bytes; and
         ``peak_mib``, the peak of memory so far beyond what opening the model took. ``peak_mib`` is
         None where the system does not report memory.
     """
+    found = {}
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_measure, model, adapter, threads).result()
+        for side in SIDES:  # ascending: a peak never falls
+            found[str(side)] = pool.submit(_measure, model, adapter, threads, side).result()
+            report()
+    return found
 
 
-def _measure(model: Path, adapter: Path | None, threads: int) -> Times:
+def _measure(model: Path, adapter: Path | None, threads: int, side: int) -> dict[str, float | None]:
+    net, opened = _opened(model, adapter, threads)
+    return _at(net, side, opened)
+
+
+@cache
+def _opened(model: Path, adapter: Path | None, threads: int) -> tuple[Net, float | None]:
+    """The net, which the process opens once, and the peak of memory then, in MiB."""
     torch.set_num_threads(threads)
-    net = open_subject(model, adapter, threads).net
-    opened = peak_memory()
-    return {str(side): _at(net, side, opened) for side in SIDES}  # ascending: a peak never falls
+    return open_subject(model, adapter, threads).net, peak_memory()
 
 
 def _at(net: Net, side: int, opened: float | None) -> dict[str, float | None]:

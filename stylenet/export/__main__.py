@@ -6,11 +6,15 @@ import sys
 
 from stylenet.commands.export import parser
 from stylenet.system.errors import interrupted
+from stylenet.system.loading import say_loading
 
 if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
     parser().parse_args()  # shows help, and mistakes, at once
+    say_loading()
 
+import argparse
+import shlex
 from collections.abc import Sequence
 
 from stylenet.export.deploy import outputs, write_engine, write_onnx, write_repository
@@ -18,12 +22,13 @@ from stylenet.export.pair import write_pair
 from stylenet.export.precision import Export, proven
 from stylenet.export.several import write_several
 from stylenet.export.web.site import write_site
-from stylenet.models.checkpoint import in_mixture, load_model, one_way
-from stylenet.nets.traits import traits
+from stylenet.models.checkpoint import TrainedModel, in_mixture, load_model, one_way
+from stylenet.nets.traits import Traits, traits
 from stylenet.pictures.outputs import model_file, refuse_overwriting
 from stylenet.runs.found import found_model
 from stylenet.runtime.mixture import weights_of
 from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.system.program import program
 from stylenet.system.threads import share_cpus
 
 TARGETS = {"onnx": write_onnx, "tensorrt": write_engine, "triton": write_repository}
@@ -46,19 +51,39 @@ def main(argv: Sequence[str] | None = None) -> None:
         options.model = found_model(options.model)
         refuse_overwriting(outputs(options.out, options.target), [model_file(options.model)])
         model = one_way(load_model(options.model), options.direction)
-        told = traits(model.net)
-        if options.style and not told.styles:
-            raise UserError(f"{options.model} has not learnt several styles; leave out --style")
         if options.style:
-            model = in_mixture(model, weights_of(told.styles, options.style))
+            model = _mixed(model, options)
+        told = traits(model.net)
         if options.target == "web":
             write_site(options.out, model, wanted, options.runtime)
-        elif told.styles and not options.style:
+        elif told.styles:
             write_several(options.out, model, wanted, options.target)
         elif told.takes_style:
             write_pair(options.out, model, wanted, options.target)
         else:
             TARGETS[options.target](options.out, wanted, lambda: proven(model, wanted))
+        _say_what_next(options, told)
+
+
+def _mixed(model: TrainedModel, options: argparse.Namespace) -> TrainedModel:
+    """The plain model of the mixture that the user asks for."""
+    styles = traits(model.net).styles
+    if not styles:
+        raise UserError(f"{options.model} has not learnt several styles; leave out --style")
+    return in_mixture(model, weights_of(styles, options.style))
+
+
+def _say_what_next(options: argparse.Namespace, told: Traits) -> None:
+    """Tell the command that uses the export."""
+    out = shlex.quote(str(options.out))
+    style = " --style PICTURE" if told.takes_style else " --style NAME" if told.styles else ""
+    ways = {
+        "onnx": f"{program()} stylize PHOTO_OR_FOLDER --model {out}{style} -o stylized/",
+        "triton": f"tritonserver --model-repository={out}",
+        "web": f"python -m http.server -d {out}  # then open http://localhost:8000",
+    }
+    if options.target in ways:
+        print(f"Next:\n  {ways[options.target]}")
 
 
 if __name__ == "__main__":

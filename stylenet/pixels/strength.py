@@ -21,6 +21,7 @@ from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.pictures.images import Bytes
 from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import PixelLoss, optimize
+from stylenet.system.terminal import progress_bar
 from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
@@ -74,12 +75,18 @@ def calibrate(
 def _search(vgg: VGG, loss: PerceptualLoss, photos: Sequence[Tensor], wanted: float) -> None:
     begin = place = _even_weight(vgg, loss, photos)
     trials: dict[float, float] = {}
-    while len(trials) < _TRIALS and abs(place - begin) <= _FAR:
-        loss.weights["style"] = math.exp(place)
-        trials[place] = fmean(reduction(vgg, loss, photo) for photo in photos)
-        if abs(trials[place] - wanted) < _NEAR:
-            break
-        place = _next(trials, wanted)
+    with progress_bar() as progress:
+        task = progress.add_task(f"loss.strength={wanted:g}", total=_TRIALS * len(photos))
+        while len(trials) < _TRIALS and abs(place - begin) <= _FAR:
+            loss.weights["style"] = math.exp(place)
+            shares = []
+            for photo in photos:
+                shares.append(reduction(vgg, loss, photo))
+                progress.advance(task)
+            trials[place] = fmean(shares)
+            if abs(trials[place] - wanted) < _NEAR:
+                break
+            place = _next(trials, wanted)
     nearest = min(trials, key=lambda place: abs(trials[place] - wanted))
     loss.weights["style"] = math.exp(nearest)
 

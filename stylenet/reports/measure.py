@@ -58,11 +58,11 @@ class Result:
 class Findings:
     """All that a report tells of a sweep.
 
-    measure: how the losses are measured, in words. photos: names and originals. results: by the
-    run's name; a run without a result has a `problem`.
+    place: the sweep's folder. measure: how the losses are measured, in words. photos: names and
+    originals. results: by the run's name; a run without a result has a `problem`.
     """
 
-    title: str
+    place: str
     measure: str
     axes: list[Axis]
     photos: list[tuple[str, Bytes]]
@@ -157,11 +157,12 @@ def _picture(model: TrainedModel) -> StylePicture:
 
 
 def examine(
-    title: str, runs: Sequence[Run], axes: list[Axis], photos: Sequence[Photo], lbfgs: bool = False
+    place: str, runs: Sequence[Run], axes: list[Axis], photos: Sequence[Photo], lbfgs: bool = False
 ) -> Findings:
     """Stylise and measure. A run with a broken model is reported with its problem.
 
     Args:
+        place: the sweep's folder.
         lbfgs: also find the iteration of pixel optimisation that each run equals.
 
     Raises:
@@ -178,8 +179,8 @@ def examine(
                 run = replace(run, problem=f"failed: {error}")
         examined.append(run)
     if laboratory.yardstick is None:
-        raise UserError(f"{title}: no run has a model ({examined[0].name} {examined[0].problem})")
-    return Findings(title, laboratory.yardstick.describe(), axes, pictures, examined, results)
+        raise UserError(f"{place}: no run has a model ({examined[0].name} {examined[0].problem})")
+    return Findings(place, laboratory.yardstick.describe(), axes, pictures, examined, results)
 
 
 def _progress(runs: Sequence[Run]) -> Iterator[Run]:

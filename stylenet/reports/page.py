@@ -6,11 +6,11 @@ import base64
 import io
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 from string import Template
 
 from PIL import Image
 
+from stylenet.pages.parts import part, style_sheet
 from stylenet.pictures.images import Bytes
 from stylenet.reports import pareto, words
 from stylenet.reports.measure import Findings, Result
@@ -24,8 +24,8 @@ def render(findings: Findings) -> str:
     """The whole page."""
     best = {name for names in pareto.fronts(findings.results).values() for name in names}
     titles = {run.name: words.title(run, findings.axes) for run in findings.runs}
-    return Template(_part("page.html")).substitute(
-        title=escape(findings.title),
+    return Template(part("reports", "page.html")).substitute(
+        title=escape(words.headline(findings.axes, [*findings.styles()])),
         summary=escape(_summary(findings)),
         originals=_originals(findings),
         grids="\n".join(
@@ -35,20 +35,17 @@ def render(findings: Findings) -> str:
         legend=_legend(findings),
         plot=pareto.plot(findings.results, titles),
         table=_table(findings, best),
-        css=_part("page.css"),
-        script=_part("page.js"),
+        css=style_sheet("reports"),
+        script=part("reports", "page.js"),
     )
-
-
-def _part(name: str) -> str:
-    return (files("stylenet.reports") / name).read_text(encoding="utf-8")
 
 
 def _summary(findings: Findings) -> str:
     total, done = len(findings.runs), len(findings.results)
     runs = f"{total} runs" if done == total else f"{done} of {total} runs finished"
     sizes = [f"{axis.parameter} ({len(axis.values)})" for axis in findings.axes]
-    return f"{runs}, over {', '.join(sizes)}." if sizes else f"{runs}."
+    over = f", over {', '.join(sizes)}" if sizes else ""
+    return f"{runs}{over}, in {findings.place}."
 
 
 def _originals(findings: Findings) -> str:
@@ -129,41 +126,47 @@ def _legend(findings: Findings) -> str:
 
 def _table(findings: Findings, best: set[str]) -> str:
     parameters = [axis.parameter for axis in findings.axes]
-    losses = ["content loss", "style loss", "L-BFGS iteration"]
-    names = ["run", *parameters, *losses, "time", "Pareto front"]
+    equalled = any(result.lbfgs is not None for result in findings.results.values())
+    figures = ["content loss", "style loss", *(["L-BFGS iteration"] if equalled else []), "time"]
+    names = ["run", *parameters, *figures, "Pareto front"]
     buttons = [f'<th><button type="button">{escape(name)}</button></th>' for name in names]
     head = f"<thead><tr>{''.join(buttons)}<th>command</th></tr></thead>"
-    rows = [
-        _row(run, parameters, findings.results.get(run.name), run.name in best)
-        for run in findings.runs
-    ]
+    rows = []
+    for run in findings.runs:
+        settings = {name: (run.value(name), words.value(run.value(name))) for name in parameters}
+        told = _told(findings.results.get(run.name), run.name in best)
+        rows.append(_row(run, names, settings | told))
     return f"{head}<tbody>{''.join(rows)}</tbody>"
 
 
-def _row(run: Run, parameters: Sequence[str], result: Result | None, on_front: bool) -> str:
-    name = escape(run.name)
-    cells = [_entry(run.name, f'<a href="#cell-{name}">{name}</a>')]
-    cells += [_entry(v, escape(words.value(v))) for v in map(run.value, parameters)]
+def _told(result: Result | None, on_front: bool) -> dict[str, tuple[str, str]]:
+    """What is known of a run, by column: a key to sort by, and the text."""
     if result is None:
-        cells += [_entry("", "")] * 5
-    else:
-        cells += [_entry(str(loss), words.loss(loss)) for loss in (result.content, result.style)]
-        cells += [_number(result.lbfgs), _time(result.seconds)]
-        cells += [_entry("0", "yes") if on_front else _entry("", "")]
+        return {}
+    told = {
+        "content loss": (str(result.content), words.loss(result.content)),
+        "style loss": (str(result.style), words.loss(result.style)),
+    }
+    if result.lbfgs is not None:
+        told["L-BFGS iteration"] = str(result.lbfgs), f"{result.lbfgs:.1f}"
+    if result.seconds is not None:
+        told["time"] = str(result.seconds), words.duration(result.seconds)
+    return told | ({"Pareto front": ("0", "yes")} if on_front else {})
+
+
+def _row(run: Run, names: Sequence[str], told: dict[str, tuple[str, str]]) -> str:
+    name = escape(run.name)
+    cells = [_entry("run", run.name, f'<a href="#cell-{name}">{name}</a>')]
+    for column in names[1:]:
+        key, text = told.get(column, ("", ""))
+        cells.append(_entry(column, key, escape(text)))
     problem = escape(run.problem or "")
     return f"<tr>{''.join(cells)}<td>{problem}<code>{escape(run.command)}</code></td></tr>"
 
 
-def _number(number: float | None) -> str:
-    return _entry("", "") if number is None else _entry(str(number), f"{number:.1f}")
-
-
-def _time(seconds: float | None) -> str:
-    return _entry("", "") if seconds is None else _entry(str(seconds), words.duration(seconds))
-
-
-def _entry(key: str, content: str) -> str:
-    return f'<td data-key="{escape(key)}">{content}</td>'
+def _entry(column: str, key: str, content: str) -> str:
+    """A cell. Narrow screens show its column's name beside it."""
+    return f'<td data-column="{escape(column)}" data-key="{escape(key)}">{content}</td>'
 
 
 def _ratio(rgb: Bytes) -> str:

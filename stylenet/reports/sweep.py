@@ -40,7 +40,7 @@ class Run:
     def command(self) -> str:
         """The command that trains this run again, by itself."""
         alone = ["hydra.mode=RUN"] if any(o.startswith("sweep=") for o in self.overrides) else []
-        return f"python -m stylenet.train {shlex.join([*self.overrides, *alone])}"
+        return f"stylenet train {shlex.join([*self.overrides, *alone])}"
 
     def value(self, parameter: str) -> str:
         """The value that the run gave `parameter`; empty if it gave none."""
@@ -95,8 +95,8 @@ def read_sweep(folder: Path) -> list[Run]:
     runs = [_read_run(job) for job in jobs if not (job.is_symlink() or is_time(job.name))]
     if not runs:
         raise UserError(
-            f"{folder} has no runs of a sweep; give the folder that python -m stylenet.train -m "
-            "left, such as runs/sweeps/NAME"
+            f"{folder} has no runs of a sweep; give the folder that stylenet train -m left, such"
+            " as runs/sweeps/NAME"
         )
     return sorted(runs, key=lambda run: _order(run.name))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from stylenet.reports.measure import Result
 from stylenet.reports.sweep import Axis, Run
+
+_MOST = 4
+"""Values and names that a headline lists."""
 
 
 def value(text: str) -> str:
@@ -27,6 +30,39 @@ def title(run: Run, axes: Iterable[Axis]) -> str:
     """A run's number, and the settings that set it apart from the others."""
     settings = [setting(axis.parameter, run.value(axis.parameter)) for axis in axes]
     return ", ".join([f"Run {run.name}", *settings])
+
+
+def headline(axes: Iterable[Axis], styles: Sequence[str]) -> str:
+    """What a sweep varied and in which styles: ``loss.style_weight 8 and 16, in udnie``."""
+    others = [axis for axis in axes if axis.parameter not in ("style", "style.image")]
+    varied = [f"{axis.parameter} {_values(axis.values)}" for axis in others]
+    where = _listed(styles)
+    return f"{_listed(varied)}, in {where}" if varied else where
+
+
+def _values(texts: Sequence[str]) -> str:
+    """All values, or how far many of them reach."""
+    if len(texts) <= _MOST:
+        return _listed([value(text) for text in texts])
+    numbers = [text for text in texts if _is_number(text)]
+    if len(numbers) < len(texts):
+        return f"in {len(texts)} choices"
+    return f"from {value(texts[0])} to {value(texts[-1])}"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """``a, b and c``; of many texts, how many there are."""
+    if len(texts) > _MOST:
+        return f"{', '.join(texts[: _MOST - 1])} and {len(texts) - _MOST + 1} more"
+    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def duration(seconds: float) -> str:

@@ -83,6 +83,12 @@ def is_time(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
+def called(run: Path) -> str:
+    """What a run is called: by the folder of its runs, as its own name is a time, or by its own."""
+    run = run.resolve()
+    return run.parent.name if is_time(run.name) else run.name
+
+
 def link_latest(run: Path) -> None:
     """Let the link ``latest`` beside a finished run lead to the newest finished run there.
 

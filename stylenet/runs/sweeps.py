@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from stylenet.runs.begun import as_begun
 from stylenet.runs.folder import MODEL_FILE
 from stylenet.runs.saved_config import read_config
 from stylenet.system.errors import UserError, find_user_error
+from stylenet.system.program import program
 from stylenet.system.untrusted import mapping
 
 OVERRIDES = "overrides.yaml"
@@ -52,12 +54,10 @@ def take_part(cfg: DictConfig, job: HydraConf, train: Callable[[DictConfig], boo
         raise UserError("a multirun trains each job in one process; leave out trainer=ddp")
     run, overrides = Path(cfg.run), OmegaConf.to_container(job.overrides.task)
     assert isinstance(overrides, list)
-    name = f"{run}: {' '.join(map(str, overrides))}"
     if _has_file_of(run, cfg, MODEL_FILE):
-        print(f"{name}: done before", file=sys.stderr)
+        print(f"{run}: done before", file=sys.stderr)
     else:
         with run_folder.claimed(run, goes_on=True):
-            print(name, file=sys.stderr)
             if cfg.ckpt is None and _has_file_of(run, cfg, run_folder.CHECKPOINT):
                 cfg.ckpt = "last"
             elif cfg.ckpt is None and (kept := run_folder.set_run_aside(run)):
@@ -79,7 +79,10 @@ def _train(run: Path, cfg: DictConfig, train: Callable[[DictConfig], bool]) -> N
         if user_error is None:
             raise
         print(f"error: {user_error}", file=sys.stderr)
-        raise UserError(f"{run} failed ({user_error}); the same command tries again") from None
+        raise UserError(
+            f"{run} failed ({user_error}); the same command tries again, and"
+            f" {program()} report {shlex.quote(str(run.parent))} shows the others"
+        ) from None
     if not finished:
         print("Stopped; everything is saved. The same command goes on.", file=sys.stderr)
         raise SystemExit(130)

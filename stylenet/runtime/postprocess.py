@@ -10,15 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stylenet.pictures.amounts import MAX_SHARPEN
 from stylenet.pictures.color import Floats, luma, to_bytes, to_floats
 from stylenet.pictures.images import Bytes
 from stylenet.runtime.preprocess import check_range
 
 _CLIPPED = 0.5
 """Per cent of pixels that the stretch clips at either end, so that specks do not set the range."""
-
-MAX_SHARPEN = 100.0
-"""The most that the unsharp mask takes: every edge is black and white long before."""
 
 _BLUR = 1.0
 """Standard deviation of the unsharp mask's blur in pixels: the scale of a stroke's edge."""

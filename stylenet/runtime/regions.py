@@ -13,23 +13,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from PIL.Image import Resampling
 
+from stylenet.pictures.amounts import MAX_FEATHER
 from stylenet.pictures.color import luma, to_bytes, to_floats
 from stylenet.pictures.formats import READABLE
 from stylenet.pictures.images import Bytes, Picture, read_picture
 from stylenet.pictures.resizing import resized
-from stylenet.pictures.sides import MAX_SIDE
 from stylenet.runtime.frames import SUFFIXES, clip_frames
 from stylenet.runtime.preprocess import Photo, check_range
 from stylenet.system.errors import UserError
 
 Grey = NDArray[np.uint8]
 """(H, W), from 0 to 255."""
-
-FEATHER = 8.0
-"""Default number of pixels over which a region's edge fades: about the width of a stroke."""
-
-MAX_FEATHER = float(MAX_SIDE)
-"""The most: the longer side of the largest picture."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -27,17 +26,6 @@ _HOMAGE_SIZE = (512, 640)  # height, width
 _HOMAGE_SEED = 0
 
 _log = logging.getLogger(__name__)
-
-
-def split_share(text: str) -> tuple[str, float]:
-    """Split ``NAME:SHARE`` of a command line into name and share. The share is 1 if left out.
-
-    A share is 0, or from 0.000001 to 999999: sums of such numbers are exact enough.
-    """
-    name, _, share = text.rpartition(":")
-    if not name or not re.fullmatch(r"[0-9]{1,6}(\.[0-9]*)?|\.[0-9]+", share):
-        return text, 1.0
-    return (text, 1.0) if 0 < float(share) < 1e-6 else (name, float(share))
 
 
 @dataclass(frozen=True)

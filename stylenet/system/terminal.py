@@ -9,6 +9,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     TaskID,
+    TextColumn,
     TimeRemainingColumn,
 )
 
@@ -17,13 +18,14 @@ def progress_bar(*columns: ProgressColumn, kept: bool = False, hidden: bool = Fa
     """A progress bar on stderr, shown where stderr is a terminal.
 
     Args:
-        columns: columns of the display. The default is a bar, the count and the time left.
+        columns: columns of the display. By default: what is done, a bar, the count, the time left.
         kept: leave the bar on the screen when it has ended.
         hidden: never show the bar.
     """
     console = Console(stderr=True)
+    what = TextColumn("{task.description}", markup=False)
     return Progress(
-        *(columns or (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())),
+        *(columns or (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())),
         console=console,
         transient=not kept,
         disable=hidden or not console.is_terminal,

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from PIL import Image
 from training import a_full_disk
 
-from stylenet.callbacks.curves import LossCurves, plot_curves
+from stylenet.callbacks.curves import LossCurves, plot_curves, running_mean
 from stylenet.runs.curves import read_rows
 from stylenet.system.errors import UserError
 
@@ -48,17 +51,38 @@ def test_what_can_be_read_is_read(tmp_path: Path, text: bytes, steps: list[str])
 
 def test_curves_appear_whole(tmp_path: Path):
     rows = [{"step": str(n), "lr": "1", "total": str(1 / n), "seconds": "1"} for n in range(1, 9)]
-    plot_curves(rows, tmp_path / "losses.png")
+    plot_curves(rows, tmp_path / "losses.png", "the $wave")
     with Image.open(tmp_path / "losses.png") as plot:
         assert plot.size == (960, 600)
     before = (tmp_path / "losses.png").read_bytes()
     with a_full_disk(1000), pytest.raises(UserError, match=r"cannot write .*losses\.png"):
-        plot_curves(rows, tmp_path / "losses.png")
+        plot_curves(rows, tmp_path / "losses.png", "wave")
     assert (tmp_path / "losses.png").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["losses.png"]
 
 
+@pytest.mark.parametrize(
+    ("window", "means"),
+    [(1, [4, 2, 6, 0]), (2, [4, 3, 4, 3]), (3, [4, 3, 4, 8 / 3]), (9, [4, 3, 4, 3])],
+)
+def test_a_running_mean_is_of_the_steps_before(window: int, means: list[float]):
+    assert running_mean(np.array([4.0, 2.0, 6.0, 0.0]), window) == pytest.approx(means)
+
+
+def test_means_are_drawn_thick_over_pale_steps_below_the_styles_name(tmp_path: Path, monkeypatch):
+    drawn: list[Axes] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.extend(figure.axes))
+    rows = [{"step": str(n), "lr": "1", "tv": str(1 / n), "seconds": "1"} for n in range(1, 99)]
+    plot_curves(rows, tmp_path / "losses.png", "great_wave")
+    [axes] = drawn
+    steps, mean = axes.lines
+    assert mean.get_zorder() > steps.get_zorder()
+    assert mean.get_linewidth() > steps.get_linewidth()
+    assert steps.get_alpha() < 0.5
+    assert "great_wave" in axes.get_title(loc="left")
+
+
 def test_a_full_disk_is_named_with_the_file(tmp_path: Path):
-    curves = LossCurves(str(tmp_path))
+    curves = LossCurves(str(tmp_path), "wave")
     with a_full_disk(10), pytest.raises(UserError, match=r"cannot write .*losses\.csv"):
         curves._append([{"step": 1, "total": 2.5}])

@@ -60,6 +60,17 @@ def test_the_nearest_trial_is_kept_not_the_last(vgg: VGG, monkeypatch: pytest.Mo
     assert tried[loss.weights["style"]] == 0.52
 
 
+def test_the_search_tells_how_far_it_is_on_terminals_only(
+    vgg: VGG, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("stylenet.pixels.strength.reduction", lambda *_: 0.5)
+    calibrate(vgg, loss_of(0.5), [drawn(0, 12)], [stripes()], [1.0])
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    calibrate(vgg, loss_of(0.5), [drawn(0, 12)], [stripes()], [1.0])
+    assert "loss.strength=0.5" in capsys.readouterr().err
+
+
 def test_no_strength_is_no_style(vgg: VGG):
     loss = loss_of(0.0)
     calibrate(vgg, loss, [drawn(0, 12)], [stripes()], [1.0])

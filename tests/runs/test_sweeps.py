@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,13 @@ import numpy as np
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 from PIL import Image
 
 from stylenet.config.compose import FOLDER, sweep_folder
+from stylenet.runs.sweep_progress import jobs
 from stylenet.runs.sweeps import ERROR, OVERRIDES, RESULT, imbalance
 
 SMALL = [
@@ -22,6 +26,8 @@ SMALL = [
     *("~loss.style_layers.relu3_1", "~loss.style_layers.relu4_1", "~loss.style_layers.relu5_1"),
     *("task.style_size=64", "callbacks.previews.height=48"),
 ]
+
+OPTUNA = "hydra_plugins.hydra_optuna_sweeper"
 
 
 @pytest.fixture
@@ -45,6 +51,14 @@ def sweep(place: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
 def test_a_failed_run_ends_nothing_and_the_same_command_does_what_is_missing(place: Path):
     first = sweep(place, "loss.content_weight=1,-1,2")
     assert first.returncode == 2
+    begun = re.findall(r"^(\d of \d): .*/(\d): .*(loss.content_weight=-?\d)", first.stderr, re.M)
+    weights = [f"loss.content_weight={weight}" for weight in (1, -1, 2)]
+    assert begun == [
+        ("1 of 3", "0", weights[0]),
+        ("2 of 3", "1", weights[1]),
+        ("3 of 3", "2", weights[2]),
+    ]
+    assert "\x1b" not in first.stderr
     [folder] = (place / "runs" / "sweeps").iterdir()
     assert [(folder / n / "model.pt").exists() for n in "012"] == [True, False, True]
     assert "loss.content_weight=-1" in (folder / "1" / ERROR).read_text()
@@ -56,6 +70,7 @@ def test_a_failed_run_ends_nothing_and_the_same_command_does_what_is_missing(pla
     made = (folder / "0" / "model.pt").stat().st_mtime_ns
     again = sweep(place, "loss.content_weight=1,-1,2")
     assert [*(place / "runs" / "sweeps").iterdir()] == [folder]
+    assert f"report runs/sweeps/{folder.name} shows the others" in again.stderr.splitlines()[-1]
     assert (folder / "0" / "model.pt").stat().st_mtime_ns == made
     assert again.stderr.count("done before") == 1
     assert (folder / "2" / "model.pt").exists()
@@ -80,11 +95,13 @@ def test_runs_at_the_same_time(place: Path, plugin: str, override: str):
 
 
 def test_optuna_searches_for_the_smallest_score(place: Path):
-    if importlib.util.find_spec("hydra_plugins.hydra_optuna_sweeper") is None:
-        pytest.skip("hydra_optuna_sweeper is not installed")
+    if importlib.util.find_spec(OPTUNA) is None:
+        pytest.skip(f"{OPTUNA} is not installed")
     done = sweep(place, "sweep=optuna", "hydra.sweeper.n_trials=3")
     assert done.returncode == 0, done.stderr
     [folder] = (place / "runs" / "sweeps").iterdir()
+    assert "\n3 of 3: " in done.stderr
+    assert done.stdout.endswith(f"stylenet report runs/sweeps/{folder.name}\n")
     best = yaml.safe_load((folder / "optimization_results.yaml").read_text())["best_value"]
     scores = []
     for n in "012":
@@ -92,6 +109,26 @@ def test_optuna_searches_for_the_smallest_score(place: Path):
         config = yaml.safe_load((folder / n / "config.yaml").read_text())
         scores.append(imbalance(terms, config["loss"] | config["measured"]))
     assert best == pytest.approx(min(scores))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "count"),
+    [
+        (["style=udnie,great_wave", "loss.style_weight=1,2,3", "seed=1"], 6),
+        (["seed=range(0,5)"], 5),
+        (["sweep=content_style"], 12),
+        (["sweep=content_style", "seed=1,2"], 24),
+        (["sweep=optuna"], 12),
+        (["seed=1"], 1),
+    ],
+)
+def test_the_jobs_of_a_sweep_are_counted(overrides: list[str], count: int):
+    if "sweep=optuna" in overrides and not importlib.util.find_spec(OPTUNA):
+        pytest.skip(f"{OPTUNA} is not installed")
+    with initialize_config_dir(str(FOLDER), version_base="1.3") as _:
+        loader = GlobalHydra.instance().config_loader()
+        cfg = loader.load_configuration("train", overrides, RunMode.MULTIRUN)
+        assert jobs(cfg) == count
 
 
 @pytest.mark.parametrize("choice", sorted(p.stem for p in (FOLDER / "sweep").glob("*.yaml")))

@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
+from stylenet.pictures.amounts import MAX_FEATHER, MAX_SHARPEN
 from stylenet.pictures.color import luma
 from stylenet.runtime.postprocess import (
-    MAX_SHARPEN,
     Postprocess,
     bilateral,
     blend,
@@ -15,7 +15,7 @@ from stylenet.runtime.postprocess import (
     stretch,
     unsharp_mask,
 )
-from stylenet.runtime.regions import MAX_FEATHER, cover
+from stylenet.runtime.regions import cover
 from stylenet.system.errors import UserError
 
 ODD = [-0.1, 1e5, 1e300, float("nan"), float("inf"), "1", None]

@@ -21,7 +21,7 @@ from PIL import Image
 from stylenet.config.compose import FOLDER
 from stylenet.styles import known as known_styles
 from stylenet.styles.homage import Brush, Plane, Recipe
-from stylenet.styles.picture import Style, split_share
+from stylenet.styles.picture import Style
 from stylenet.system import fetching
 from stylenet.system.cache_folder import cache_dir
 from stylenet.system.errors import UserError
@@ -333,24 +333,3 @@ def test_named_styles_are_pinned_and_have_a_homage(name):
     assert style.title
     assert style.artist
     assert style.year < 1929
-
-
-@pytest.mark.parametrize(
-    ("text", "split"),
-    [
-        ("a.png", ("a.png", 1)),
-        ("a.png:2", ("a.png", 2)),
-        ("a:b:0.25", ("a:b", 0.25)),
-        ("a:.5", ("a", 0.5)),
-        ("a:5.", ("a", 5)),
-        ("a:0", ("a", 0)),
-        (":2", (":2", 1)),
-        ("a:1.2.3", ("a:1.2.3", 1)),
-        ("a:²", ("a:²", 1)),
-        ("a:" + "9" * 400, ("a:" + "9" * 400, 1)),
-        ("a:0." + "0" * 400 + "1", ("a", 0)),
-        ("a:0.0000001", ("a:0.0000001", 1)),
-    ],
-)
-def test_a_share_is_a_number_that_sums_are_exact_with(text, split):
-    assert split_share(text) == split

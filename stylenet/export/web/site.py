@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from stylenet.export.deploy import check_folder, write
@@ -53,8 +52,7 @@ def write_site(out: Path, model: TrainedModel, wanted: Export, runtime: Path | N
     page = page_files(open_model(content, device="cpu"), copied=bool(copied))
     for name, text in page.items():
         _write_quietly(out / name, text)
-    serve = f"python -m http.server -d {shlex.quote(str(out))}"
-    print(f"{out / 'index.html'}: run {serve}, then open http://localhost:8000")
+    print(f"{out / 'index.html'}: {len(page['index.html']) / 1e3:.1f} kB")
 
 
 def _write_quietly(path: Path, content: bytes) -> None:
