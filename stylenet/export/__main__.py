@@ -13,6 +13,7 @@ if __name__ == "__main__":  # before the imports below, which take seconds
 
 from collections.abc import Sequence
 
+from stylenet.export.cards import teller
 from stylenet.export.deploy import outputs, write_engine, write_onnx, write_repository
 from stylenet.export.pair import write_pair
 from stylenet.export.precision import Export, proven
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if told.takes_style:
             write_pair(options.out, model, wanted, options.target)
             return
-        TARGETS[options.target](options.out, wanted, lambda: proven(model, wanted))
+        TARGETS[options.target](options.out, wanted, lambda: proven(model, wanted), teller(model))
 
 
 if __name__ == "__main__":
