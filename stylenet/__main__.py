@@ -18,6 +18,7 @@ COMMANDS = {
     "report": "show what a sweep found, as a page",
     "prepare": "decode training photos ahead of time",
     "info": "tell what a model file is",
+    "push": "put a finished run on the Hugging Face hub",
     "styles": "list the shipped styles",
 }
 

@@ -58,6 +58,7 @@ class Run:
         Raises:
             UserError: the file cannot be written, or differs too much.
         """
+        from stylenet.export.cards import teller
         from stylenet.export.deploy import write_onnx  # torch's exporter loads for seconds
         from stylenet.export.precision import Export, proven
         from stylenet.models.checkpoint import load_model
@@ -65,7 +66,7 @@ class Run:
         wanted = Export(precision=precision)
         wanted.check()
         model = load_model(self.folder)
-        write_onnx(Path(out), wanted, lambda: proven(model, wanted))
+        write_onnx(Path(out), wanted, lambda: proven(model, wanted), teller(model))
         return Path(out)
 
 

@@ -13,10 +13,12 @@ if __name__ == "__main__":  # before the imports below, which take seconds
     if parser().parse_args().model.suffix != ".onnx":  # shows help, and mistakes, at once
         say_loading()
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from stylenet.cards.card_file import CARD, SUFFIX
+from stylenet.models.credits import notes, of_picture
 from stylenet.pictures.outputs import model_file
 from stylenet.runs.folder import CHECKPOINT
 from stylenet.runs.found import found_model
@@ -31,7 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     with exit_on_user_error():
         path = found_model(options.model)
         facts = exported(path) if path.suffix == ".onnx" else trained(path)
-        facts["file"] = f"{path}, {model_file(path).stat().st_size / 1e6:.2f} MB"
+        file = model_file(path)
+        facts["file"] = f"{path}, {file.stat().st_size / 1e6:.2f} MB"
+        card = path.with_suffix(SUFFIX) if path.suffix == ".onnx" else file.with_name(CARD)
+        if card.is_file():
+            facts["card"] = str(card)
     width = max(map(len, facts))
     print("\n".join(f"{name:{width}}  {label(text)}" for name, text in facts.items()))
     return 0
@@ -70,20 +76,23 @@ def trained(path: Path) -> dict[str, str]:
     return facts
 
 
-def _facts(config: Mapping[str, Any]) -> dict[str, str]:
+def _facts(config: dict[str, Any]) -> dict[str, str]:
     """What a training's config tells."""
     picture, net = mapping(config, "style_picture"), dict(mapping(config, "net"))
     loss, trainer = mapping(config, "loss"), mapping(config, "trainer")
     photos = mapping(mapping(config, "pictures"), "photos")
+    licences = [of_picture(note).licence.replace("`", "") for note in notes(config)]
     kind = str(net.pop("_target_", "unknown")).rpartition(".")[2]
     settings = ", ".join(f"{key}={value}" for key, value in net.items() if key != "net")
     weight = {**loss, **mapping(config, "measured")}.get("style_weight", "unknown")
     return {
         "style": str(picture.get("name", "unknown")),
         "picture": str(picture.get("credit", "unknown")),
+        "its licence": "; ".join(dict.fromkeys(licences)),
         "net": f"{kind} ({settings})" if settings else kind,
         "training": f"{trainer.get('max_steps', 'unknown')} steps on "
         f"{photos.get('count', 'unknown')} photos",
+        "photos": str(mapping(config, "credits", "photos").get("source", "unknown")),
         "style weight": str(weight),
     }
 

@@ -17,6 +17,9 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from stylenet.callbacks.guards import cut_short, interruptible, is_finite
 from stylenet.callbacks.loggers import Wandb
+from stylenet.cards.card import card
+from stylenet.cards.card_file import CARD, write_card
+from stylenet.cards.facts import facts_of
 from stylenet.config import compose as configs
 from stylenet.data.module import PhotoDataModule
 from stylenet.data.revision import pin
@@ -37,7 +40,7 @@ from stylenet.system.memory import keep_freed_memory
 from stylenet.system.threads import share_cpus
 from stylenet.tasks.base import Task
 
-LEFT = (MODEL_FILE, "preview.png", "losses.csv", "losses.png", CONFIG)
+LEFT = (MODEL_FILE, "preview.png", "losses.csv", "losses.png", CONFIG, CARD)
 """What a finished run leaves for its user, unless its callback is off."""
 
 WRITTEN = (*LEFT, run_folder.CHECKPOINT, sweeps.RESULT, sweeps.OVERRIDES)
@@ -78,6 +81,7 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
     config["style_picture"] = style.note() if style else task.style_note()
     config["measured"] = task.measured()
     config["pictures"] = data.contents()
+    config["credits"] = data.credits()
     trained = config["task"]["net"]  # the chosen net, or what a task makes of it
     if checkpoint:
         started = resume.check_resumable(config, checkpoint.parent)
@@ -100,7 +104,9 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
     finished = not cut_short(trainer)
     if finished and trainer.is_global_zero:
         write_result(run, _terms_at_end(trainer, task, data))
-        save_model(run / MODEL_FILE, task.net, config | {"net": trained})
+        saved = config | {"net": trained}
+        save_model(run / MODEL_FILE, task.net, saved)
+        write_card(run / CARD, card(saved, facts_of(run)))
         run_folder.link_latest(run)
     for logger in trainer.loggers:
         if isinstance(logger, Wandb):

@@ -222,9 +222,9 @@ def test_a_callback_that_is_null_is_off(
     small = [each for each in TINY if not each.startswith("callbacks.previews")]
     assert train(monkeypatch, *small, *off, "style.image=drawn.png", "run=run") == 0
     assert {path.name for path in (place / "run").iterdir()} == {
-        *("model.pt", "config.yaml", "result.yaml", "style.png", "overrides.yaml"),
+        *("model.pt", "config.yaml", "result.yaml", "style.png", "overrides.yaml", "README.md"),
     }
-    assert "run holds model.pt, config.yaml\n" in capsys.readouterr().out
+    assert "run holds model.pt, config.yaml, README.md\n" in capsys.readouterr().out
 
 
 def test_without_checkpoints_nothing_is_said_to_be_saved(

@@ -57,7 +57,7 @@ def test_a_run_leaves_everything_and_learns(
     assert run(monkeypatch, style, f"run={folder}", *LEARNING) == 0
     assert {path.name for path in folder.iterdir()} == {
         *("model.pt", "preview.png", "losses.csv", "losses.png", "config.yaml", "result.yaml"),
-        *(CHECKPOINT, "style.png", "overrides.yaml"),
+        *(CHECKPOINT, "style.png", "overrides.yaml", "README.md"),
     }
     kept = yaml.safe_load((folder / "overrides.yaml").read_text())
     assert kept == ["style=custom", *SMALL, style, f"run={folder}", *LEARNING]
@@ -74,6 +74,45 @@ def test_a_run_leaves_everything_and_learns(
     with Image.open(folder / "preview.png") as sheet:
         colours = np.asarray(sheet)
     assert (colours != 255).mean() > 0.3
+
+
+def test_a_card_comes_with_the_model_and_a_users_own_stays(
+    tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    folder = tmp_path / "run"
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "one.png").write_bytes((tmp_path / "drawn.png").read_bytes())
+    licences = ["style.licence='CC BY 4.0'", "data.licence=CC0"]
+    photos = ["data=folder", f"data.path={tmp_path / 'photos'}"]
+    short = [*photos, style, *licences, f"run={folder}", "trainer.max_steps=6"]
+    assert run(monkeypatch, *short, interrupt_at(2)) == 130
+    assert not (folder / "README.md").exists()  # as there is no model
+    assert run(monkeypatch, *short, "ckpt=last") == 0
+    text = (folder / "README.md").read_text()
+    assert "`drawn.png`; source: a file of its user's" in text
+    assert "licence: `CC BY 4.0`, as whoever trained the model states it" in text
+    assert "licence: `CC0`, as whoever" in text
+    assert "- steps: 6\n" in text
+    assert "data.path=photos " in text
+    assert str(tmp_path) not in text
+    (folder / "README.md").write_text("mine")
+    capsys.readouterr()
+    assert run(monkeypatch, *short, "ckpt=last") == 0
+    assert (folder / "README.md").read_text() == "mine"
+    assert "README.md is not a card as stylenet writes it" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_although_its_licences_are_stated_later(
+    tmp_path: Path, style: str, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "run"
+    short = [style, f"run={folder}", "trainer.max_steps=6"]
+    assert run(monkeypatch, *short, interrupt_at(2)) == 130
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    del config["style"]["licence"], config["style_picture"]["licence"], config["credits"]
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))  # as of earlier versions
+    assert run(monkeypatch, *short, "style.licence=CC0", "ckpt=last") == 0
+    assert "licence: `CC0`" in (folder / "README.md").read_text()
 
 
 SMALL_TASKS = {

@@ -15,15 +15,15 @@ from stylenet.data.wikiart import wikiart_paintings
 from stylenet.system.errors import UserError
 
 
-def folder(path: str | None, **options: Any) -> PhotoDataModule:
-    """`data=folder`: train on the photographs below a folder.
+def folder(path: str | None, licence: str | None = None, **options: Any) -> PhotoDataModule:
+    """`data=folder`: train on the photographs below a folder, whose `licence` is theirs.
 
     Raises:
         UserError: `path` is None.
     """
     if path is None:
         raise UserError("data=folder needs a folder of photographs; add data.path=FOLDER")
-    return PhotoDataModule(FolderPhotos(path), **options)
+    return PhotoDataModule(FolderPhotos(path, licence=licence), **options)
 
 
 def coco(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stylenet.data.credit import COCO
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.hub import HubPhotos
 from stylenet.data.source import PhotoSource
@@ -32,5 +33,6 @@ def coco_photos(
     root = Path(path).expanduser()
     for folder in (root / "train2017", root / "images" / "train2017"):
         if folder.is_dir():
-            return FolderPhotos(str(folder), limit=limit)
+            known_as = "train2017 of MS-COCO, from a folder"
+            return FolderPhotos(str(folder), limit=limit, licence=COCO, known_as=known_as)
     raise UserError(f"{path} holds neither train2017/ nor images/train2017/; unpack COCO there")

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from stylenet.data.credit import Credit
 from stylenet.data.source import Listing, Photo, file_photo, fingerprint
 from stylenet.pictures.folders import find_pictures
 from stylenet.pictures.formats import READABLE
@@ -23,15 +24,23 @@ class FolderPhotos:
         without: another folder, whose files are left out. Symbolic links are resolved to find them
             below `path`. Photographs held out for validation are thus never trained on.
         limit: take only the first `limit` files.
+        licence: of the pictures, as their owner states it. None if nobody stated one.
+        known_as: the name of a published set that lies in the folder.
     """
 
     path: str
     without: str | None = None
     limit: int | None = None
+    licence: str | None = None
+    known_as: str = "a folder of its user's"
 
     @property
     def title(self) -> str:
         return self.path
+
+    @property
+    def credit(self) -> Credit:
+        return Credit(self.known_as, self.licence)
 
     def key(self) -> str:
         return "\n".join(["folder", *map(fingerprint, self.files())])

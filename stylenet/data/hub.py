@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stylenet.data.credit import OF_DATASETS, Credit
 from stylenet.data.revision import commit_of, unreadable
 from stylenet.data.source import Listing, Photo, fingerprint
 from stylenet.pictures.images import Picture, read_picture
@@ -43,6 +44,13 @@ class HubPhotos:
     @property
     def title(self) -> str:
         return f"{self.path} ({self.split})"
+
+    @property
+    def credit(self) -> Credit:
+        if self._is_local():
+            return Credit("parquet files of its user's")
+        source = f"{self.path} on the Hugging Face hub, commit {self._commit()}"
+        return Credit(source, OF_DATASETS.get(self.path), self.path)
 
     def key(self) -> str:
         wanted = sorted((column, sorted(names)) for column, names in self.where.items())

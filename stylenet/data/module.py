@@ -141,6 +141,21 @@ class PhotoDataModule(LightningDataModule):
             found["paintings" if self.styles is None else "styles"] = self.beside.contents
         return found
 
+    def credits(self) -> dict[str, dict[str, str | None]]:
+        """Where each set of pictures comes from, and on what terms: `Credit.note`.
+
+        Returns:
+            The credits of ``photos`` and ``previews``, and of ``paintings`` or ``styles``, if there
+            are some.
+        """
+        sets = {
+            "photos": self.source,
+            "previews": self.validation,
+            "paintings": self.paintings,
+            "styles": self.styles,
+        }
+        return {name: each.credit.note() for name, each in sets.items() if each is not None}
+
     def train_dataloader(self) -> DataLoader[Tensor]:
         """Endless batches: float32 RGB in [0, 1], (batch_size, 3, size, size).
 

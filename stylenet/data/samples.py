@@ -7,6 +7,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from stylenet.data.credit import HELD_OUT, SAMPLES, Credit
 from stylenet.data.source import Listing, file_photo
 from stylenet.pictures.images import Bytes
 from stylenet.system.errors import UserError
@@ -55,6 +56,12 @@ class SamplePhotos:
     @property
     def title(self) -> str:
         return "the held-out sample photographs" if self.held_out else "the sample photographs"
+
+    @property
+    def credit(self) -> Credit:
+        if self.held_out:
+            return Credit("sample photographs of scikit-learn and matplotlib", HELD_OUT)
+        return Credit("the sample photographs of scikit-image", SAMPLES)
 
     def key(self) -> str:
         packages = sorted({distribution for distribution, _, _ in self._wanted()})

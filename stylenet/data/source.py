@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from stylenet.data.credit import Credit
 from stylenet.pictures.images import Picture, read_picture
 from stylenet.pictures.sides import MIN_LEARNABLE_SIDE
 from stylenet.system.errors import reason
@@ -49,6 +50,10 @@ class PhotoSource(Protocol):
     @property
     def title(self) -> str:
         """The name of the set in messages to the user."""
+
+    @property
+    def credit(self) -> Credit:
+        """Where the pictures come from, and on what terms."""
 
     def key(self) -> str:
         """A fingerprint. It changes when the pictures change, and is otherwise equal in all runs.

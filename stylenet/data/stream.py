@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from stylenet.data.batches import Batches
+from stylenet.data.credit import Credit
 from stylenet.data.crops import RandomCrop
 from stylenet.data.hub import HubPhotos
 from stylenet.data.source import Photo
@@ -36,6 +37,10 @@ class HubStream:
     @property
     def title(self) -> str:
         return self.photos.title
+
+    @property
+    def credit(self) -> Credit:
+        return self.photos.credit
 
     def contents(self) -> dict[str, Any]:
         """Checksum of the names and sizes of local files, or of the source's key on the hub."""

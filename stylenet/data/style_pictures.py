@@ -10,11 +10,13 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from stylenet.config.folder import FOLDER
+from stylenet.data.credit import Credit
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.source import Listing, Photo, PhotoSource
 from stylenet.data.wikiart import wikiart_paintings
 from stylenet.pictures.images import Bytes, Picture
 from stylenet.styles.homage import Recipe, paint
+from stylenet.styles.picture import OURS
 
 EMBEDDED = "homages"
 WIKIART = "wikiart"
@@ -48,6 +50,10 @@ class Homages:
     @property
     def title(self) -> str:
         return "the painted homages"
+
+    @property
+    def credit(self) -> Credit:
+        return Credit("homages to paintings, painted by stylenet", OURS)
 
     def key(self) -> str:
         return "\n".join(["homages", str(_SIZE), str(_TURNS), *map(str, self._recipes().values())])

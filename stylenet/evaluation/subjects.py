@@ -14,7 +14,8 @@ from torch import nn
 
 from stylenet.evaluation.adapter import PeerNet, read_adapter
 from stylenet.evaluation.inputs import Input, picture_file
-from stylenet.models.checkpoint import in_mixture, load_model, notes, one_way
+from stylenet.models.checkpoint import in_mixture, load_model, one_way
+from stylenet.models.credits import notes
 from stylenet.models.learnt import has_picture, learnt_picture, trained_on
 from stylenet.nets.apply import apply_net, clip_net
 from stylenet.nets.arbitrary import styled

@@ -17,6 +17,7 @@ import argparse
 import shlex
 from collections.abc import Sequence
 
+from stylenet.export.cards import teller
 from stylenet.export.deploy import outputs, write_engine, write_onnx, write_repository
 from stylenet.export.pair import write_pair
 from stylenet.export.precision import Export, proven
@@ -61,7 +62,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         elif told.takes_style:
             write_pair(options.out, model, wanted, options.target)
         else:
-            TARGETS[options.target](options.out, wanted, lambda: proven(model, wanted))
+            TARGETS[options.target](
+                options.out, wanted, lambda: proven(model, wanted), teller(model)
+            )
         _say_what_next(options, told)
 
 

@@ -114,6 +114,7 @@ def metadata(config: dict[str, Any], io: str) -> dict[str, str]:
         "style_picture_sha256": str(picture.get("sha256", "unknown")),
         "net": json.dumps(config["net"], sort_keys=True),
         "data": str(mapping(config, "data").get("_target_", "unknown")),
+        "credits": json.dumps(mapping(config, "credits"), sort_keys=True),
         "config": text,
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "licence": LICENCE,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from stylenet.cards.card_file import CARD, SUFFIX
 from stylenet.export import tensorrt
+from stylenet.export.cards import Tell, metadata_of
 from stylenet.export.precision import Export
 from stylenet.export.triton import Served
 from stylenet.pictures.images import write_atomically
@@ -20,14 +22,14 @@ Make = Callable[[], bytes]
 def outputs(out: Path, target: str) -> list[Path]:
     """Files that an export may write or replace."""
     if target == "onnx":
-        return [out, out.with_suffix(STYLE_SUFFIX)]
-    names = ("model.onnx", "model.plan", "build.sh", "timing.cache", "config.pbtxt")
+        return [out, out.with_suffix(STYLE_SUFFIX), out.with_suffix(SUFFIX)]
+    names = ("model.onnx", "model.plan", "build.sh", "timing.cache", "config.pbtxt", CARD)
     places = [f"{depth}{name}" for depth in ("", "*/", "*/1/") for name in names]
     return [path for place in places for path in out.glob(place)]
 
 
-def write_onnx(out: Path, wanted: Export, make: Make) -> None:
-    """Write an ``.onnx`` file.
+def write_onnx(out: Path, wanted: Export, make: Make, tell: Tell) -> None:
+    """Write an ``.onnx`` file, and its card beside it.
 
     Raises:
         UserError: another suffix, a place that cannot be written, or a graph against TensorRT's
@@ -38,6 +40,7 @@ def write_onnx(out: Path, wanted: Export, make: Make) -> None:
     if wanted.for_tensorrt:
         _check(content)
     write(out, content)
+    tell(out.with_suffix(SUFFIX), out.name, content)
 
 
 def check_file(out: Path) -> None:
@@ -50,12 +53,12 @@ def check_file(out: Path) -> None:
         raise UserError(f"{out} is no .onnx file; give a name such as {out}.onnx")
 
 
-def write_engine(out: Path, wanted: Export, make: Make) -> None:
-    """Write a folder with the graph, a script that builds the engine, and the engine itself.
+def write_engine(out: Path, wanted: Export, make: Make, tell: Tell) -> None:
+    """Write a folder with the graph, its card, a script that builds the engine, and the engine.
 
     Raises:
-        UserError: the graph is against TensorRT's rules. Or TensorRT is not installed; the graph
-            and the script are written all the same.
+        UserError: the graph is against TensorRT's rules. Or TensorRT is not installed; all but the
+            engine is written all the same.
     """
     check_folder(out)
     content = make()
@@ -64,6 +67,7 @@ def write_engine(out: Path, wanted: Export, make: Make) -> None:
     write(out / "model.onnx", content)
     write(out / "build.sh", tensorrt.build_script(profile, wanted.io).encode())
     (out / "build.sh").chmod(0o755)
+    tell(out / CARD, "model.onnx", content)
     plan = tensorrt.build(content, wanted.io, profile, out / "timing.cache")
     write(out / "model.plan", plan)
     least, best, _ = profile.shapes(wanted.io)
@@ -71,8 +75,10 @@ def write_engine(out: Path, wanted: Export, make: Make) -> None:
         print(f"{shape}: {tensorrt.latency(plan, shape, wanted.io)}")
 
 
-def write_repository(out: Path, wanted: Export, make: Make) -> None:
+def write_repository(out: Path, wanted: Export, make: Make, tell: Tell) -> None:
     """Write a folder for ``tritonserver --model-repository``; for TensorRT, with a build script.
+
+    The card lies in the model's folder, as a repository may hold several models.
 
     Raises:
         UserError: a model for tiles or for clips, or a graph against TensorRT's rules.
@@ -81,10 +87,7 @@ def write_repository(out: Path, wanted: Export, make: Make) -> None:
     if wanted.io == "tiles":
         raise UserError("Triton serves whole pictures; use --io bytes or float")
     content = make()
-    import onnx
-
-    properties = onnx.load_from_string(content).metadata_props
-    facts = {entry.key.removeprefix("stylenet."): entry.value for entry in properties}
+    facts = metadata_of(content)
     if facts["io"] != wanted.io:
         raise UserError(f"Triton gets per-frame nets; export a {facts['io']} net as a file")
     name = f"stylenet_{safe_name(facts['style'])}"
@@ -97,6 +100,7 @@ def write_repository(out: Path, wanted: Export, make: Make) -> None:
         (folder / "1" / "build.sh").chmod(0o755)
     write(folder / "1" / "model.onnx", content)
     write(folder / "config.pbtxt", served.config().encode())
+    tell(folder / CARD, "1/model.onnx", content)
     if wanted.for_tensorrt:
         print(f"run {folder}/1/build.sh on the server's kind of GPU to make {served.file}")
 

@@ -62,7 +62,12 @@ def write_pair(out: Path, model: TrainedModel, wanted: Export, target: str) -> N
     )
     files = (out, out.with_suffix(STYLE_SUFFIX))
     write_told(
-        out, wanted, target, refusal, lambda: dict(zip(files, proven_pair(model), strict=True))
+        out,
+        model,
+        wanted,
+        target,
+        refusal,
+        lambda: dict(zip(files, proven_pair(model), strict=True)),
     )
 
 

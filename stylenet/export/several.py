@@ -47,7 +47,7 @@ def write_several(out: Path, model: TrainedModel, wanted: Export, target: str) -
         "several styles are exported in fp32 for whole pictures in bytes; choose one with "
         "--style NAME, or leave out --io, --precision, --for, --target and --photos"
     )
-    write_told(out, wanted, target, refusal, lambda: {out: proven_several(model)})
+    write_told(out, model, wanted, target, refusal, lambda: {out: proven_several(model)})
 
 
 def proven_several(model: TrainedModel) -> bytes:

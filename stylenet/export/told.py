@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from stylenet.cards.card_file import SUFFIX
+from stylenet.export.cards import teller
 from stylenet.export.contract import add_metadata, metadata, weights_sha256
 from stylenet.export.deploy import check_file, write
 from stylenet.export.onnx import Graph, written
@@ -21,6 +23,7 @@ from stylenet.system.errors import UserError
 
 def write_told(
     out: Path,
+    model: TrainedModel,
     wanted: Export,
     target: str,
     refusal: str,
@@ -29,7 +32,8 @@ def write_told(
     """Prove ONNX files in float32 for whole pictures, and write them.
 
     Args:
-        out: the file that stylises.
+        out: the file that stylises. Its card is written beside it.
+        model: the model that the files are of.
         wanted: the export that the user asks for.
         target: the target that the user asks for.
         refusal: the message if `wanted` or `target` asks for another kind of export.
@@ -42,8 +46,10 @@ def write_told(
     if target != "onnx" or wanted != Export():
         raise UserError(refusal)
     check_file(out)
-    for path, content in make().items():
+    files = make()
+    for path, content in files.items():
         write(path, content)
+    teller(model)(out.with_suffix(SUFFIX), out.name, files[out])
 
 
 def with_facts(graph: Graph, model: TrainedModel, **facts: str) -> bytes:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from stylenet.models import sealed
+from stylenet.models.credits import notes
 from stylenet.models.recipes import NETS, build
 from stylenet.models.widths import resized
 from stylenet.nets.johnson import TransformerNet
@@ -58,9 +59,14 @@ def save_model(path: Path, net: nn.Module, config: dict[str, Any]) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    data = sealed.dump({"config": config, "weights": weights})
+    data = model_bytes(net, config)
     write_atomically(path, lambda file: file.write(data))
+
+
+def model_bytes(net: nn.Module, config: dict[str, Any]) -> bytes:
+    """What `save_model` writes."""
+    weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    return sealed.dump({"config": config, "weights": weights})
 
 
 def load_model(path: Path) -> TrainedModel:
@@ -173,13 +179,6 @@ def in_mixture(model: TrainedModel, weights: NDArray[np.float32]) -> TrainedMode
     return replace(model, net=plain, config=model.config | facts)
 
 
-def notes(config: dict[str, Any]) -> list[Any]:
-    """The notes of a config on the learnt pictures, in the form of `StylePicture.note`."""
-    note = mapping(config, "style_picture")
-    pictures = note.get("pictures", [note])
-    return pictures if isinstance(pictures, list) else []
-
-
 def start_from(net: nn.Module, recipe: dict[str, Any], init: str | None) -> str:
     """Give `net` trained weights to start from.
 
@@ -223,7 +222,10 @@ def _take_weights(net: nn.Module, recipe: dict[str, Any], model: TrainedModel, i
         else:
             raise UserError(f"init={init} is another net ({label(trained)}); use init=null")
     net.load_state_dict(weights, strict=False)  # new attention stays as it is
-    credit = mapping(model.config, "style_picture").get("credit", "an unknown picture")
+    note = mapping(model.config, "style_picture")
+    credit = note.get("credit", "an unknown picture")
+    if note.get("origin") == "file":
+        credit = Path(str(credit)).name  # where its user kept it is nobody's concern
     return f"{init}, a net trained on {label(credit)}"
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stylenet.models.checkpoint import notes
+from stylenet.models.credits import notes
 from stylenet.pictures.formats import READABLE
 from stylenet.pictures.images import read_picture, write_atomically
 from stylenet.pictures.sides import MIN_LEARNABLE_SIDE
@@ -62,15 +62,15 @@ def learnt_picture(config: Mapping[str, Any], model: Path) -> StylePicture:
         )
     is_shipped = name in known_styles()
     if not is_shipped or note.get("origin") == "file":
-        copies = _copies(folder)
-        for copy, data in copies.items():
+        found_copies = copies(folder)
+        for copy, data in found_copies.items():
             found = hashlib.sha256(data).hexdigest()
             if wanted in (None, found):
                 rgb = read_picture(copy, min_side=MIN_LEARNABLE_SIDE).rgb
                 known = label(note.get("name", copy.stem))
                 return StylePicture(known, rgb, "file", found, str(copy))
         if not is_shipped:
-            raise UserError(_missing(model, label(name), wanted, copies))
+            raise UserError(_missing(model, label(name), wanted, found_copies))
     return shipped_style(name).picture("style.png beside the model")
 
 
@@ -110,7 +110,8 @@ def _name(config: Mapping[str, Any]) -> str | None:
     return None if name is None else str(name)
 
 
-def _copies(folder: Path) -> dict[Path, bytes]:
+def copies(folder: Path) -> dict[Path, bytes]:
+    """The copies of the user's own pictures in a run folder, as `keep_copies` leaves them."""
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     pictures = (file for file in files if file.suffix.lower() in READABLE and file.is_file())
     return {file: file.read_bytes() for file in pictures if _COPY.fullmatch(file.stem)}

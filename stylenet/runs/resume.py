@@ -10,13 +10,14 @@ from stylenet.runs.saved_config import CONFIG, leaves, read_config
 from stylenet.system.errors import UserError
 from stylenet.system.integrity import sha256_of
 
-NOTES = frozenset({"style_picture", "started_from", "measured", "pictures", "files"})
+NOTES = frozenset({"style_picture", "started_from", "measured", "pictures", "credits", "files"})
 """Keys that training adds to the config, on the pictures and files that the user's values name."""
 
 _FREE_TO_CHANGE = frozenset(
     {"ckpt", "name", "run", "logger", "callbacks", "experiment", "score", "scene", "strokes"}
     | {"style.name", "data.workers", "data.validation", "trainer.accelerator"}
     | {"trainer.default_root_dir", "trainer.max_time", "trainer.max_epochs"}
+    | {"style.licence", "data.licence", "task.preview.licence"}
 )
 """Keys that may differ when a run is resumed, because they do not affect the weights."""
 
@@ -36,7 +37,7 @@ def contents(config: dict[str, Any]) -> dict[str, str]:
     """
     found = {}
     for name, value in leaves(config):
-        if isinstance(value, str) and _is_path(name):
+        if isinstance(value, str) and is_path(name):
             path = Path(value).expanduser()
             file = model_file(path)
             if file.is_file():
@@ -46,7 +47,8 @@ def contents(config: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def _is_path(name: str) -> bool:
+def is_path(name: str) -> bool:
+    """Whether the value of a dotted key is a path, or a name that stands for one."""
     parts = [part for part in name.split(".") if not part.isdigit()]
     return parts[-1] in _PATHS and parts[0] not in _FREE_TO_CHANGE
 

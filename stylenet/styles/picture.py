@@ -22,6 +22,9 @@ from stylenet.system.fetching import UnfetchableError, fetch
 
 Origin = Literal["file", "cache", "download", "homage"]
 
+OURS = "MIT, as stylenet"
+"""The licence of what stylenet paints itself."""
+
 _HOMAGE_SIZE = (512, 640)  # height, width
 _HOMAGE_SEED = 0
 
@@ -37,6 +40,7 @@ class StylePicture:
     origin: where the picture comes from;
     sha256: the sum of the file's bytes; for a homage, the sum of its pixels;
     credit: the work and its artist, or the path of a user's file;
+    licence: the picture's, as its owner states it; None if nobody stated one;
     data: the bytes of a user's file.
     """
 
@@ -45,15 +49,17 @@ class StylePicture:
     origin: Origin
     sha256: str
     credit: str
+    licence: str | None = None
     data: bytes | None = field(default=None, repr=False)
 
-    def note(self) -> dict[str, str]:
+    def note(self) -> dict[str, str | None]:
         """The note on the picture in a checkpoint: everything but the pixels."""
         return {
             "name": self.name,
             "origin": self.origin,
             "sha256": self.sha256,
             "credit": self.credit,
+            "licence": self.licence,
         }
 
 
@@ -71,6 +77,8 @@ class Style:
         `image`, the file may be another scan: another sum only causes a warning. The picture is
         then credited to its path.
     homage: the recipe to paint if the original cannot be fetched.
+    licence: of the original or, without a url, of `image`; None if nobody stated one. With both, an
+        `image` of another sum has no known licence.
     """
 
     name: str
@@ -81,6 +89,7 @@ class Style:
     url: str | None = None
     sha256: str | None = None
     homage: Recipe | None = None
+    licence: str | None = None
 
     def picture(self, mend: str = "style.image=PATH") -> StylePicture:
         """The picture: `image`, else the cached or fetched original, else the homage.
@@ -125,11 +134,13 @@ class Style:
         elif not self._matches(data):
             _log.warning("%s is not the pinned picture of %s; it is used as it is", path, self.name)
         name = path.stem if own else self.name
-        return StylePicture(name, rgb, "file", _sha256(data), str(path), data)
+        licence = self.licence if own else None
+        return StylePicture(name, rgb, "file", _sha256(data), str(path), licence, data)
 
     def _original(self, data: bytes, origin: Origin) -> StylePicture:
         rgb = read_picture(io.BytesIO(data), min_side=MIN_LEARNABLE_SIDE).rgb
-        return StylePicture(self.name, rgb, origin, _sha256(data), f"{self._work()}, public domain")
+        credit = ", ".join(filter(None, (self._work(), self.licence)))
+        return StylePicture(self.name, rgb, origin, _sha256(data), credit, self.licence)
 
     def _painted(self, why: str, mend: str) -> StylePicture:
         if self.homage is None:
@@ -143,7 +154,7 @@ class Style:
         )
         rgb = paint(self.homage, _HOMAGE_SIZE, _HOMAGE_SEED)
         credit = f"Homage to {self._work()}, painted by stylenet"
-        return StylePicture(self.name, rgb, "homage", _sha256(rgb.tobytes()), credit)
+        return StylePicture(self.name, rgb, "homage", _sha256(rgb.tobytes()), credit, OURS)
 
     def _work(self) -> str:
         return ", ".join(str(part) for part in (self.title, self.artist, self.year) if part)

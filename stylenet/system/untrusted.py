@@ -1,9 +1,9 @@
-"""Making the content of untrusted files safe: names for paths, labels for a line, plain values."""
+"""Making the content of untrusted files safe: names, lines, Markdown, plain values."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stylenet.system.errors import UserError
@@ -25,6 +25,23 @@ def label(text: object) -> str:
     """`text` for people: short, on one line, without control characters for a terminal."""
     words = " ".join(str(text)[:_LONGEST_LABEL].split())
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in words)
+
+
+def code(text: object) -> str:
+    """`label` as a code span of Markdown. Nothing within is markup, a link or HTML."""
+    return f"`{label(text).replace('`', chr(39)) or 'unnamed'}`"
+
+
+def fenced(text: str, language: str) -> str:
+    """Lines as a block of code in Markdown, which nothing within can end."""
+    shown = "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text)
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", shown)), 3)
+    return f"{fence}{language}\n{shown}\n{fence}"
+
+
+def bullets(heading: str, lines: Iterable[str]) -> str:
+    """A section of Markdown with a list."""
+    return f"## {heading}\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
 def mapping(value: object, *keys: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from numpy import uint8
@@ -118,13 +119,17 @@ class ArbitraryTask(Task):
             rows.append({**terms, "total": self.loss.total(terms)})
         return {name: sum(row[name].item() for row in rows) / len(rows) for name in rows[0]}
 
-    def style_note(self) -> dict[str, str]:
-        """The collection of style pictures. Its sha256 covers their names, sizes and dates."""
+    def style_note(self) -> dict[str, Any]:
+        """The collection of style pictures. Its sha256 covers their names, sizes and dates.
+
+        ``preview`` is the note on the picture of the previews, from which the net learns nothing.
+        """
         return {
             "name": "arbitrary",
             "origin": "collection",
             "sha256": key_sha256(self.styles),
             "credit": self.styles.title,
+            "preview": self.shown[0].note(),
         }
 
     def training_step(self, pairs: Tensor, _: int) -> Tensor:

@@ -76,7 +76,7 @@ class MultiStyleTask(PerceptualTask):
             raise UserError("task.styles are not net.styles; give net.styles alone")
         self.styles = list(styles)
         self.pictures: list[StylePicture] = []
-        self.notes: list[dict[str, str]] = []
+        self.notes: list[dict[str, str | None]] = []
         self.grams: dict[str, Tensor] = {}
         self.style_weights = torch.empty(0)  # one for each style
 
@@ -149,12 +149,12 @@ class MultiStyleTask(PerceptualTask):
 
     def style_note(self) -> dict[str, Any]:
         """The note on all pictures as one collection. Its sha256 is taken over theirs."""
-        sums = " ".join(note["sha256"] for note in self.notes)
+        sums = " ".join(picture.sha256 for picture in self.pictures)
         return {
             "name": "multistyle",
             "origin": "collection",
             "sha256": hashlib.sha256(sums.encode()).hexdigest(),
-            "credit": "; ".join(note["credit"] for note in self.notes),
+            "credit": "; ".join(picture.credit for picture in self.pictures),
             "pictures": self.notes,
         }
 

@@ -33,6 +33,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def untold(path: Path, file: str, content: bytes) -> None:
+    """Writes no card."""
+
+
 def parsed(text: str) -> model_config_pb2.ModelConfig:
     """A config, held against Triton's own schema: an unknown field is an error."""
     return text_format.Parse(text, model_config_pb2.ModelConfig())
@@ -72,11 +76,30 @@ def test_a_repository_stays_in_its_folder_whatever_the_style_is_called(
     proto = helper.make_model(graph)
     facts = metadata({"net": NET, "style": {"name": style}}, "bytes")
     helper.set_model_props(proto, facts)
-    write_repository(tmp_path / "models", Export(), proto.SerializeToString)
+    write_repository(tmp_path / "models", Export(), proto.SerializeToString, untold)
     assert [path.name for path in tmp_path.iterdir()] == ["models"]
     assert [path.name for path in (tmp_path / "models").iterdir()] == [name]
     config = parsed((tmp_path / "models" / name / "config.pbtxt").read_text())
     assert (config.name, config.backend) == (name, "onnxruntime")
+
+
+def test_every_export_has_its_card_and_no_file_of_the_users_is_lost(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "README.md").write_text("mine")
+    main([str(run), "-o", str(tmp_path / "a.onnx")])
+    main([str(run), "-o", str(tmp_path / "b.onnx"), "--io", "float"])
+    assert "--model a.onnx" in (tmp_path / "a.md").read_text()
+    assert "float32 (N, 3, H, W) in [0, 1]" in (tmp_path / "b.md").read_text()
+    (tmp_path / "a.md").write_text("mine, too")
+    capsys.readouterr()
+    main([str(run), "-o", str(tmp_path / "a.onnx")])
+    assert "a.md is not a card as stylenet writes it" in capsys.readouterr().err
+    assert (tmp_path / "a.md").read_text() == "mine, too"
+    main([str(run), "-o", str(tmp_path), "--target", "triton"])
+    assert "1/model.onnx" in (tmp_path / "stylenet_made_up" / "README.md").read_text()
+    main([str(run), "-o", str(tmp_path / "README.onnx")])
+    assert (tmp_path / "README.md").read_text() == "mine"
 
 
 @pytest.mark.parametrize("io", ["bytes", "float"])
@@ -108,7 +131,7 @@ def test_without_tensorrt_the_graph_and_the_script_are_there_and_the_mend_is_sai
     assert captured.err.startswith("error: TensorRT is not installed; run pip install tensorrt")
     assert captured.err.count("\n") == 1
     written = sorted(file.name for file in (tmp_path / "engine").iterdir())
-    assert written == ["build.sh", "model.onnx"]
+    assert written == ["README.md", "build.sh", "model.onnx"]
 
 
 def test_the_build_script_gives_trtexec_the_profile(tmp_path: Path):

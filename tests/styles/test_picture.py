@@ -93,6 +93,9 @@ def _shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
 
 
+LICENCE = "public domain"
+
+
 def png(rgb: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(rgb).save(file, "PNG")
@@ -108,7 +111,7 @@ def named(url: str, data: bytes) -> Style:
     file = known_styles.FOLDER / "style" / "night.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(yaml.safe_dump({"url": url, "sha256": sha256(data)}))
-    return Style("night", "The Night", "A. Painter", 1889, None, url, sha256(data), HOMAGE)
+    return Style("night", "The Night", "A. Painter", 1889, None, url, sha256(data), HOMAGE, LICENCE)
 
 
 def refused(style: Style) -> str:
@@ -143,6 +146,7 @@ def test_the_note_is_plain_text_about_the_picture(museum):
         "origin": "download",
         "sha256": sha256(museum.body),
         "credit": "The Night, A. Painter, 1889, public domain",
+        "licence": "public domain",
     }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stylenet.cards.card_file import CARD
+from stylenet.export.cards import teller
 from stylenet.export.deploy import check_folder, write
 from stylenet.export.precision import Export, proven
 from stylenet.export.several import proven_several
@@ -52,6 +54,7 @@ def write_site(out: Path, model: TrainedModel, wanted: Export, runtime: Path | N
     page = page_files(open_model(content, device="cpu"), copied=bool(copied))
     for name, text in page.items():
         _write_quietly(out / name, text)
+    teller(model)(out / CARD, "model.onnx", content)
     print(f"{out / 'index.html'}: {len(page['index.html']) / 1e3:.1f} kB")
 
 

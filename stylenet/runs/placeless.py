@@ -1,0 +1,48 @@
+"""A run's settings without its user's folders, for eyes other than the user's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from stylenet.runs.resume import is_path
+from stylenet.runs.saved_config import leaves
+
+_WITHIN = re.compile(r"(?<![\w.:/~])~?/(?:[^\s/,;'\"]*/)*(?=[^\s/,;'\"])")
+"""The folders of an absolute path within a text. An address such as ``https://…`` has none."""
+
+
+_LISTED = re.compile("[,;] ")
+"""What stands between the parts of a note, which is no path then."""
+
+
+def without_folders(value: Any, config: dict[str, Any] | None = None) -> Any:
+    """`value` with the last parts alone of all paths. Names of datasets and addresses stay.
+
+    Args:
+        value: plain containers.
+        config: the config whose paths stand in `value`; None if it is `value` itself.
+    """
+    paths = {text for name, text in leaves(value if config is None else config) if _is(name, text)}
+    return _shortened(value, sorted(paths, key=len, reverse=True))
+
+
+def _is(name: str, value: Any) -> bool:
+    if not isinstance(value, str) or "/" not in value or "://" in value:
+        return False
+    if is_path(name) or name == "data.validation":
+        return not name.endswith("hub") or value.startswith(("/", "~", "."))  # or a dataset's name
+    return value.startswith(("/", "~")) and not _LISTED.search(value)
+
+
+def _shortened(value: Any, paths: list[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _shortened(inner, paths) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shortened(inner, paths) for inner in value]
+    if not isinstance(value, str) or "/" not in value:
+        return value
+    for path in paths:
+        value = value.replace(path, Path(path).name)
+    return _WITHIN.sub("", value)
