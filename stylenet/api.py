@@ -98,7 +98,8 @@ def train(
     if photos is not None:
         chosen += ["data=folder", assignment("data.path", str(photos))]
     given = [_override(name, value) for name, value in settings.items()]
-    return Run(run_alone(configs.composed([*chosen, *overrides, *given])))
+    said = [*chosen, *overrides, *given]
+    return Run(run_alone(configs.composed(said), said))
 
 
 def _override(name: str, value: str | Path | float | None) -> str:

@@ -76,7 +76,7 @@ def _job(cfg: DictConfig) -> float | None:
     with exit_on_user_error(), _nothing_left(run, is_named):  # before Hydra adds lines of its own
         _check(cfg)
         with _own_folder(cfg, is_named):
-            finished = begin(cfg)
+            finished = begin(cfg, _overrides())
             _say_what_next(cfg.run, finished, _style_option(cfg))
     if not finished:
         raise SystemExit(130)
@@ -91,8 +91,10 @@ def _find_init(cfg: DictConfig) -> None:
         cfg.init = str(found_model(Path(cfg.init)))
 
 
-def run_alone(cfg: DictConfig) -> Path:
-    """Train with a checked config, outside Hydra. Returns the run's folder.
+def run_alone(cfg: DictConfig, overrides: Sequence[str]) -> Path:
+    """Train with a checked config, composed of `overrides`, outside Hydra.
+
+    Returns the run's folder.
 
     Raises:
         UserError: anything in the config or its files that the user can mend.
@@ -102,7 +104,7 @@ def run_alone(cfg: DictConfig) -> Path:
     cfg.run = str(cfg.run)  # once and for all: the interpolation tells the time
     _find_init(cfg)
     with _nothing_left(Path(cfg.run), is_named), _own_folder(cfg, is_named):
-        begin(cfg)
+        begin(cfg, overrides)
     return Path(cfg.run)
 
 
@@ -117,6 +119,12 @@ def _refuse_no_name(job: HydraConf) -> None:
 _hydra_main = hydra.main(version_base="1.3", config_path=str(configs.FOLDER), config_name="train")(
     _job
 )
+
+
+def _overrides() -> list[str]:
+    """What the command line says of the training."""
+    said: Any = OmegaConf.to_container(HydraConfig.get().overrides.task)  # unresolved
+    return list(said)
 
 
 def _overrides_folder() -> bool:
@@ -148,13 +156,12 @@ def _own_folder(cfg: DictConfig, is_named: bool) -> Iterator[None]:
 
 def _checked_train(cfg: DictConfig) -> bool:
     _check(cfg)
-    return begin(cfg)
+    return begin(cfg, _overrides())
 
 
 def _check(cfg: DictConfig) -> None:
     """Compare the config with the shipped one before anything is built."""
-    job = HydraConfig.get()
-    overrides: Any = OmegaConf.to_container(job.overrides.task)  # unresolved
+    job, overrides = HydraConfig.get(), _overrides()
     with configs.composing(overrides):
         config = configs.resolve(cfg, overrides)
         configs.check(config, configs.reference(overrides, str(job.job.config_name)))

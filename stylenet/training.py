@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning import Trainer, seed_everything
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -47,8 +47,11 @@ WRITTEN = (*LEFT, run_folder.CHECKPOINT, sweeps.RESULT, sweeps.OVERRIDES)
 """Names of all files that a run may leave."""
 
 
-def train(cfg: DictConfig) -> bool:
+def train(cfg: DictConfig, overrides: Sequence[str] | None = None) -> bool:
     """Fit the configured task and leave model, previews, curves and config in the run folder.
+
+    Args:
+        overrides: what `cfg` was composed of, to leave in the run folder, too, if it is known.
 
     Returns:
         Whether training reached an end; Ctrl-C cuts it short, with a checkpoint.
@@ -58,10 +61,10 @@ def train(cfg: DictConfig) -> bool:
     """
     config = configs.resolve(cfg)
     with claimed(Path(config["run"]), config["ckpt"]):
-        return _train(cfg, config)
+        return _train(cfg, config, overrides)
 
 
-def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
+def _train(cfg: DictConfig, config: dict[str, Any], overrides: Sequence[str] | None) -> bool:
     run = Path(config["run"])
     checkpoint = _checkpoint(config["ckpt"], run)
     refuse_overwriting([run, *(run / name for name in WRITTEN)], _paths(config))
@@ -92,8 +95,9 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         write_atomically(run / CONFIG, lambda file: file.write(text.encode()))
         pictures = [style] if style else task.style_pictures()
-        if not checkpoint:
-            _keep_overrides(run)
+        if not checkpoint and overrides is not None:
+            said = yaml.safe_dump(list(overrides), allow_unicode=True)
+            write_atomically(run / sweeps.OVERRIDES, lambda file: file.write(said.encode()))
         keep_copies(run, pictures)
         for picture in pictures:
             warn_if_unsuitable(picture)
@@ -112,14 +116,6 @@ def _train(cfg: DictConfig, config: dict[str, Any]) -> bool:
         if isinstance(logger, Wandb):
             logger.end(run / MODEL_FILE if finished else None)
     return finished
-
-
-def _keep_overrides(run: Path) -> None:
-    """Write what the command line says, if there is one, into the run's folder."""
-    if HydraConfig.initialized():
-        overrides = OmegaConf.to_container(HydraConfig.get().overrides.task)
-        text = yaml.safe_dump(overrides, allow_unicode=True)
-        write_atomically(run / sweeps.OVERRIDES, lambda file: file.write(text.encode()))
 
 
 def _paths(config: dict[str, Any]) -> list[Path]:
@@ -181,11 +177,14 @@ def claimed(run: Path, ckpt: str | None, *, unique: bool = False) -> AbstractCon
     return run_folder.claimed(run, goes_on=ckpt == "last" or own, unique=unique)
 
 
-def begin(cfg: DictConfig) -> bool:
-    """Train with a checked config. A resumed run keeps the values that it was begun with."""
+def begin(cfg: DictConfig, overrides: Sequence[str]) -> bool:
+    """Train with a checked config, composed of `overrides`.
+
+    A resumed run keeps the values that it was begun with.
+    """
     if cfg.ckpt is not None:
         cfg = as_begun(cfg, Path(cfg.run) if cfg.ckpt == "last" else Path(cfg.ckpt).parent)
     pin(cfg.data)
     keep_freed_memory()
     share_cpus()
-    return train(cfg)
+    return train(cfg, overrides)

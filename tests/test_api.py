@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 import stylenet
@@ -56,6 +57,9 @@ def test_overrides_choose_the_task_and_settings_keep_their_letters(place: Path):
         **small,
     )
     assert run.folder == Path("Runs/Mine")
+    said = yaml.safe_load((run.folder / "overrides.yaml").read_text())
+    assert said[:2] == ["task=multistyle", "net.styles=[waves.png]"]
+    assert "data.size=64" in said
 
 
 def test_a_wrong_export_is_an_error_and_no_end_of_the_program(place: Path):
