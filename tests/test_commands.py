@@ -113,6 +113,8 @@ def test_info_tells_of_a_run_and_of_its_export(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     export_model([str(run), "-o", str(tmp_path / "waves.onnx")])
+    use = f"stylenet stylize PHOTO_OR_FOLDER --model {tmp_path}/waves.onnx -o stylized/"
+    assert capsys.readouterr().out.splitlines()[-1].endswith(use)
     count = sum(value.numel() for value in TransformerNet(width=0.1, blocks=1).parameters())
     for model, told in ((run, f"{count:,}"), (tmp_path / "waves.onnx", "fp32")):
         capsys.readouterr()

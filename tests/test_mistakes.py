@@ -20,6 +20,7 @@ from stylenet.config.compose import CHECKPOINT, composed
 from stylenet.models.checkpoint import load_model
 from stylenet.optimize import main as optimize
 from stylenet.prepare import main as prepare
+from stylenet.system.program import program
 
 TINY = [
     *("trainer=cpu", "trainer.max_steps=2", "net.width=0.125", "net.blocks=1", "data.size=64"),
@@ -255,11 +256,12 @@ def test_the_command_that_goes_on_can_be_pasted(
     assert train(monkeypatch, *overrides) == 130
     assert (place / run / CHECKPOINT).exists()
     command = capsys.readouterr().out.strip().splitlines()[-1].strip()
-    assert command.startswith("python -m stylenet.train ")
-    listed = command.replace("python -m stylenet.train", 'printf "%s\\0"', 1)
+    called = f"{program()} train "
+    assert command.startswith(called)
+    listed = command.replace(called, 'printf "%s\\0" ', 1)
     pasted = subprocess.run(["bash", "-c", listed], capture_output=True, check=True, text=True)
     arguments = pasted.stdout.split("\0")[:-1]
-    assert arguments == shlex.split(command)[3:]
+    assert arguments == shlex.split(command.removeprefix(called))
     assert _settings(arguments) == _settings([*overrides, "ckpt=last"])
     arguments = [each for each in arguments if not each.startswith("+callbacks.ctrl_c")]
     assert train(monkeypatch, *arguments) == 0

@@ -9,9 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from stylenet.evaluation.tables import Table, figures_by_model, figures_by_pair
+from stylenet.evaluation.tables import Table, figures_by_model, figures_by_pair, short_names
 from stylenet.pictures.images import write_atomically
-from stylenet.runs.folder import called
 from stylenet.system.untrusted import label
 
 _DIGITS = 6
@@ -37,9 +36,8 @@ def to_markdown(found: Mapping[str, Any]) -> str:
 
 def title(found: Mapping[str, Any]) -> str:
     """The title of a report: which models are judged."""
-    names = [model["name"] for model in found["models"]]
-    what = called(Path(names[0])) if len(names) == 1 else f"{len(names)} models"
-    return f"Evaluation of {what}"
+    names = short_names(found["models"])
+    return f"Evaluation of {' and '.join(names) if len(names) < 3 else f'{len(names)} models'}"
 
 
 def scope(found: Mapping[str, Any]) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from stylenet.evaluation.figures import figure, flat
-from stylenet.runs.folder import called
+from stylenet.evaluation.tables import short_names
 from stylenet.system.untrusted import label
 
 _CHOSEN = (
@@ -28,7 +27,7 @@ def summary(found: Mapping[str, Any]) -> str:
         for model, times in zip(found["models"], found["timings"]["models"], strict=True)
     ]
     keys = [key for key in _CHOSEN if any(key in column for column in columns)][:_MOST]
-    rows = [["", *_short([model["name"] for model in found["models"]]), ""]]
+    rows = [["", *map(label, short_names(found["models"])), ""]]
     for key in keys:
         told = figure(key)
         values = [told.shown(column.get(key)) for column in columns]
@@ -41,9 +40,3 @@ def _line(row: list[str], widths: list[int]) -> str:
     name, *values, better = row
     numbers = "  ".join(f"{v:>{width}}" for v, width in zip(values, widths[1:-1], strict=True))
     return f"{name:{widths[0]}}  {numbers}  {better}".rstrip()
-
-
-def _short(names: list[str]) -> list[str]:
-    """What the models are called, where this tells them apart."""
-    short = [label(called(Path(name))) for name in names]
-    return short if len(set(short)) == len(short) else [label(name) for name in names]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from stylenet.evaluation.figures import GROUPS, figure, flat
+from stylenet.runs.folder import called
 
 _OF_A_PAIR = ("look", "grid", "loss", "lbfgs", "ssim", "ciede2000", "warp")
 """First keys of the figures that are shown for each pair."""
@@ -29,7 +31,7 @@ class Table:
 def figures_by_model(found: Mapping[str, Any]) -> Iterator[Table]:
     """What the models reach and cost: a row for each figure, a column for each model."""
     models, timings = found["models"], found["timings"]
-    names = [model["name"] for model in models]
+    names = short_names(models)
     for group in GROUPS:
         means = [_part(model["mean"], group.keys) for model in models]
         if any(means):
@@ -48,14 +50,22 @@ def figures_by_model(found: Mapping[str, Any]) -> Iterator[Table]:
 
 def figures_by_pair(found: Mapping[str, Any]) -> Iterator[Table]:
     """A table for each model: a row for each pair of a photo and a style."""
-    for model in found["models"]:
+    models = found["models"]
+    for model, name in zip(models, short_names(models), strict=True):
         keys = [key for key, _ in flat(_part(model["mean"], _OF_A_PAIR))]
         head = ["photo", "style", *(_named(key) for key in keys)]
         rows = []
         for pair in model["pairs"]:
             values = dict(flat(pair))
             rows.append([pair["photo"], pair["style"], *(figure(k).shown(values[k]) for k in keys)])
-        yield Table(f"Each photo, by {model['name']}", "", head, rows)
+        yield Table(f"Each photo, by {name}", "", head, rows)
+
+
+def short_names(models: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the models are called, where this tells them apart; else their paths."""
+    names = [str(model["name"]) for model in models]
+    short = [called(Path(name)) for name in names]
+    return short if len(set(short)) == len(short) else names
 
 
 def _by_model(

@@ -10,7 +10,7 @@ from typing import Any
 from stylenet.evaluation.figures import LAYERS
 from stylenet.evaluation.gallery import Gallery
 from stylenet.evaluation.report import scope, title
-from stylenet.evaluation.tables import Table, figures_by_model, figures_by_pair
+from stylenet.evaluation.tables import Table, figures_by_model, figures_by_pair, short_names
 from stylenet.pages.parts import part, style_sheet
 
 
@@ -32,7 +32,7 @@ def to_html(found: Mapping[str, Any], gallery: Gallery) -> str:
 
 def _pictures(row: tuple[str, list[str]], models: Sequence[Mapping[str, Any]]) -> str:
     name, uris = row
-    captions = ["photo", *(model["name"] for model in models)]
+    captions = ["photo", *short_names(models)]
     figures = "".join(map(_figure, uris, captions))
     return f'<h3>{escape(name)}</h3><div class="pictures">{figures}</div>'
 
@@ -52,12 +52,13 @@ def _panel(table: Table) -> str:
 
 
 def _by_model(table: Table) -> str:
-    """Figures in rows: the name above which way is better, and each value with its unit."""
+    """Figures in rows: the name above its unit and which way is better, then the values."""
     names = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.head[2:-1])
     rows = []
     for name, unit, *values, better in table.rows:
-        head = f'<th scope="row">{escape(name)}<small>{escape(better)}</small></th>'
-        cells = "".join(f"<td>{escape(v)}<small>{escape(unit)}</small></td>" for v in values)
+        told = "; ".join(filter(None, (unit, better)))
+        head = f'<th scope="row">{escape(name)}<small>{escape(told)}</small></th>'
+        cells = "".join(f"<td>{escape(value)}</td>" for value in values)
         rows.append(f"<tr>{head}{cells}</tr>")
     return _table(f"<th></th>{names}", rows)
 

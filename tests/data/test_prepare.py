@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import io
 import os
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -144,7 +145,9 @@ def test_a_killed_run_is_gone_on_with(benchmark, tmp_path, cache, capsys):
 
     assert prepared(photos) == 0
 
-    assert f"decoded {700 - kept} in" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"decoded {700 - kept} in" in said
+    assert re.search(r"Next:\n  .*stylenet train data=folder .*\n$", said)
     [file] = cache.rglob("*.json")
     index = read_index(file)
     assert [entry.name for entry in index.entries] == [f"{number:03}.jpg" for number in range(700)]
