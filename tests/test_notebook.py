@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = ["quickstart", "serve", "sweep"]
 STEPS = 4
 SIZE = 64
+LARGEST = 500_000  # bytes of a notebook
 
 
 @dataclass
@@ -64,19 +66,29 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Executed]:
     return {name: execute(name, tmp_path_factory.mktemp(name), cache) for name in NAMES}
 
 
+def models(executed: Executed) -> list[Path]:
+    """The models of all runs."""
+    found = executed.folder.glob(f"temporary/stylenet-*/runs/*/*/{MODEL_FILE}")
+    return sorted({path.resolve() for path in found})  # the link `latest` leads to one, too
+
+
 def test_the_quickstart_trains_a_model_that_loads(executed: dict[str, Executed]):
-    [model] = executed["quickstart"].folder.glob(f"temporary/stylenet-*/*/{MODEL_FILE}")
+    [model] = models(executed["quickstart"])
     assert load_model(model).config["data"]["size"] == SIZE
     assert len(read_rows(model.parent / "losses.csv")) == STEPS
 
 
-def test_the_quickstart_shows_style_curves_and_result(executed: dict[str, Executed]):
-    style, curves, result = executed["quickstart"].pictures()
-    assert style.std() > 10
+def test_the_quickstart_shows_starter_preview_curves_result_and_export(
+    executed: dict[str, Executed],
+):
+    starter, preview, curves, result, exported = executed["quickstart"].pictures()
+    assert preview.std() > 10
     assert curves.std() > 10
-    original, stylized = np.split(result.astype(float), 2, axis=1)
-    assert original.std() > 10
-    assert np.abs(original - stylized).mean() > 1
+    for row, count in ((starter, 3), (result, 2), (exported, 2)):
+        original, *stylized = np.split(row[:, : row.shape[1] // count * count], count, axis=1)
+        assert original.std() > 10
+        for picture in stylized:
+            assert np.abs(original.astype(float) - picture).mean() > 1
 
 
 PICTURES = ("results.jpg", "styles.jpg", "methods.jpg")
@@ -85,19 +97,21 @@ PICTURES = ("results.jpg", "styles.jpg", "methods.jpg")
 
 def test_the_sweep_has_a_run_for_each_weight_and_shows_them(executed: dict[str, Executed]):
     sweep = executed["sweep"]
-    assert len([*sweep.folder.glob(f"temporary/stylenet-*/sweep/*/{MODEL_FILE}")]) == 3
+    assert len(models(sweep)) == 3
     for weight in ("4", "8", "16"):
         assert f"style weight {weight:>3}: content" in sweep.said()
-    plot, sheets = sweep.pictures()
+    plot, joined = sweep.pictures()
     assert plot.std() > 10
-    assert sheets.shape[0] > sheets.shape[1] / 3
+    photo, *stylized = np.split(joined.astype(float), 4, axis=1)
+    assert all(np.abs(photo - picture).mean() > 1 for picture in stylized)
 
 
 def test_the_service_answers_with_what_the_net_makes(executed: dict[str, Executed]):
     said = executed["serve"].said()
     assert int(said.split("largest difference: ")[1].split()[0]) <= 1
     assert "as before: True" in said
-    assert "400 picture is no picture stylenet can read" in said
+    assert "422 photo is no picture stylenet can read" in said
+    assert "ended with 0" in said
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -108,6 +122,13 @@ def test_a_notebook_writes_to_its_temporary_folder_only(name: str, executed: dic
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_notebook_is_stored_without_outputs(name: str):
-    cells = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4).cells
-    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+def test_a_notebook_is_stored_with_small_pictures_and_no_path_of_its_maker(name: str):
+    path = FOLDER / f"{name}.ipynb"
+    outputs = [
+        o for cell in nbformat.read(path, as_version=4).cells for o in cell.get("outputs", [])
+    ]
+    assert any("image/jpeg" in output.get("data", {}) for output in outputs)
+    assert path.stat().st_size < LARGEST
+    said = "".join(output.get("text", "") for output in outputs)
+    assert not re.search(r"(?<!\S)/\w", said)
+    assert "error" not in {output.output_type for output in outputs}
