@@ -11,7 +11,7 @@ from stylenet.models.abilities import abilities, file_commands, run_commands
 from stylenet.models.credits import notes, of_picture
 from stylenet.models.facts import PREVIEW, Facts
 from stylenet.models.figures import figures, settings
-from stylenet.models.provenance import network, photos, pictures
+from stylenet.models.provenance import network, photos, pictures, start
 from stylenet.runs.placeless import without_folders
 from stylenet.system.untrusted import code, mapping
 from stylenet.system.version import __version__
@@ -36,6 +36,7 @@ def card(config: dict[str, Any], facts: Facts) -> str:
         pictures(config),
         photos(config, facts),
         network(config),
+        start(config),
         settings(config, facts, overrides),
         figures(config, facts),
         _use(config, facts),
