@@ -10,7 +10,7 @@ import yaml
 from stylenet.cards.abilities import abilities, file_commands, run_commands
 from stylenet.cards.facts import PREVIEW, Facts
 from stylenet.cards.figures import figures, settings
-from stylenet.cards.provenance import network, photos, pictures
+from stylenet.cards.provenance import network, photos, pictures, start
 from stylenet.models.credits import notes, of_picture
 from stylenet.runs.placeless import without_folders
 from stylenet.system.untrusted import code, mapping
@@ -36,6 +36,7 @@ def card(config: dict[str, Any], facts: Facts) -> str:
         pictures(config),
         photos(config, facts),
         network(config),
+        start(config),
         settings(config, facts, overrides),
         figures(config, facts),
         _use(config, facts),

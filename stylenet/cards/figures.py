@@ -27,17 +27,16 @@ _OVER = {"MultiStyleTask": ", over all its styles", "ArbitraryTask": ", in the p
 def settings(config: dict[str, Any], facts: Facts, overrides: list[str] | None) -> str:
     """The settings that people change, and the command line of the training, if it is known."""
     loss, data = mapping(config, "loss"), mapping(config, "data")
-    wanted, strokes = mapping(config, "trainer").get("max_steps"), mapping(config, "strokes")
+    wanted, task = mapping(config, "trainer").get("max_steps"), mapping(config, "task")
     weights = {key: value for key, value in loss.items() if str(key).endswith("_weight")}
     rows = {
         "steps": wanted if facts.steps in (None, wanted) else f"{facts.steps} of {wanted}",
         "side of the crops": data.get("size"),
         "photos in a step": data.get("batch_size"),
-        "strokes, side of the style picture": strokes.get("style_size"),
+        "strokes, side of the style picture": task.get("style_size"),
         **{str(key).replace("_", " "): value for key, value in weights.items()},
         "style weight for this picture": mapping(config, "measured").get("style_weight"),
         "seed": config.get("seed"),
-        "started from": config.get("started_from"),
     }
     weights = mapping(config, "measured", "style_weights")
     rows |= {f"style weight for {name}": weight for name, weight in weights.items()}

@@ -41,7 +41,18 @@ def photos(config: dict[str, Any], facts: Facts) -> str:
 
 def _count(config: dict[str, Any], kind: str) -> str:
     count = mapping(config, "pictures", kind).get("count")
-    return f"{count} pictures" if isinstance(count, int) else "not counted"
+    return f"pictures: {count}" if isinstance(count, int) else "pictures: not counted"
+
+
+def start(config: dict[str, Any]) -> str:
+    """The weights that training started from; empty for random ones."""
+    started = str(config.get("started_from") or "random")
+    if started.startswith("random"):
+        return ""
+    return (
+        f"## The start\n\nTraining started from {code(started)}. The licences of those pictures "
+        "are not recorded here."
+    )
 
 
 def network(config: dict[str, Any]) -> str:

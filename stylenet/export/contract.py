@@ -21,6 +21,9 @@ LICENCE = (
     "Oxford, CC BY 4.0); the style picture's own licence applies to the look."
 )
 
+UNJUDGED_LICENCE = "The licences of the pictures that the net learnt from apply to the look."
+"""For nets that no perceptual network has judged: of two collections, by discriminators."""
+
 
 class Bytes(nn.Module):
     """A net with its pre- and post-processing: uint8 (N, H, W, 3) in and out."""
@@ -117,7 +120,7 @@ def metadata(config: dict[str, Any], io: str) -> dict[str, str]:
         "credits": json.dumps(mapping(config, "credits"), sort_keys=True),
         "config": text,
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "licence": LICENCE,
+        "licence": UNJUDGED_LICENCE if mapping(config, "task", "critic") else LICENCE,
     }
     told = {f"stylenet.{key}": shown(value) for key, value in facts.items()}
     return {CONTRACT_KEY: str(CONTRACT)} | told

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stylenet.data.credit import COCO, HELD_OUT, SAMPLES, WIKIART
-from stylenet.styles.known import config_of, originals
+from stylenet.styles.known import config_of, known_styles, originals
 from stylenet.styles.picture import OURS
 from stylenet.system.untrusted import code, mapping
 
@@ -55,15 +55,22 @@ def of_picture(note: object) -> Credit:
     name = {sha256: name for (_, sha256), name in originals().items()}.get(str(told.get("sha256")))
     if name is not None:
         work = config_of(name)
-        title = f"*{work['title']}*, {work['artist']}, {work['year']}"
-        return Credit(title, f"<{work['url']}>", work["licence"], True)
+        return Credit(_title(name), f"<{work['url']}>", work["licence"], True)
     credit = str(told.get("credit") or told.get("name") or "unknown")
     origin, stated = told.get("origin"), told.get("licence")
     if origin == "homage":
-        return Credit(code(credit), "", *_terms(stated or OURS))
+        shipped = {f"Homage to {_title(each).replace('*', '')}": each for each in known_styles()}
+        name = shipped.get(credit.removesuffix(", painted by stylenet"))
+        shown = code(credit) if name is None else f"a homage to {_title(name)}"
+        return Credit(shown, "painted by stylenet", *_terms(stated or OURS))
     shown = Path(credit).name if origin == "file" else credit
     source = "a file of its user's" if origin == "file" else ""
     return Credit(code(shown), source, *_terms(stated))
+
+
+def _title(name: str) -> str:
+    work = config_of(name)
+    return f"*{work['title']}*, {work['artist']}, {work['year']}"
 
 
 def of_set(note: object) -> Credit:

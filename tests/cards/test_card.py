@@ -82,13 +82,20 @@ def test_it_tells_what_the_net_is_and_what_it_was_made_from():
     assert "# `cat`\n" in text
     assert "![Photos before and after](preview.png)" in text
     assert f"`cat.jpg`; source: a file of its user's; sha256 `{'0' * 64}`" in text
-    assert f"`a folder of its user's`; 728 pictures; licence: {NOT_STATED}" in text
+    assert f"`a folder of its user's`; pictures: 728; licence: {NOT_STATED}" in text
     assert HELD_OUT in section(text, "The photos")
     assert "University of Oxford, [CC BY 4.0]" in section(text, "The perceptual network")
     assert "- style weight for this picture: 21.5\n" in section(text, "Settings")
     assert "Training took 4 min 56 s." in text
     assert "| style | 0.02 | how far it is from the style picture in style |" in text
+    assert "## The start" not in text
     assert "/home/" not in text
+
+
+def test_weights_to_start_from_are_named():
+    text = card(config(started_from="/home/ann/x, a net trained on [y](z)"), FACTS)
+    assert "Training started from `x, a net trained on [y](z)`." in section(text, "The start")
+    assert "## The start" not in card(config(started_from="random weights"), FACTS)
 
 
 def test_the_hubs_own_reader_takes_it():
@@ -113,6 +120,10 @@ def test_a_licence_is_what_is_known_and_nothing_is_guessed():
     assert licence({**SHIPPED, "sha256": "1" * 64}) == NOT_STATED  # its name alone proves nothing
     assert licence({**OWN, "origin": "download", "url": "https://a.b/c.jpg"}) == NOT_STATED
     assert licence({**OWN, "origin": "homage"}) == OURS
+    painted = "Homage to The Great Wave off Kanagawa, Katsushika Hokusai, 1831, painted by stylenet"
+    assert of_picture({"origin": "homage", "credit": painted}).name == (
+        "a homage to *The Great Wave off Kanagawa*, Katsushika Hokusai, 1831"
+    )
     assert "*The Great Wave off Kanagawa*, Katsushika Hokusai, 1831" in of_picture(SHIPPED).name
     assert WAVE["url"] in of_picture(SHIPPED).source
 

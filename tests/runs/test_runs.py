@@ -185,10 +185,8 @@ def test_a_run_killed_at_its_end_is_finished(place: Place, capsys: pytest.Captur
 
 def test_only_files_that_exist_are_promised(place: Place, capsys: pytest.CaptureFixture[str]):
     assert place.train("bare", "~callbacks.previews", "~callbacks.curves") == 0
-    assert (
-        f"{place.folder / 'bare'} holds model.pt, config.yaml, README.md\n"
-        in capsys.readouterr().out
-    )
+    left = f"{place.folder / 'bare'} holds model.pt, config.yaml, README.md\n"
+    assert left in capsys.readouterr().out
 
 
 def test_a_run_that_ends_early_is_finished_and_can_go_on(
