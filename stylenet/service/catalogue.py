@@ -112,7 +112,8 @@ def _name(path: Path) -> str:
 def _opened(name: str, path: Path) -> Model:
     if path.suffix == ".onnx":
         return open_model(path)
-    print(f"{name}: exporting {path}; an exported .onnx file starts at once", file=sys.stderr)
+    if path.exists():
+        print(f"{name}: exporting {path}; an exported .onnx file starts at once", file=sys.stderr)
     return open_model(_exported(path))
 
 
