@@ -14,6 +14,7 @@ COMMANDS = {
     "stylize": "stylise photos, folders, clips or a webcam with a trained model",
     "optimize": "stylise one photo without a net, by pixel optimisation",
     "export": "export a trained model as ONNX, for TensorRT or for Triton",
+    "serve": "serve trained models over HTTP",
     "evaluate": "judge models: look, steadiness, speed",
     "report": "show what a sweep found, as a page",
     "prepare": "decode training photos ahead of time",

@@ -125,6 +125,18 @@ def opened(
         yield image
 
 
+def announced(source: IO[bytes], name: object) -> tuple[str, int, int] | None:
+    """Pillow's name of a picture's format, its width and its height, as the header tells them.
+
+    None stands for a TIFF that Pillow does not recognise. Nothing is decoded.
+
+    Raises:
+        UserError: the file is no picture, or its header is damaged.
+    """
+    with decoding_errors(name), _identified(source) as image:
+        return None if image is None else (image.format or "", *image.size)
+
+
 def _identified(source: Path | IO[bytes]) -> AbstractContextManager[Image.Image | None]:
     """The picture as Pillow opens it; None for a TIFF that Pillow does not recognise."""
     if isinstance(source, Path):

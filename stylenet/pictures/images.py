@@ -223,17 +223,30 @@ def write_picture(picture: Picture, path: Path) -> None:
         UserError: the suffix is unknown, the format cannot hold the picture's size or
             transparency, or the file cannot be written.
     """
-    name = file_format(path, transparent=picture.alpha is not None)
+    content = encoded(picture, file_format(path, transparent=picture.alpha is not None), path)
+    write_atomically(path, lambda file: file.write(content))
+
+
+def encoded(picture: Picture, file_format: str, name: object) -> bytes:
+    """The bytes of a file that holds `picture`.
+
+    Args:
+        file_format: Pillow's name of a format that can hold the picture's transparency. name: what
+            messages call the file.
+
+    Raises:
+        UserError: the format cannot hold the picture's size.
+    """
     image = Image.fromarray(picture.rgb)
     if picture.alpha is not None:
         image.putalpha(Image.fromarray(picture.alpha))
-    encoded = io.BytesIO()
+    content = io.BytesIO()
     try:
-        image.save(encoded, format=name, **_QUALITY.get(name, {}))
+        image.save(content, format=file_format, **_QUALITY.get(file_format, {}))
     except (OSError, ValueError) as error:
         size = f"{image.width}x{image.height}"
-        raise UserError(f"{path} cannot hold {size} pixels ({error}); save as .png") from None
-    write_atomically(path, lambda file: file.write(encoded.getbuffer()))
+        raise UserError(f"{name} cannot hold {size} pixels ({error}); save as .png") from None
+    return content.getvalue()
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:

@@ -238,9 +238,13 @@ def _check_deflated(page: tifffile.TiffPage, name: object) -> None:
             raise UserError(f"{name} unpacks to more than its size; save it again as PNG")
 
 
-def too_large(name: object) -> UserError:
+class TooLargeError(UserError):
+    """A picture that takes more memory to decode than allowed."""
+
+
+def too_large(name: object) -> TooLargeError:
     """The error for a picture that takes more memory than allowed."""
-    return UserError(f"{name} is too large to decode safely; shrink it first")
+    return TooLargeError(f"{name} is too large to decode safely; shrink it first")
 
 
 def _colour_count(page: tifffile.TiffPage) -> int:

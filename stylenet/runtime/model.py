@@ -170,14 +170,10 @@ def _checked_session(model: Path | bytes, name: str, device: str, threads: int |
 def _cut_session(
     model: Path | bytes, name: str, device: str, threads: int | None, output: str
 ) -> Any:
-    # no memory plans: the plan for each size of tile would keep as much memory again
-    content = _cut(read(model, name), output, name)
-    return _session(content, name, device, threads, plans=False)
+    return _session(_cut(read(model, name), output, name), name, device, threads)
 
 
-def _session(
-    model: str | bytes, name: str, device: str, threads: int | None, plans: bool = True
-) -> Any:
+def _session(model: str | bytes, name: str, device: str, threads: int | None) -> Any:
     providers = _providers(device)
     import onnxruntime
 
@@ -186,7 +182,8 @@ def _session(
     # 0 lets onnxruntime choose, but it knows neither CPU affinity nor quota
     limited = usable_cpus() < (os.cpu_count() or 1)
     options.intra_op_num_threads = threads or (usable_cpus() if limited else 0)
-    options.enable_mem_pattern = plans
+    # the plan for each size of picture would keep as much memory again, and saves no time
+    options.enable_mem_pattern = False
     try:
         return onnxruntime.InferenceSession(model, options, providers)
     except Exception:  # each kind of damage has its own class in onnxruntime

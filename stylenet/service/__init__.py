@@ -1,0 +1,1 @@
+"""Trained models over HTTP: a photo is posted, its stylised picture comes back."""
