@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 from pydantic import BaseModel, Field
 
+from stylenet.config.arguments import split_share
 from stylenet.pictures.decoding import announced
 from stylenet.pictures.images import encoded
 from stylenet.pictures.sides import MAX_SIDE, MIN_SIDE
@@ -23,7 +24,6 @@ from stylenet.service.formats import TYPES, chosen_format
 from stylenet.service.problems import ProblemError
 from stylenet.service.ticket import Ticket
 from stylenet.service.worker import Worker
-from stylenet.styles.picture import split_share
 from stylenet.system.errors import UserError
 
 _TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
