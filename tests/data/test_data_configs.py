@@ -46,7 +46,8 @@ def test_coco(tmp_path):
     assert data("coco", "data.limit=9").source == HubPhotos("detection-datasets/coco", limit=9)
     assert isinstance(data("coco", "data.streaming=true").source, HubStream)
     on_disk = data("coco", f"data.path={tmp_path}").source
-    assert on_disk == FolderPhotos(str(tmp_path / "train2017"))
+    assert isinstance(on_disk, FolderPhotos)
+    assert (on_disk.path, on_disk.limit) == (str(tmp_path / "train2017"), None)
 
 
 def test_wikiart():
