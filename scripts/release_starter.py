@@ -3,7 +3,7 @@
 
 The run is a training of the shipped styles, from the originals or scaled copies of these names:
 
-    stylenet train experiment=multistyle trainer.max_steps=20000 data=folder data.path=PHOTOS
+    stylenet train experiment=multistyle trainer.max_steps=14000 data=folder data.path=PHOTOS
     python scripts/release_starter.py RUN
 """
 
