@@ -110,7 +110,7 @@ def test_the_service_answers_with_what_the_net_makes(executed: dict[str, Execute
     said = executed["serve"].said()
     assert int(said.split("largest difference: ")[1].split()[0]) <= 1
     assert "as before: True" in said
-    assert "422 photo is no picture stylenet can read" in said
+    assert "422 the photo is no picture stylenet can read" in said
     assert "ended with 0" in said
 
 

@@ -118,7 +118,7 @@ def test_the_page_has_all_it_refers_to_and_an_exported_model(sites: Path):
         refers = [told.get("src") or told.get("href") for _, told in tags]
         local = {each for each in refers if each and not each.startswith("data:")}
         files = {path.name for path in (sites / name).iterdir() if path.is_file()}
-        assert files == local | {"index.html", "worker.js", "model.onnx"}
+        assert files == local | {"README.md", "index.html", "worker.js", "model.onnx"}
     assert Session(sites / "one site" / "model.onnx").model.io == "bytes"
 
 
