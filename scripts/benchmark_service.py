@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -60,9 +61,9 @@ class Service:
 
 @dataclass
 class Found:
-    """What clients met: seconds of each answer; errors; MiB of memory at each look."""
+    """What clients met: seconds of each answer, by model; errors; MiB of memory at each look."""
 
-    seconds: list[float] = field(default_factory=list)
+    seconds: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     errors: list[str] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
 
@@ -124,7 +125,7 @@ def client(number: int, port: int, alone: Alone, end: float, found: Found) -> No
             found.errors.append(str(error))
             connection.close()
             continue
-        found.seconds.append(time.perf_counter() - start)
+        found.seconds[model].append(time.perf_counter() - start)
         if result.shape != expected.shape:
             found.errors.append(f"{result.shape} in the place of {expected.shape}")
         elif np.abs(result.astype(int) - expected).mean() > ALIKE:
@@ -161,13 +162,15 @@ def run(service: Service, photos: list[bytes], clients: int, seconds: float) -> 
 
 def report(found: Found, at_start: float, seconds: float) -> None:
     """Print what clients met."""
-    p50, p99 = np.percentile(found.seconds, (50, 99))
     after = found.memory[round(WARM_UP * len(found.memory)) :]
     part = max(1, len(after) // 5)
     first, last = np.mean(after[:part]), np.mean(after[-part:])
-    print(f"{len(found.seconds)} photos, {len(found.seconds) / seconds:.2f} a second")
+    count = sum(map(len, found.seconds.values()))
+    print(f"{count} photos, {count / seconds:.2f} a second")
     print(f"errors: {len(found.errors)} {found.errors[:3] or ''}")
-    print(f"p50 {p50:.2f} s, p99 {p99:.2f} s")
+    for model, taken in found.seconds.items():
+        p50, p99 = np.percentile(taken, (50, 99))
+        print(f"{model}: {len(taken)} photos, p50 {p50:.2f} s, p99 {p99:.2f} s")
     print(f"memory: {at_start:.0f} MiB at start, {first:.0f} after warm-up, ", end="")
     print(f"{last:.0f} at the end, {last / first - 1:+.1%}; {min(after):.0f} to {max(after):.0f}")
 

@@ -76,6 +76,8 @@ def test_every_command_of_readme_runs_in_the_order_of_readme(place: Path):
     for words in filter(runs_here, commands()):
         if words[0] == "report":
             shutil.move(next((place / "runs" / "sweeps").iterdir()), place / words[1])
+        if "ckpt=last" in words:  # the newest run so far is another kind of net's
+            assert walk(place, ["train", "style=great_wave"]).returncode == 0
         done = walk(place, words)
         asked_tensorrt = "tensorrt" in words  # which is not installed; the rest is written
         expected = 2 if asked_tensorrt else 0

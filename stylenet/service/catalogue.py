@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -13,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from stylenet.pictures.sides import MIN_SIDE
 from stylenet.runs.folder import LATEST, is_time
 from stylenet.runs.found import found_model
 from stylenet.runtime.mixture import MixtureSession
 from stylenet.runtime.model import Model, open_model
 from stylenet.runtime.session import Session
+from stylenet.service.worker import SHARED_PIXELS
 from stylenet.system.errors import UserError
 from stylenet.system.untrusted import label, mapping, safe_name
 
@@ -44,8 +45,10 @@ class Served:
             raise UserError(f"{name} takes any style; serve models of one or of several styles")
         self.name, self.model = name, model
         self._session = lru_cache(_MIXTURES)(partial(_session, model))
-        mixture = tuple((style, 1.0) for style in model.styles)
-        self.session(mixture)(np.zeros((MIN_SIDE, MIN_SIDE, 3), np.uint8))  # damage shows at once
+        side = math.isqrt(SHARED_PIXELS)  # damage shows at once, and memory is taken at once
+        self.session(tuple((style, 1.0) for style in model.styles))(
+            np.zeros((side, side, 3), np.uint8)
+        )
 
     def session(self, styles: Styles) -> Session:
         """The model with a mixture of its styles. Equal mixtures give the same object.

@@ -14,6 +14,7 @@ from stylenet.service.app import app_for
 from stylenet.service.catalogue import opened_models
 from stylenet.service.desk import Limits
 from stylenet.system.errors import UserError, reason
+from stylenet.system.memory import return_freed_memory
 
 
 def serve(models: Sequence[tuple[str | None, Path]], host: str, port: int, limits: Limits) -> None:
@@ -25,6 +26,7 @@ def serve(models: Sequence[tuple[str | None, Path]], host: str, port: int, limit
     Raises:
         UserError: the address cannot be had, or a model not opened.
     """
+    return_freed_memory()
     with _listening(host, port) as listening:
         served = opened_models(models)
         config = uvicorn.Config(

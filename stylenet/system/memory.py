@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,9 @@ _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 _LARGEST_THRESHOLD = 1 << 25
 """The highest threshold that glibc takes, in bytes. Larger blocks return to the system at once."""
 
+_PICTURE = 1 << 18
+"""Bytes of the smallest blocks that a service returns: those of pictures from 295x295 pixels up."""
+
 _NEVER = 2**31 - 1
 """Bytes of free memory that glibc may keep at the heap's end: more than the heap ever has."""
 
@@ -31,10 +34,24 @@ def keep_freed_memory() -> None:
     blocks to the system. The system must then find and clear new pages: some 8000 at each step of
     the default training, which takes a tenth of its time. Without glibc this function does nothing.
     """
+    _set_malloc({_MMAP_THRESHOLD: _LARGEST_THRESHOLD, _TRIM_THRESHOLD: _NEVER})
+
+
+def return_freed_memory() -> None:
+    """Make glibc return freed blocks of the size of pictures to the system at once.
+
+    By default glibc keeps blocks in a heap for every few threads, and ever larger blocks once such
+    were freed. The heaps of a service, whose threads handle pictures of many sizes, then grow for
+    hours. Without glibc this function does nothing.
+    """
+    _set_malloc({_MMAP_THRESHOLD: _PICTURE})
+
+
+def _set_malloc(options: Mapping[int, int]) -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, _LARGEST_THRESHOLD)
-        mallopt(_TRIM_THRESHOLD, _NEVER)
+        for option, value in options.items():
+            mallopt(option, value)
 
 
 def ran_out(error: BaseException) -> bool:

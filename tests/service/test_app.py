@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from gate import Gate
@@ -60,12 +60,12 @@ def file(pixels: np.ndarray, kind: str = "PNG", **options) -> bytes:
     return content.getvalue()
 
 
-def pixels(answer: httpx.Response) -> np.ndarray:
+def pixels(answer: httpx2.Response) -> np.ndarray:
     assert answer.status_code == 200, answer.text
     return read_picture(io.BytesIO(answer.content)).rgb
 
 
-def problem(answer: httpx.Response, status: int) -> str:
+def problem(answer: httpx2.Response, status: int) -> str:
     """The one line that tells what is wrong."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
