@@ -100,17 +100,22 @@ def _upload(api: Any, repo: str, files: dict[str, bytes]) -> None:
 
 @contextmanager
 def _in_one_line(repo: str) -> Iterator[None]:
-    """Turn any error of the hub's client into one line that names the mend.
+    """Turn an error of the hub or of the network into one line that names the mend.
 
     Raises:
         UserError: instead of the error.
     """
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalTokenNotFoundError,
+    )
 
     try:
         yield
-    except UserError:
-        raise
+    except HFValidationError as error:
+        told = f"{repo} is no name for the hub ({label(error)})"
+        raise UserError(f"{told}; choose another --to") from None
     except LocalTokenNotFoundError:
         raise UserError(f"you are not logged in to the hub; {LOGIN}") from None
     except HfHubHTTPError as error:
@@ -122,9 +127,17 @@ def _in_one_line(repo: str) -> Iterator[None]:
         if status == 404:
             raise UserError(f"the hub has no place for {repo}; check --to") from None
         raise UserError(f"the hub refused {repo} ({label(error)}); try again later") from error
-    except Exception as error:  # many packages raise errors when offline or timed out
+    except Exception as error:
+        if not _of_network(error):
+            raise
         cause = label(error) or type(error).__name__
         raise UserError(f"cannot push to {repo} ({cause}); check the network") from error
+
+
+def _of_network(error: Exception) -> bool:
+    """Whether an error is the system's, or that of the hub's HTTP client, httpx or httpx2."""
+    packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+    return isinstance(error, OSError) or bool(packages & {"httpx", "httpx2"})
 
 
 if __name__ == "__main__":

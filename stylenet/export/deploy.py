@@ -11,6 +11,7 @@ from stylenet.export.cards import Tell, metadata_of
 from stylenet.export.precision import Export
 from stylenet.export.triton import Served
 from stylenet.pictures.images import write_atomically
+from stylenet.runs.folder import MODEL_FILE, has
 from stylenet.runtime.pair import STYLE_SUFFIX
 from stylenet.system.errors import UserError
 from stylenet.system.untrusted import safe_name
@@ -22,6 +23,8 @@ Make = Callable[[], bytes]
 def outputs(out: Path, target: str) -> list[Path]:
     """Files that an export may write or replace."""
     if target == "onnx":
+        if out.suffix != ".onnx":  # refused later, in words of its own
+            return [out]
         return [out, out.with_suffix(STYLE_SUFFIX), out.with_suffix(SUFFIX)]
     names = ("model.onnx", "model.plan", "build.sh", "timing.cache", "config.pbtxt", CARD)
     places = [f"{depth}{name}" for depth in ("", "*/", "*/1/") for name in names]
@@ -117,13 +120,15 @@ def _check(content: bytes) -> None:
 
 
 def check_folder(out: Path) -> None:
-    """Refuse a file, and a name of a file, where a folder is to be written.
+    """Refuse a file, a name of a file, and a run, where a folder is to be written.
 
     Raises:
         UserError: it is one.
     """
     if out.suffix in (".onnx", ".plan") or out.is_file():
         raise UserError(f"{out} is a file; this target writes a folder; give a folder's name")
+    if has(out, MODEL_FILE):
+        raise UserError(f"{out} is a run, whose card would be replaced; choose another folder")
 
 
 def write(path: Path, content: bytes) -> None:

@@ -15,6 +15,7 @@ from stylenet.runs.curves import read_rows
 from stylenet.runs.folder import MODEL_FILE, is_time
 from stylenet.runs.sweeps import ERROR, OVERRIDES
 from stylenet.system.errors import UserError
+from stylenet.system.program import program
 from stylenet.system.special_files import refuse_special
 from stylenet.system.untrusted import check_plain, label
 
@@ -95,7 +96,7 @@ def read_sweep(folder: Path) -> list[Run]:
     runs = [_read_run(job) for job in jobs if not (job.is_symlink() or is_time(job.name))]
     if not runs:
         raise UserError(
-            f"{folder} has no runs of a sweep; give the folder that stylenet train -m left, such"
+            f"{folder} has no runs of a sweep; give the folder that {program()} train -m left, such"
             " as runs/sweeps/NAME"
         )
     return sorted(runs, key=lambda run: _order(run.name))

@@ -13,6 +13,9 @@ _WITHIN = re.compile(r"(?<![\w.:/~])~?/(?:[^\s/,;'\"]*/)*(?=[^\s/,;'\"])")
 """The folders of an absolute path within a text. An address such as ``https://…`` has none."""
 
 
+_OF_RUNS = frozenset({"run", "ckpt", "folder", "checkpoint", "default_root_dir", "save_dir"})
+"""Last parts of the keys whose values are places of the run itself."""
+
 _LISTED = re.compile("[,;] ")
 """What stands between the parts of a note, which is no path then."""
 
@@ -31,9 +34,16 @@ def without_folders(value: Any, config: dict[str, Any] | None = None) -> Any:
 def _is(name: str, value: Any) -> bool:
     if not isinstance(value, str) or "/" not in value or "://" in value:
         return False
+    if name.split(".")[-1] in _OF_RUNS:
+        return True
     if is_path(name) or name == "data.validation":
         return not name.endswith("hub") or value.startswith(("/", "~", "."))  # or a dataset's name
     return value.startswith(("/", "~")) and not _LISTED.search(value)
+
+
+def _name(path: str) -> str:
+    """The last part of a path; empty for the places that have no name."""
+    return "" if Path(path).name == ".." else Path(path).name
 
 
 def _shortened(value: Any, paths: list[str]) -> Any:
@@ -43,6 +53,7 @@ def _shortened(value: Any, paths: list[str]) -> Any:
         return [_shortened(inner, paths) for inner in value]
     if not isinstance(value, str) or "/" not in value:
         return value
-    for path in paths:
-        value = value.replace(path, Path(path).name)
+    for path in filter(_name, paths):
+        whole = rf"(?<![\w./~-]){re.escape(path.rstrip('/'))}(?![\w.-])"
+        value = re.sub(whole, _name(path).replace("\\", r"\\"), value)
     return _WITHIN.sub("", value)

@@ -13,6 +13,7 @@ from stylenet.runtime.damage import check_content, check_file, damaged, parsed, 
 from stylenet.runtime.forks import OnnxSession
 from stylenet.system.cpus import usable_cpus
 from stylenet.system.errors import UserError
+from stylenet.system.program import program
 
 CONTRACT = 1
 """The newest version of the contract that this runtime understands."""
@@ -242,7 +243,7 @@ def _providers(device: str) -> list[str]:
 
 def _check_contract(name: str, version: str | None) -> None:
     if version is None or not version.isdecimal() or len(version) > 9:
-        raise UserError(f"{name} is no stylenet model; export one with python -m stylenet.export")
+        raise UserError(f"{name} is no stylenet model; export one with {program()} export")
     if int(version) > CONTRACT:
         raise UserError(
             f"{name} has contract {version}, this stylenet knows up to {CONTRACT}; upgrade stylenet"

@@ -89,7 +89,7 @@ class Desk:
                 status, "the service failed on this photo; its log tells why"
             ) from None
         finally:
-            ticket.abandoned = True
+            ticket.abandon()
             self.metrics.answers.labels(self.name, int(status)).inc()
         self.metrics.seconds.labels(self.name).observe(time.perf_counter() - start)
         self.metrics.pixels.labels(self.name).inc(result.pixels)
@@ -119,9 +119,9 @@ class Desk:
         self, deadline: float, request: Request, settings: Settings, ticket: Ticket
     ) -> Painted:
         limits = self.limits
-        photo = await received(request, limits.bytes, deadline - time.perf_counter())
+        ticket.photo = await received(request, limits.bytes, deadline - time.perf_counter())
         accept = request.headers.get("accept", "")
         work = asyncio.get_running_loop().run_in_executor(
-            self._threads, self._paint, photo, settings, accept, ticket
+            self._threads, lambda: self._paint(ticket.photo, settings, accept, ticket)
         )
         return await awaited(work, request, deadline - time.perf_counter())

@@ -94,7 +94,7 @@ class Painter:
             header = announced(io.BytesIO(photo), "the photo")
             if header:
                 _check(header[1:], settings, self.most)
-            picture = prepare(photo, None)
+            picture = prepare(photo, settings.size)  # so the photo at its own size can go
             _check(picture.size, settings, self.most)
         own, transparent = header[0] if header else None, picture.alpha is not None
         chosen = chosen_format(accept, own, transparent=transparent)
@@ -117,8 +117,10 @@ def _check(sides: tuple[int, int], settings: Settings, most: int) -> None:
     pixels = sides[0] * sides[1] * (scale * finer) ** 2
     if pixels > most:
         fitting = math.floor(max(sides) / finer * math.sqrt(most / (sides[0] * sides[1])))
+        fits = fitting * min(sides) / max(sides) >= MIN_SIDE
+        mend = f"give size={fitting} or less" if fits else "no size fits; give larger strokes"
         raise ProblemError(
             _TOO_LARGE,
             f"the net would paint {pixels / 1e6:.1f} megapixels, and paints up to {most / 1e6:g}; "
-            f"give size={fitting} or less",
+            f"{mend}",
         )

@@ -12,11 +12,17 @@ from dataclasses import dataclass, field
 class Ticket:
     """One request, as the threads that work on it see it.
 
-    abandoned: whether nobody waits for the result any more. milliseconds: what each step took.
+    photo: the file's bytes; none, once nobody waits for the result. abandoned: whether nobody waits
+    any more. milliseconds: what each step took.
     """
 
+    photo: bytes = b""
     abandoned: bool = False
     milliseconds: dict[str, float] = field(default_factory=dict)
+
+    def abandon(self) -> None:
+        """Let the photo go. An executor keeps cancelled work until a thread is free."""
+        self.abandoned, self.photo = True, b""
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

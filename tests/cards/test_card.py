@@ -269,6 +269,25 @@ def test_no_name_forges_front_matter_links_or_html(kind: str, nasty: str):
         assert [value for tag, value in page.found if tag == "h1"] == [""]
 
 
+def test_places_of_the_run_lose_their_folders_and_other_texts_stay():
+    told = {
+        "run": "clients/acme/r1",
+        "ckpt": "../acme/secret/last.ckpt",
+        "callbacks": {"curves": {"folder": "clients/acme/r1"}},
+        "data": {"path": "a/"},
+        "note": "https://x/a/b and clients/acme/r1",
+        "style": {"image": "/"},
+    }
+    assert without_folders(told) == {
+        "run": "r1",
+        "ckpt": "last.ckpt",
+        "callbacks": {"curves": {"folder": "r1"}},
+        "data": {"path": "a/"},
+        "note": "https://x/a/b and r1",
+        "style": {"image": "/"},
+    }
+
+
 def test_paths_become_names_and_nothing_else_changes():
     told = {
         "init": "/home/al b/runs/x",

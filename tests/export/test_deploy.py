@@ -13,7 +13,7 @@ from tritonclient.grpc import model_config_pb2
 
 from stylenet.export.__main__ import main
 from stylenet.export.contract import metadata
-from stylenet.export.deploy import write_repository
+from stylenet.export.deploy import outputs, write_repository
 from stylenet.export.precision import Export
 from stylenet.export.tensorrt import Profile, build_script
 from stylenet.export.triton import Served
@@ -166,3 +166,9 @@ def test_what_cannot_be_is_one_line(
         main([str(run), *options])
     assert stop.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_name_of_no_file_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert outputs(Path(), "onnx") == [Path()]
+    assert outputs(Path("x.onnx"), "onnx")[0] == Path("x.onnx")

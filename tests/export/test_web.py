@@ -211,14 +211,17 @@ def test_models_for_clips_and_for_any_style_are_refused(net: nn.Module, kind: st
     assert not list(tmp_path.iterdir())
 
 
-def test_another_page_is_not_replaced(
-    sites: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", ["index.html", "page.css", "model.onnx", "model.pt"])
+def test_files_of_the_users_are_not_replaced(
+    name: str, sites: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    (tmp_path / "index.html").write_text("<h1>My cats</h1>")
+    (tmp_path / name).write_text("<h1>My cats</h1>")
     with pytest.raises(SystemExit):
         export([str(sites / "one.pt"), "--target", "web", "-o", str(tmp_path)])
-    assert "is another page; choose a new folder" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+    assert "folder" in (told := capsys.readouterr().err)
+    assert told.count("error: ") == 1
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "<h1>My cats</h1>"
 
 
 def test_files_of_another_version_are_refused(tmp_path: Path):

@@ -120,9 +120,10 @@ def test_optuna_searches_for_the_smallest_score(place: Path):
         (["sweep=content_style", "seed=1,2"], 24),
         (["sweep=optuna"], 12),
         (["seed=1"], 1),
+        (["style=glob(*)"], None),
     ],
 )
-def test_the_jobs_of_a_sweep_are_counted(overrides: list[str], count: int):
+def test_the_jobs_of_a_sweep_are_counted(overrides: list[str], count: int | None):
     if "sweep=optuna" in overrides and not importlib.util.find_spec(OPTUNA):
         pytest.skip(f"{OPTUNA} is not installed")
     with initialize_config_dir(str(FOLDER), version_base="1.3") as _:

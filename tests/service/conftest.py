@@ -1,5 +1,6 @@
 """Exported models with random weights, and sessions that wait until a test lets them go."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from stylenet.models.checkpoint import TrainedModel
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.runtime.session import Session
+
+collect_ignore_glob = [] if find_spec("fastapi") else ["test_*"]
+"""Without the extra `serve`, there is nothing to test."""
 
 NET = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.1, "blocks": 1}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from html import escape
-from importlib.resources import files
 from string import Template
 
 from stylenet.export.web.runtime import BUILDS, CDN, COPIED, HASHES
+from stylenet.pages.parts import part
 from stylenet.runtime.model import Model
 from stylenet.styles.known import style_recipe
 from stylenet.system.untrusted import label, mapping
@@ -15,7 +15,10 @@ from stylenet.system.untrusted import label, mapping
 MARK = '<meta name="generator" content="stylenet">'
 """The tag by which a page is known as one of these."""
 
-_SOURCES = ("page.css", "page.js", "worker.js")
+SOURCES = ("page.css", "page.js", "worker.js")
+"""The files of a page that are the same for every model."""
+
+_ROOM = "export.web"
 
 
 def page_files(model: Model, copied: bool) -> dict[str, bytes]:
@@ -26,17 +29,13 @@ def page_files(model: Model, copied: bool) -> dict[str, bytes]:
         copied: whether the runtime's files lie below the page. Else the CDN has them.
     """
     settings = {"runtime": COPIED if copied else CDN, "builds": BUILDS, "hashes": HASHES}
-    html = Template(_source("page.html")).substitute(
+    html = Template(part(_ROOM, "page.html")).substitute(
         origin="" if copied else CDN,
         settings=json.dumps(settings),
         styles=_sliders(model.styles),
         title=escape(_title(model)),
     )
-    return {name: _source(name).encode() for name in _SOURCES} | {"index.html": html.encode()}
-
-
-def _source(name: str) -> str:
-    return (files("stylenet.export.web") / name).read_text(encoding="utf-8")
+    return {name: part(_ROOM, name).encode() for name in SOURCES} | {"index.html": html.encode()}
 
 
 def _title(model: Model) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from stylenet.cards.card_file import CARD
@@ -9,13 +10,14 @@ from stylenet.export.cards import teller
 from stylenet.export.deploy import check_folder, write
 from stylenet.export.precision import Export, proven
 from stylenet.export.several import proven_several
-from stylenet.export.web.page import MARK, page_files
+from stylenet.export.web.page import MARK, SOURCES, page_files
 from stylenet.export.web.runtime import COPIED, read_runtime
 from stylenet.models.checkpoint import TrainedModel
 from stylenet.nets.traits import traits
 from stylenet.pictures.images import write_atomically
 from stylenet.runtime.model import open_model
 from stylenet.system.errors import UserError
+from stylenet.system.special_files import refuse_special
 
 
 def write_site(out: Path, model: TrainedModel, wanted: Export, runtime: Path | None) -> None:
@@ -45,7 +47,7 @@ def write_site(out: Path, model: TrainedModel, wanted: Export, runtime: Path | N
             " and --photos"
         )
     check_folder(out)
-    _refuse_another_page(out / "index.html")
+    _refuse_other_files(out)
     copied = {} if runtime is None else read_runtime(runtime)
     content = proven_several(model) if told.styles else proven(model, wanted)
     write(out / "model.onnx", content)
@@ -62,11 +64,23 @@ def _write_quietly(path: Path, content: bytes) -> None:
     write_atomically(path, lambda file: file.write(content))
 
 
-def _refuse_another_page(page: Path) -> None:
-    """Refuse a folder with a page that is not from here.
+def _refuse_other_files(out: Path) -> None:
+    """Refuse a folder with files of these names that are not from here.
 
     Raises:
-        UserError: there is such a page.
+        UserError: there is one.
     """
-    if page.is_file() and MARK.encode() not in page.read_bytes():
-        raise UserError(f"{page} is another page; choose a new folder")
+    page = out / "index.html"
+    ours = is_ours(page)
+    for path in [page, out / "model.onnx", *(out / name for name in SOURCES)]:
+        if os.path.lexists(path) and not ours:
+            raise UserError(f"{path} is not of a page from here; choose a new folder")
+
+
+def is_ours(page: Path) -> bool:
+    """Whether a file is a page from here."""
+    try:
+        refuse_special(page)
+        return MARK.encode() in page.read_bytes()
+    except (OSError, UserError):  # missing, a folder, a pipe, no rights: not from here
+        return False
