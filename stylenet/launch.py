@@ -24,6 +24,7 @@ from stylenet.config.quoting import assignment
 from stylenet.runs import folder as run_folder
 from stylenet.runs import sweeps
 from stylenet.runs.found import found_model
+from stylenet.runs.placeless import without_place
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.program import program
 from stylenet.training import LEFT, begin, claimed
@@ -58,8 +59,8 @@ def _say_what_next(run: str, finished: bool, style: str) -> None:
 
 def _resume(run: str, overrides: Sequence[str]) -> str:
     """The shell command that resumes the run in the folder `run`."""
-    kept = [each for each in overrides if each.split("=")[0].lstrip("+") not in ("run", "ckpt")]
-    return f"{program()} train {shlex.join([*kept, assignment('run', run), 'ckpt=last'])}"
+    words = [*without_place(overrides), assignment("run", run), "ckpt=last"]
+    return f"{program()} train {shlex.join(words)}"
 
 
 def _job(cfg: DictConfig) -> float | None:
@@ -156,7 +157,7 @@ def _own_folder(cfg: DictConfig, is_named: bool) -> Iterator[None]:
 
 def _checked_train(cfg: DictConfig) -> bool:
     _check(cfg)
-    return begin(cfg, _overrides())
+    return begin(cfg, None)  # the sweep has written the overrides
 
 
 def _check(cfg: DictConfig) -> None:

@@ -10,8 +10,9 @@ from stylenet.system.loading import say_loading
 
 if __name__ == "__main__":  # before the imports below, which take seconds
     sys.excepthook = interrupted
-    parser().parse_args()  # shows help, and mistakes, at once
-    say_loading()
+    asked = parser().parse_args()  # shows help, and mistakes, at once
+    if any(model.suffix != ".onnx" for model in asked.model):  # exports need no torch
+        say_loading()
 
 import argparse
 import time

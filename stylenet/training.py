@@ -177,10 +177,11 @@ def claimed(run: Path, ckpt: str | None, *, unique: bool = False) -> AbstractCon
     return run_folder.claimed(run, goes_on=ckpt == "last" or own, unique=unique)
 
 
-def begin(cfg: DictConfig, overrides: Sequence[str]) -> bool:
-    """Train with a checked config, composed of `overrides`.
+def begin(cfg: DictConfig, overrides: Sequence[str] | None) -> bool:
+    """Train with a checked config. A resumed run keeps the values that it was begun with.
 
-    A resumed run keeps the values that it was begun with.
+    Args:
+        overrides: as in `train`.
     """
     if cfg.ckpt is not None:
         cfg = as_begun(cfg, Path(cfg.run) if cfg.ckpt == "last" else Path(cfg.ckpt).parent)

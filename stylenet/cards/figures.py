@@ -8,6 +8,7 @@ import shlex
 from typing import Any
 
 from stylenet.cards.facts import Facts
+from stylenet.runs.placeless import without_place
 from stylenet.system.untrusted import bullets, code, fenced, mapping
 
 _TERMS = {
@@ -43,8 +44,7 @@ def settings(config: dict[str, Any], facts: Facts, overrides: list[str] | None) 
     lines = [f"{_cell(name)}: {_cell(value)}" for name, value in rows.items() if value is not None]
     again = ""
     if overrides is not None:
-        kept = [each for each in overrides if each.split("=")[0].lstrip("+") not in ("run", "ckpt")]
-        line = shlex.join(["stylenet", "train", *kept])
+        line = shlex.join(["stylenet", "train", *without_place(overrides)])
         said = "To train it again (of files and folders, this tells the names alone):"
         again = f"{said}\n\n{fenced(line, 'bash')}"
     return "\n\n".join(part for part in (bullets("Settings", lines), again) if part)

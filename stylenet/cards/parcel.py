@@ -81,10 +81,8 @@ def _found(run: Path, config: dict[str, Any]) -> Iterator[tuple[str, bytes, str]
     preview = mapping(config, "style_picture").get("preview")
     known = {mapping(note).get("sha256"): of_picture(note) for note in [*notes(config), preview]}
     for copy, data in copies(run).items():
-        credit = known.get(
-            hashlib.sha256(data).hexdigest()
-        )  # a picture that the run has not learnt stays here in silence
-        if credit is not None:
+        credit = known.get(hashlib.sha256(data).hexdigest())
+        if credit is not None:  # a picture that the run has not learnt stays here in silence
             yield copy.name, data, "" if credit.shareable else credit.name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from stylenet.runs.saved_config import leaves
 
 _WITHIN = re.compile(r"(?<![\w.:/~])~?/(?:[^\s/,;'\"]*/)*(?=[^\s/,;'\"])")
 """The folders of an absolute path within a text. An address such as ``https://…`` has none."""
-
 
 _OF_RUNS = frozenset({"run", "ckpt", "folder", "checkpoint", "default_root_dir", "save_dir"})
 """Last parts of the keys whose values are places of the run itself."""
@@ -29,6 +29,11 @@ def without_folders(value: Any, config: dict[str, Any] | None = None) -> Any:
     """
     paths = {text for name, text in leaves(value if config is None else config) if _is(name, text)}
     return _shortened(value, sorted(paths, key=len, reverse=True))
+
+
+def without_place(overrides: Iterable[str]) -> list[str]:
+    """The overrides of a training but for those that name its folder, or what it resumes."""
+    return [each for each in overrides if each.split("=")[0].lstrip("+") not in ("run", "ckpt")]
 
 
 def _is(name: str, value: Any) -> bool:

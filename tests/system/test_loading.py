@@ -42,6 +42,9 @@ def test_a_terminal_hears_of_torch_before_anything_else(command: str):
 def test_mistakes_and_files_that_need_no_torch_are_told_first():
     assert first_words("evaluate").startswith("usage: stylenet evaluate")
     assert first_words("info", "gone.onnx").startswith("error: gone.onnx")
+    stylize = ("stylize", "a.jpg", "-o", "c.png")
+    assert first_words(*stylize, "--style", "udnie").startswith("error: a.jpg")
+    assert first_words(*stylize, "--model", "gone.onnx").startswith("error: ")
 
 
 @pytest.mark.parametrize("arguments", [["--cfg", "job"], ["-c", "job"], ["--version"]])
