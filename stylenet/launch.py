@@ -26,7 +26,7 @@ from stylenet.runs import sweeps
 from stylenet.runs.found import found_model
 from stylenet.runs.placeless import without_place
 from stylenet.system.errors import UserError, exit_on_user_error
-from stylenet.system.program import program
+from stylenet.system.program import program, say_next
 from stylenet.training import LEFT, begin, claimed
 
 
@@ -42,11 +42,10 @@ def _say_what_next(run: str, finished: bool, style: str) -> None:
     if finished:
         model, left = shlex.quote(run), [name for name in LEFT if (Path(run) / name).is_file()]
         export = shlex.quote(f"{run_folder.called(Path(run))}.onnx")
-        print(
-            f"\nDone: {run} holds {', '.join(left)}\n"
-            "Next:\n"
-            f"  {program()} stylize PHOTO_OR_FOLDER --model {model}{style} -o stylized/\n"
-            f"  {program()} export {model} -o {export}"
+        print(f"\nDone: {run} holds {', '.join(left)}")
+        say_next(
+            f"{program()} stylize PHOTO_OR_FOLDER --model {model}{style} -o stylized/",
+            f"{program()} export {model} -o {export}",
         )
     elif (Path(run) / configs.CHECKPOINT).exists():
         print(

@@ -34,7 +34,7 @@ from stylenet.data.photo_cache import bad_list, build, cache_file, index_file, w
 from stylenet.data.source import PhotoSource
 from stylenet.data.stream import HubStream
 from stylenet.system.errors import UserError, cannot_write, exit_on_user_error
-from stylenet.system.program import program
+from stylenet.system.program import program, say_next
 
 
 def data_module(overrides: Sequence[str]) -> PhotoDataModule:
@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with exit_on_user_error():
         try:
             prepare(data_module(overrides))
-            print(f"Next:\n  {program()} train {shlex.join(overrides)}".rstrip())
+            say_next(f"{program()} train {shlex.join(overrides)}".rstrip())
         except KeyboardInterrupt:
             print("interrupted; the same command goes on from here", file=sys.stderr)
             return 130

@@ -13,6 +13,7 @@ if __name__ == "__main__":  # before the imports below, which take seconds
     parser().parse_args()  # shows help, and mistakes, at once
     say_loading()
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from stylenet.reports.page import render
 from stylenet.reports.sheet import contact_sheet
 from stylenet.reports.sweep import read_sweep, swept
 from stylenet.system.errors import exit_on_user_error, shown
+from stylenet.system.program import program, say_next
 from stylenet.system.threads import share_cpus
 
 
@@ -47,6 +49,8 @@ def report(sweep: Path, photos: Sequence[Path], lbfgs: bool = False) -> None:
     write_picture(Picture(contact_sheet(findings)), picture)
     print(f"{len(findings.results)} of {len(runs)} runs:")
     print(f"{page} ({len(html) / 1e6:.1f} MB)\n{picture}")
+    run = f"{shlex.quote(shown(sweep))}/NUMBER"
+    say_next(f"{program()} stylize PHOTO_OR_FOLDER --model {run} -o stylized/")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,6 +15,7 @@ if __name__ == "__main__":  # before the imports below, which take seconds
         say_loading()
 
 import argparse
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -25,6 +26,7 @@ from rich.progress import Progress
 from stylenet.opening import Mix, Opened, Wanted, open_to_stylize
 from stylenet.pictures.outputs import model_file, plan_targets, refuse_overwriting
 from stylenet.pictures.results import Results, results_in
+from stylenet.runs.folder import called
 from stylenet.runs.found import found_model
 from stylenet.runtime.clips import (
     AnyClipStylizer,
@@ -35,7 +37,7 @@ from stylenet.runtime.frames import SUFFIXES
 from stylenet.runtime.pair import STYLE_SUFFIX
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.regions import Mask
-from stylenet.runtime.starter import starter
+from stylenet.runtime.starter import STARTER, starter
 from stylenet.runtime.strokes import clip_with_strokes
 from stylenet.runtime.stylize_clip import stylize_clip
 from stylenet.runtime.stylize_photos import stylize_photos
@@ -43,6 +45,7 @@ from stylenet.runtime.stylizer import AnyStylizer, RegionalStylizer, Stylizer
 from stylenet.runtime.webcam import stylize_webcam
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.memory import limit_memory
+from stylenet.system.program import program, say_next
 from stylenet.system.terminal import SecondBar, progress_bar
 
 
@@ -91,7 +94,23 @@ def _run(options: argparse.Namespace) -> int:
             return _stylize_frames(frames, clip, options, progress)
         stylizer = _stylizer(opened, masks, postprocess, options)
         failed = _stylize_photos(stylizer, targets, results, options.out, progress)
+    if not failed:
+        _say_what_next(options)
     return (1 if len(targets) > 1 else 2) if failed else 0
+
+
+def _say_what_next(options: argparse.Namespace) -> None:
+    """Tell the command that a user of the model may want next."""
+    if len(options.model) > 1:
+        return
+    [model] = options.model
+    if model == STARTER:
+        say_next(f"{program()} train style={options.style[0][0]}")
+    elif model.suffix != ".onnx":
+        name = called(model.parent if model.is_file() else model)
+        say_next(f"{program()} export {shlex.quote(str(model))} -o {shlex.quote(name)}.onnx")
+    elif not model.with_suffix(STYLE_SUFFIX).exists():  # services take no model of any style
+        say_next(f"{program()} serve {shlex.quote(str(model))}")
 
 
 def _clip(options: argparse.Namespace) -> Path | None:

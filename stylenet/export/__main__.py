@@ -29,7 +29,7 @@ from stylenet.pictures.outputs import model_file, refuse_overwriting
 from stylenet.runs.found import found_model
 from stylenet.runtime.mixture import weights_of
 from stylenet.system.errors import UserError, exit_on_user_error
-from stylenet.system.program import program
+from stylenet.system.program import program, say_next
 from stylenet.system.threads import share_cpus
 
 TARGETS = {"onnx": write_onnx, "tensorrt": write_engine, "triton": write_repository}
@@ -86,7 +86,7 @@ def _say_what_next(options: argparse.Namespace, told: Traits) -> None:
         "web": f"python -m http.server -d {out}  # then open http://localhost:8000",
     }
     if options.target in ways:
-        print(f"Next:\n  {ways[options.target]}")
+        say_next(ways[options.target])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from stylenet.export.tiles import Tiled
+from stylenet.runs.placeless import without_folders
 from stylenet.runtime.model import CONTRACT, CONTRACT_KEY
 from stylenet.system import integrity
 from stylenet.system.errors import shown
@@ -103,10 +104,13 @@ def metadata(config: dict[str, Any], io: str) -> dict[str, str]:
 
     Letters that UTF-8 cannot hold, as in a file's name of other bytes, come as escapes.
 
+    An export goes to others, so paths of files come without their folders.
+
     Args:
         config: the resolved config of the training.
         io: ``bytes``, ``float`` or ``tiles``; ``recurrent`` or ``window`` for nets for clips.
     """
+    config = without_folders(config)
     text = json.dumps(config, sort_keys=True)
     picture = mapping(config, "style_picture")
     facts = {

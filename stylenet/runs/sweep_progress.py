@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from stylenet.system.program import program
+from stylenet.system.program import program, say_next
 
 
 class SweepProgress(Callback):
@@ -39,8 +39,8 @@ class SweepProgress(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Tell the command that shows the sweep. Hydra does not call this after a failure."""
         folder = config.hydra.sweep.dir
-        print(f"\nDone: {folder} holds {self.total or 'the'} runs\nNext:")
-        print(f"  {program()} report {shlex.quote(str(folder))}")
+        print(f"\nDone: {folder} holds {self.total or 'the'} runs")
+        say_next(f"{program()} report {shlex.quote(str(folder))}")
 
 
 def jobs(config: DictConfig) -> int | None:

@@ -1,4 +1,4 @@
-"""How the user calls stylenet, for the commands that messages tell."""
+"""The commands that messages tell."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+
+
+def say_next(*commands: str) -> None:
+    """Print the shell commands that a user may want next."""
+    print("Next:", *(f"  {command}" for command in commands), sep="\n")
 
 
 def program() -> str:

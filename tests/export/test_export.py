@@ -28,8 +28,8 @@ NET = {"_target_": "stylenet.nets.johnson.TransformerNet", "width": 0.1, "blocks
 CONFIG = {
     "net": NET,
     "style": {"name": "made_up"},
-    "style_picture": {"sha256": "12ab"},
-    "data": {"_target_": "some.where"},
+    "style_picture": {"sha256": "12ab", "credit": "/home/someone/mine.jpg"},
+    "data": {"_target_": "some.where", "path": "/home/someone/photos"},
 }
 
 
@@ -129,6 +129,13 @@ def test_the_metadata_tells_everything(exported: Path):
     assert known["stylenet.precision"] == "fp32"
     assert len(known["stylenet.weights_sha256"]) == 64
     assert "CC BY 4.0" in known["stylenet.licence"]
+
+
+def test_the_metadata_tells_no_folder_of_its_user(exported: Path):
+    known = Session(exported).model.metadata
+    assert not [text for text in known.values() if "/home" in text]
+    assert '"path": "photos"' in known["stylenet.config"]
+    assert "mine.jpg" in known["stylenet.style_picture"]
 
 
 def test_a_service_needs_onnxruntime_and_numpy_alone(exported: Path, tmp_path: Path):
