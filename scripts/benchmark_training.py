@@ -80,10 +80,11 @@ class Ours:
         """The precision that is timed."""
         return torch.autocast("cpu", torch.bfloat16, enabled=self.bf16)
 
-    def loss(self, photo: Tensor) -> Tensor:
-        """The total loss of each photo, (B,)."""
+    def loss(self, photo: Tensor) -> tuple[Tensor, Tensor]:
+        """The objective, and the mean total loss of photos."""
         with self.autocast():
-            return self.task.loss.total(self.task.terms(photo))
+            objective, means = self.task.objective(photo, self.task.targets(photo))
+            return objective, means["total"]
 
     def step(self) -> Step:
         """Our training step on photos in [0, 1]."""
@@ -92,10 +93,11 @@ class Ours:
 
         def step(photo: Tensor) -> float:
             self.task.optimizer.zero_grad()
-            total = self.loss(photo.contiguous(memory_format=torch.channels_last))
-            total.log().mean().backward()
+            photo = photo.contiguous(memory_format=torch.channels_last)
+            objective, total = self.loss(photo)
+            objective.backward()
             self.task.optimizer.step()
-            return total.mean().item()
+            return total.item()
 
         return step
 
@@ -109,7 +111,7 @@ def check_equal(reference: Reference, ours: Ours, photo: Tensor, style: Tensor) 
     with torch.no_grad():
         picture = (ours.task.net(photo) - reference.net(photo * 255) / 255).abs().max().item()
         theirs = reference.loss(photo * 255, reference.grams(style * 255)).item()
-        loss = abs(ours.loss(photo).mean().item() / theirs - 1)
+        loss = abs(ours.loss(photo)[1].item() / theirs - 1)
     print(f"same weights: pictures differ by {picture:.1e} of the range, losses by {loss:.2%}")
     if picture > 1e-3 or loss > 0.01:
         raise UserError("the two do not compute the same thing; nothing was timed")
@@ -134,7 +136,7 @@ def flops_per_image(ours: Ours, photo: Tensor) -> float:
     Those of plain convolutions, which can be counted and compared; our kernel does fewer.
     """
     with FlopCounterMode(display=False) as counter, patch.object(compiled, "library", no_library):
-        ours.loss(photo).sum().backward()
+        ours.loss(photo)[0].backward()
     return counter.get_total_flops() / len(photo)
 
 

@@ -65,14 +65,14 @@ def train(cfg: DictConfig, out: Path, credit: str) -> None:
     rng, start, totals = random.Random(0), time.perf_counter(), []
     for step in range(1, steps + 1):
         photo: Tensor = next(photos).contiguous(memory_format=torch.channels_last)
-        style = torch.tensor([rng.randrange(len(net.styles))])
+        styles = torch.tensor([rng.randrange(len(net.styles))]).expand(len(photo))
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            total = task.total(task.terms_in(photo, style)).mean()
+            objective, means = task.objective(photo, {"styles": styles})
         task.optimizer.zero_grad()
-        total.log().backward()
+        objective.backward()
         task.optimizer.step()
         schedule.step()
-        totals.append(total.item())
+        totals.append(means["total"].item())
         if step % SAVE_EVERY == 0 or step == steps:
             save_model(out, net.mixture(net.even()), config)
             rate = step / (time.perf_counter() - start)

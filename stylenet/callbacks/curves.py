@@ -6,6 +6,7 @@ import csv
 import io
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,11 +16,11 @@ from numpy.typing import NDArray
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from stylenet.callbacks.terms import loss_terms
 from stylenet.pictures.images import write_atomically
 from stylenet.runs.curves import sound_rows
 from stylenet.runs.folder import set_aside
 from stylenet.system.errors import cannot_write
+from stylenet.tasks.base import Task
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class LossCurves(Callback):
         self.name = name
         self.csv = Path(folder) / "losses.csv"
         self.plot = Path(folder) / "losses.png"
-        self.pending: list[tuple[int, float, float, dict[str, Tensor]]] = []
+        self.pending: list[tuple[int, float, float, Mapping[str, Tensor]]] = []
         self.start = 0.0
         self.before: list[dict[str, Any]] = []
 
@@ -75,9 +76,10 @@ class LossCurves(Callback):
         batch_idx: int,
     ) -> None:
         """Note the step's terms. They are written when loggers log, at one wait for the device."""
+        assert isinstance(pl_module, Task)
         rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         seconds = round(time.perf_counter() - self.start, 3)
-        self.pending.append((trainer.global_step, rate, seconds, loss_terms(trainer)))
+        self.pending.append((trainer.global_step, rate, seconds, pl_module.means))
         if trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self._flush(trainer)
 

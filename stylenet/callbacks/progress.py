@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.text import Text
 from torch import Tensor
 
-from stylenet.callbacks.terms import loss_terms
+from stylenet.tasks.base import Task
 
 
 class TrainingProgress(Callback):
@@ -66,8 +66,9 @@ class TrainingProgress(Callback):
         batch_idx: int,
     ) -> None:
         """Advance. The terms are read off the device only as often as the loggers read them."""
+        assert isinstance(pl_module, Task)
         self.images += batch.shape[:-3].numel() * trainer.world_size
-        for name, value in loss_terms(trainer).items():
+        for name, value in pl_module.means.items():
             mean = self.means.get(name, value)
             self.means[name] = mean * self.smoothing + value * (1 - self.smoothing)
         step, every = trainer.global_step, int(trainer.log_every_n_steps)  # type: ignore[attr-defined]

@@ -53,12 +53,18 @@ class CropBatches(Batches):
 
     def batch(self, number: int) -> Tensor:
         """Batch `number` of the stream. It is the same in every process."""
-        positions = range(number * self.batch_size, (number + 1) * self.batch_size)
-        return torch.from_numpy(np.stack([self._sample(position) for position in positions]))
+        return torch.from_numpy(np.stack([self._sample(p) for p in self.positions(number)]))
+
+    def positions(self, number: int) -> range:
+        """The positions in the stream of the samples of batch `number`."""
+        return range(number * self.batch_size, (number + 1) * self.batch_size)
+
+    def photo(self, position: int) -> int:
+        """The number of the photograph for a position in the stream."""
+        return photo_at(position, len(self.photos), self.crop.seed)
 
     def _sample(self, position: int) -> NDArray[np.float32]:
-        chosen = photo_at(position, len(self.photos), self.crop.seed)
-        return self.crop(self.photos[chosen], position)
+        return self.crop(self.photos[self.photo(position)], position)
 
 
 class PairedBatches(Batches):

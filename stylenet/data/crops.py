@@ -36,6 +36,23 @@ def _generator(seed: int, stream: int, position: int) -> np.random.Generator:
 
 
 @dataclass(frozen=True)
+class Crop:
+    """The plan of a crop: what is cut out of a photograph, and what becomes of its colours.
+
+    Attributes:
+        top, left, side: the square on the photograph, in pixels.
+        mirrored: whether left and right are exchanged.
+        factors: of brightness, contrast and saturation.
+    """
+
+    top: int
+    left: int
+    side: int
+    mirrored: bool
+    factors: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
 class RandomCrop:
     """A square crop at a random scale and place, with random mirroring and colour jitter.
 
@@ -62,39 +79,37 @@ class RandomCrop:
 
         Returns float32 RGB in [0, 1], (3, size, size).
         """
-        random = _generator(self.seed, _CROP, position)
-        square = self._resized(_random_square(photo, self._least(photo), random))
-        if random.random() < 0.5:
-            square = square[:, ::-1]
-        return _jittered(square, self.jitter, random)
+        height, width = photo.shape[:2]
+        crop = self.plan(height, width, position)
+        square = photo[crop.top : crop.top + crop.side, crop.left : crop.left + crop.side]
+        square = resized(square, (self.size, self.size), Resampling.HAMMING)
+        return _jittered(square[:, ::-1] if crop.mirrored else square, crop.factors)
 
-    def _least(self, photo: Bytes) -> int:
-        """The least side of the square on the photograph, in pixels."""
-        shorter: int = min(photo.shape[:2])
+    def plan(self, height: int, width: int, position: int) -> Crop:
+        """The plan of the crop for sample `position`, of a photograph of this size in pixels."""
+        random = _generator(self.seed, _CROP, position)
+        longest = min(height, width)
+        shortest = min(self._least(longest), longest)
+        side = round(math.exp(random.uniform(math.log(shortest), math.log(longest))))
+        top = int(random.integers(height - side + 1))
+        left = int(random.integers(width - side + 1))
+        mirrored = random.random() < 0.5
+        brightness, contrast, saturation = random.uniform(1 - self.jitter, 1 + self.jitter, 3)
+        return Crop(top, left, side, mirrored, (brightness, contrast, saturation))
+
+    def _least(self, shorter: int) -> int:
+        """The least side of the square on a photograph of this shorter side, in pixels."""
         if self.longest is None or shorter <= self.longest:
             return self.size
         return round(self.size * shorter / self.longest)
 
-    def _resized(self, square: Bytes) -> Bytes:
-        return resized(square, (self.size, self.size), Resampling.HAMMING)
 
-
-def _random_square(photo: Bytes, least: int, random: np.random.Generator) -> Bytes:
-    height, width = photo.shape[:2]
-    longest = min(height, width)
-    shortest = min(least, longest)
-    side = round(math.exp(random.uniform(math.log(shortest), math.log(longest))))
-    top = int(random.integers(height - side + 1))
-    left = int(random.integers(width - side + 1))
-    return photo[top : top + side, left : left + side]
-
-
-def _jittered(square: Bytes, jitter: float, random: np.random.Generator) -> NDArray[np.float32]:
+def _jittered(square: Bytes, factors: tuple[float, float, float]) -> NDArray[np.float32]:
     """Bytes (S, S, 3) → float32 (3, S, S) in [0, 1], jittered by one affine map of the colours.
 
     Saturation mixes each pixel with its grey. Contrast mixes it with the crop's mean grey.
     """
-    brightness, contrast, saturation = random.uniform(1 - jitter, 1 + jitter, 3)
+    brightness, contrast, saturation = factors
     pixels = square.reshape(-1, 3).T.astype(np.float32, order="C")  # (3, S * S)
     grey = float(LUMA @ pixels.mean(axis=1))
     mix = saturation * np.eye(3) + (1 - saturation) * LUMA  # (3, 3), rows sum to 1

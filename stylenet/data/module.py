@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -14,6 +15,7 @@ from torch.utils.data import DataLoader
 from stylenet.data.batches import Batches, BatchLoader, CropBatches, PairedBatches
 from stylenet.data.collection import as_source
 from stylenet.data.crops import RandomCrop
+from stylenet.data.device_crops import DeviceCrops, PlannedBatches, room_for
 from stylenet.data.folder import FolderPhotos
 from stylenet.data.photo_cache import PhotoCache, open_cache
 from stylenet.data.source import PhotoSource
@@ -89,6 +91,7 @@ class PhotoDataModule(LightningDataModule):
         self.workers = workers
         self.crop = RandomCrop(size, jitter, seed, shrunk if cache_side is None else cache_side)
         self.styles = None if styles is None else style_pictures(styles)
+        self.cut: DeviceCrops | None = None
         self._check()
 
     def prepare_data(self) -> None:
@@ -162,15 +165,26 @@ class PhotoDataModule(LightningDataModule):
         With paintings or style pictures, (2, batch_size, 3, size, size): a batch of photographs,
         then a batch of paintings or style pictures.
 
+        A GPU with room for the photographs cuts the crops itself, from plans.
+
         The batches start where the trainer stands. So a resumed run sees the batches that the
         interrupted run would have seen next.
         """
-        batches, workers = self._photo_batches(), self.workers
-        if isinstance(self.source, HubStream):
-            workers = min(workers, 1)
+        streams = [self._photo_batches()]
         if self.beside:
-            batches = PairedBatches(batches, self._batches_beside(self.beside))
+            streams.append(self._batches_beside(self.beside))
+        cached = [stream for stream in streams if isinstance(stream, CropBatches)]
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        if len(cached) == len(streams) and device.type == "cuda" and room_for(cached, device):
+            self.cut = DeviceCrops(cached, device)
+            return BatchLoader(PlannedBatches(*cached), 0, self._batches_done)
+        batches = PairedBatches(*streams) if self.beside else streams[0]
+        workers = min(self.workers, 1) if isinstance(self.source, HubStream) else self.workers
         return BatchLoader(batches, workers, self._batches_done)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Cut planned crops on the device."""
+        return batch if self.cut is None else self.cut(batch)
 
     def _photo_batches(self) -> Batches:
         size, place = self.batch_size, self._place()

@@ -63,7 +63,7 @@ class PerceptualLoss(nn.Module):
         self.style_weight = style_weight
         self.content_layers = dict(content_layers)
         self.style_layers = dict(style_layers)
-        self.weights: dict[str, float | Tensor] = {
+        self.weights: dict[str, float] = {
             "content": content_weight,
             "style": style_weight,
             "tv": tv_weight,
@@ -107,26 +107,38 @@ class PerceptualLoss(nn.Module):
         """The Gram matrices that are set, by style layer: (1, C, C) or (B, C, C)."""
         return {layer: self.get_buffer(f"gram_{layer}") for layer in self.style_layers}
 
-    def forward(self, image: Tensor, features: Features, content: Features) -> dict[str, Tensor]:
+    def forward(
+        self,
+        image: Tensor,
+        features: Features,
+        content: Features,
+        grams: Mapping[str, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
         """The unweighted terms of each image.
 
         Args:
             image: stylised, (B, 3, H, W) in [0, 1].
             features: its VGG features at `layers`.
             content: the photo's VGG features at `content_layers`.
+            grams: Gram matrices by style layer, as in `set_targets`; by default those that are set.
 
         Returns:
             ``content``, ``style`` and ``tv``, each (B,).
         """
         return {
             "content": self._content(features, content),
-            "style": self._style(features),
+            "style": self._style(features, grams),
             "tv": total_variation(image),
         }
 
-    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
-        """The weighted sum of the terms, (B,)."""
-        weighted = [self.weights[name] * term for name, term in terms.items()]
+    def total(self, terms: Mapping[str, Tensor], style_weight: Tensor | None = None) -> Tensor:
+        """The weighted sum of the terms, (B,).
+
+        Args:
+            style_weight: (B,), a style weight for each image; by default the weight that is set.
+        """
+        weights = self.weights if style_weight is None else self.weights | {"style": style_weight}
+        weighted = [weights[name] * term for name, term in terms.items()]
         return sum(weighted[1:], start=weighted[0])
 
     def _content(self, features: Features, content: Features) -> Tensor:
@@ -136,19 +148,22 @@ class PerceptualLoss(nn.Module):
         ]
         return sum(errors[1:], start=errors[0])
 
-    def style_errors(self, features: Features) -> dict[str, Tensor]:
+    def style_errors(
+        self, features: Features, grams: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
         """The error of each style layer, unweighted, (B,) each.
 
         Args:
             features: VGG features of the stylised image at `style_layers`.
+            grams: as in `forward`.
         """
         return {
             layer: self._error(gram_matrix(features[layer]), target)
-            for layer, target in self.style_targets().items()
+            for layer, target in (grams or self.style_targets()).items()
         }
 
-    def _style(self, features: Features) -> Tensor:
-        found = self.style_errors(features)
+    def _style(self, features: Features, grams: Mapping[str, Tensor] | None) -> Tensor:
+        found = self.style_errors(features, grams)
         errors = [weight * found[layer] for layer, weight in self.style_layers.items()]
         return sum(errors[1:], start=errors[0])
 

@@ -39,8 +39,9 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     Returns:
         float32 (B, C, H, W).
     """
-    size = torch.tensor([image.shape[-1] - 1, image.shape[-2] - 1], device=flow.device)
-    grid = positions(flow.float()).movedim(1, -1) * 2 / size - 1  # (B, H, W, 2) in [-1, 1]
+    x, y = positions(flow.float()).unbind(1)
+    height, width = image.shape[-2:]
+    grid = torch.stack([x * 2 / (width - 1) - 1, y * 2 / (height - 1) - 1], -1)  # in [-1, 1]
     with torch.autocast(image.device.type, enabled=False):
         return grid_sample(image.float(), grid, "bicubic", "reflection", align_corners=True)
 

@@ -20,7 +20,7 @@ from stylenet.nets.arbitrary import ArbitraryNet, Features, Styled, padded
 from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.runtime.codes import fitted
 from stylenet.styles.picture import Style, StylePicture
-from stylenet.tasks.base import Task
+from stylenet.tasks.base import Targets, Task, means_of
 from stylenet.tensors import to_tensor
 
 UNSEEN_SIDE = 256
@@ -132,14 +132,12 @@ class ArbitraryTask(Task):
             "preview": self.shown[0].note(),
         }
 
-    def training_step(self, pairs: Tensor, _: int) -> Tensor:
-        """A batch of photos and styles, (2, B, 3, H, W) → the objective; logs every term."""
-        photo, style = (image.contiguous(memory_format=torch.channels_last) for image in pairs)
+    def objective(self, batch: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mean of the logarithms of the total loss of photos and styles, (2, B, 3, H, W)."""
+        photo, style = (image.contiguous(memory_format=torch.channels_last) for image in batch)
         terms = self.terms(photo, style)
         total = self.loss.total(terms)
-        means = {name: term.detach().mean() for name, term in {**terms, "total": total}.items()}
-        self.log_dict({f"loss/{name}": mean for name, mean in means.items()})
-        return total.log().mean()
+        return total.log().mean(), means_of({**terms, "total": total})
 
     def _preview(self) -> Tensor:
         return to_tensor(fitted(self.style))

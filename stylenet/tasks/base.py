@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from numpy import uint8
@@ -17,12 +17,18 @@ from stylenet.nets.apply import apply_net
 from stylenet.styles.picture import StylePicture
 from stylenet.system.errors import UserError
 
+Targets = Mapping[str, Tensor]
+"""What is asked of a net in one step, beside the batch, by name."""
+
 
 class Task(LightningModule, ABC):
     """A net in training. Checkpoints hold trained weights only; frozen ones are rebuilt.
 
+    A step has two parts. `targets` draws what changes from step to step. `objective` is a pure
+    function of weights, batch and targets, so that a compiler or a CUDA graph can take it whole.
+
     kept: prefixes of the names of weights that checkpoints hold. style: the picture of the style on
-    preview sheets, uint8 (H, W, 3), once it is read.
+    preview sheets, uint8 (H, W, 3), once it is read. means: the mean terms of the last step.
 
     Args:
         net: image → image, (B, 3, H, W) in [0, 1].
@@ -32,6 +38,7 @@ class Task(LightningModule, ABC):
 
     kept: tuple[str, ...] = ("net.",)
     style: NDArray[uint8]
+    means: Mapping[str, Tensor]
 
     def __init__(
         self,
@@ -44,11 +51,43 @@ class Task(LightningModule, ABC):
         self.optimizer = optimizer(net.parameters())
         self.make_schedule = schedule
         self.strict_loading = False  # checkpoints leave out frozen weights
+        self.means = {}
 
     def forward(self, image: Tensor) -> Tensor:
         """Stylise: (B, 3, H, W) in [0, 1] → the same shape, unclamped."""
         stylized: Tensor = self.net(image)
         return stylized
+
+    def targets(self, batch: Tensor) -> Targets:
+        """What the next step asks of the net, on the device of `batch`. Most tasks ask the same."""
+        return {}
+
+    @abstractmethod
+    def objective(self, batch: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+        """What training minimises.
+
+        The function waits for no device, logs nothing, and reads neither trainer nor step.
+
+        Args:
+            batch: of photos, as the task's data gives them.
+            targets: from `targets`.
+
+        Returns:
+            The scalar to minimise, and the means over the batch of the unweighted loss terms and of
+            their weighted ``total``, without gradients.
+        """
+
+    def training_step(self, batch: Tensor, _: int) -> Tensor | None:
+        """One batch → the scalar to minimise."""
+        objective, means = self.objective(batch, self.targets(batch))
+        self.note(means)
+        return objective
+
+    def note(self, means: Mapping[str, Tensor]) -> None:
+        """Keep the mean terms of the step at hand for callbacks, and log them if loggers log it."""
+        self.means = means
+        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self.log_dict({f"loss/{name}": mean for name, mean in means.items()})
 
     @abstractmethod
     def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
@@ -117,6 +156,11 @@ class Task(LightningModule, ABC):
         """Leave out frozen weights."""
         weights = checkpoint["state_dict"]
         checkpoint["state_dict"] = {k: v for k, v in weights.items() if k.startswith(self.kept)}
+
+
+def means_of(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The mean of each term, (B,), over the batch, without gradients."""
+    return {name: term.detach().mean() for name, term in terms.items()}
 
 
 def _fits(name: str, value: Tensor, found: Any) -> bool:

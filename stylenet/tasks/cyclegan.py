@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -27,8 +27,8 @@ from stylenet.nets.patchgan import PatchGAN
 from stylenet.nets.twoway import TwoWay
 from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.system.errors import UserError
-from stylenet.tasks.base import Task
-from stylenet.tasks.image_buffer import ImageBuffer
+from stylenet.tasks.base import Targets, Task, means_of
+from stylenet.tasks.image_buffer import Exchange, ImageBuffer, handed_on
 from stylenet.tensors import to_tensor
 
 SIDE = 256
@@ -90,6 +90,7 @@ class CycleGAN(Task):
         self.critics = nn.ModuleDict({"forth": critic(), "back": critic()})
         self.critics.to(memory_format=torch.channels_last)
         self.pools = nn.ModuleDict({"forth": ImageBuffer(pool), "back": ImageBuffer(pool)})
+        self.exchanges: dict[str, Exchange] = {}
         self.discriminators_optimizer = optimizer(self.critics.parameters(), lr=critic_lr)
         self.loss = loss
         self.automatic_optimization = False
@@ -120,25 +121,54 @@ class CycleGAN(Task):
         steps = self.trainer.max_steps
         return optimizers, [self.make_schedule(each, steps=steps) for each in optimizers]
 
-    def training_step(self, batch: Tensor, _: int) -> None:
-        """One batch of photos and paintings, (2, B, 3, H, W); logs every term."""
+    def targets(self, batch: Tensor) -> Targets:
+        """What the discriminators see of earlier results, and where: ``earlier`` and ``sources``.
+
+        The names of both begin with the direction that made the results.
+        """
+        self.exchanges = {way: pool.draw(batch[0]) for way, pool in self._pools()}
+        return {
+            f"{way} {part}": getattr(exchange, part)
+            for way, exchange in self.exchanges.items()
+            for part in ("earlier", "sources")
+        }
+
+    def objective(self, batch: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mean loss of generators and discriminators on photos and paintings, (2, B, 3, H, W).
+
+        The terms of the one have no gradient to the weights of the other.
+        """
+        objective, means, _ = self.judged(batch, targets)
+        return objective, means
+
+    def judged(
+        self, batch: Tensor, targets: Targets
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """The objective, its mean terms, and the results by direction, each (B, 3, H, W)."""
         real = {"back": batch[0], "forth": batch[1]}  # by the direction that makes such pictures
         made = {"forth": self.net.forth(batch[0]), "back": self.net.back(batch[1])}
         terms = self.generator_terms(real, made)
         total = self.loss.total(terms)
-        terms["critic"] = self.discriminator_term(real, made)
+        terms["critic"] = self.discriminator_term(real, made, targets)
+        means = means_of({**terms, "total": total})
+        return (total + terms["critic"]).mean(), means, made
+
+    def training_step(self, batch: Tensor, _: int) -> None:
+        """One batch of photos and paintings, (2, B, 3, H, W)."""
+        objective, means, made = self.judged(batch, self.targets(batch))
+        self.note(means)
+        for way, pool in self._pools():
+            pool.keep(made[way], self.exchanges[way])
         generators, discriminators = self.optimizers()  # type: ignore[attr-defined]
         # Lightning counts the steps of its wrapped optimisers. A batch is one step: unwrap one.
         both = generators, discriminators.optimizer
         for optimizer in both:
             optimizer.zero_grad()
-        self.manual_backward((total + terms["critic"]).mean())
+        self.manual_backward(objective)
         for optimizer in both:
             optimizer.step()
         for schedule in self.lr_schedulers():  # type: ignore[union-attr]
             schedule.step()
-        means = {name: term.detach().mean() for name, term in {**terms, "total": total}.items()}
-        self.log_dict({f"loss/{name}": mean for name, mean in means.items()})
 
     def generator_terms(
         self, real: dict[str, Tensor], made: dict[str, Tensor]
@@ -163,13 +193,20 @@ class CycleGAN(Task):
             + absolute_error(back(photos), photos),
         }
 
-    def discriminator_term(self, real: dict[str, Tensor], made: dict[str, Tensor]) -> Tensor:
+    def discriminator_term(
+        self, real: dict[str, Tensor], made: dict[str, Tensor], targets: Targets
+    ) -> Tensor:
         """The loss of the discriminators, the sum of both: (B,)."""
-        errors = [
-            discriminator_error(discriminator(real[way]), discriminator(self.pools[way](made[way])))
-            for way, discriminator in self.critics.items()
-        ]
+        errors = []
+        for way, discriminator in self.critics.items():
+            shown = handed_on(made[way], targets[f"{way} earlier"], targets[f"{way} sources"])
+            errors.append(discriminator_error(discriminator(real[way]), discriminator(shown)))
         return torch.stack(errors).sum(0)
+
+    def _pools(self) -> Iterator[tuple[str, ImageBuffer]]:
+        for way, pool in self.pools.items():
+            assert isinstance(pool, ImageBuffer)
+            yield way, pool
 
     @torch.no_grad()
     def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:

@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from stylenet.system.errors import UserError
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Which of new pictures are replaced by earlier ones. It is drawn before they are made.
+
+    earlier: (B, C, H, W), kept pictures. sources: (B,), what to hand on: number k below B is the
+    earlier picture k, and B + k is the new picture k. places: what each place of the buffer holds
+    afterwards: a new picture, by its number, or what it held before, by None.
+    """
+
+    earlier: Tensor
+    sources: Tensor
+    places: list[int | None]
+
+
+def handed_on(new: Tensor, earlier: Tensor, sources: Tensor) -> Tensor:
+    """The pictures that an exchange hands on, detached: (B, C, H, W).
+
+    Args:
+        new: (B, C, H, W). earlier, sources: of an `Exchange`.
+    """
+    return torch.cat([earlier.to(new.dtype), new.detach()]).index_select(0, sources)
 
 
 class ImageBuffer(nn.Module):
@@ -27,19 +52,35 @@ class ImageBuffer(nn.Module):
         self.size = size
         self.images: list[Tensor] = []
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) → same shape, detached: each picture, or an earlier one that it replaces."""
-        return torch.stack([self._exchanged(image) for image in images.detach()])
+    def draw(self, like: Tensor) -> Exchange:
+        """Draw an exchange for new pictures that look `like` a batch, (B, C, H, W).
 
-    def _exchanged(self, image: Tensor) -> Tensor:
-        if len(self.images) < self.size:
-            self.images.append(image)
-            return image
-        if self.size == 0 or torch.rand(()) < 0.5:
-            return image
-        place = int(torch.randint(self.size, ()))
-        earlier, self.images[place] = self.images[place], image
-        return earlier.to(image.device)
+        A new picture may be handed on again within its own batch.
+        """
+        count = len(like)
+        earlier = torch.zeros_like(like)
+        held: list[int | None] = [None] * len(self.images)
+        sources = []
+        for number in range(count):
+            source = count + number
+            if len(held) < self.size:
+                held.append(number)
+            elif self.size and torch.rand(()) >= 0.5:
+                place = int(torch.randint(self.size, ()))
+                before = held[place]
+                if before is None:
+                    earlier[number] = self.images[place]
+                source = number if before is None else count + before
+                held[place] = number
+            sources.append(source)
+        return Exchange(earlier, torch.tensor(sources, device=like.device), held)
+
+    def keep(self, new: Tensor, exchange: Exchange) -> None:
+        """Keep those of the new pictures, (B, C, H, W), that the exchange gives a place."""
+        self.images += [new[0]] * (len(exchange.places) - len(self.images))
+        for place, number in enumerate(exchange.places):
+            if number is not None:
+                self.images[place] = new[number].detach()
 
     def get_extra_state(self) -> Tensor:
         """The kept pictures, (n, C, H, W), or an empty tensor if there are none."""

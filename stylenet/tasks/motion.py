@@ -20,21 +20,26 @@ _BEND = 4
 """Number of cells across a picture. The smooth displacement is drawn once per cell."""
 
 
+DRAWN = ("flow", "hidden", "noise", "light")
+"""The names of what is drawn of a motion, in `Moving`'s order."""
+
+
 @dataclass(frozen=True)
 class Moving:
     """A photo in motion. At time 0 it is in place, and at time t it has moved by t times `flow`.
 
     photo: (B, 3, H, W) in [0, 1]. flow: (B, 2, H, W), as in `stylenet.losses.temporal`.
     hidden: (B, 1, H, W), 1 where something else comes in front of the photo after time 0.
-    noise, brightness: standard deviations of what is drawn for each frame. seed: of these draws.
+    noise: (T, B, 3, H, W), added to the frames from `first` on. light: (T, B, 1, 1, 1), by which
+    these frames are multiplied.
     """
 
     photo: Tensor
     flow: Tensor
     hidden: Tensor
-    noise: float
-    brightness: float
-    seed: int
+    noise: Tensor
+    light: Tensor
+    first: int
     _frames: dict[int, Tensor] = field(default_factory=dict)
 
     def frame(self, time: int) -> Tensor:
@@ -47,11 +52,8 @@ class Moving:
         photo, hidden = self.photo, self.hidden * (time > 0)
         moved = warp(photo, self.flow * time) if time else photo
         moved = torch.lerp(moved, photo.flip(-1), hidden)
-        draw = np.random.default_rng([self.seed, time % 2**32])
-        noise = draw.standard_normal(photo.shape, np.float32)
-        light = draw.standard_normal((len(photo), 1, 1, 1), np.float32)
-        noisy = moved + self.noise * torch.from_numpy(noise).to(photo.device)
-        return noisy.mul(1 + self.brightness * torch.from_numpy(light).to(photo.device)).clamp(0, 1)
+        noise, light = self.noise[time - self.first], self.light[time - self.first]
+        return ((moved + noise) * light).clamp(0, 1)
 
     def window(self, time: int, radius: int) -> Tensor:
         """The frames centred on `time`: (B, 2·radius + 1, 3, H, W)."""
@@ -90,14 +92,23 @@ class Motion:
                 value = getattr(self, name)
                 raise UserError(f"task.motion.{name}={value} is not in [0, 1); use 0.03")
 
-    def __call__(self, photo: Tensor, step: int) -> Moving:
-        """Set `photo` (B, 3, H, W) in motion."""
+    def draw(self, photo: Tensor, step: int, frames: int) -> dict[str, Tensor]:
+        """Draw a motion: what `Moving` needs, by name, on the device of `photo`.
+
+        Args:
+            photo: (B, 3, H, W), whose values do not matter.
+            frames: the number of frames that get noise.
+        """
         draw = np.random.default_rng([self.seed, step])
         batch, _, height, width = photo.shape
-        flow = torch.cat([self._flow(draw, height, width) for _ in range(batch)]).to(photo.device)
+        flow = torch.cat([self._flow(draw, height, width) for _ in range(batch)])
         hidden = torch.cat([_rectangle(draw, height, width) for _ in range(batch)])
-        seed = int(draw.integers(2**32))
-        return Moving(photo, flow, hidden.to(photo.device), self.noise, self.brightness, seed)
+        device = photo.device  # draws the noise, which is too much to move there
+        chance = torch.Generator(device).manual_seed(int(draw.integers(2**63)))
+        noise = torch.randn(frames, *photo.shape, generator=chance, device=device)
+        light = torch.randn(frames, batch, 1, 1, 1, generator=chance, device=device)
+        drawn = flow.to(device), hidden.to(device), self.noise * noise, 1 + self.brightness * light
+        return dict(zip(DRAWN, drawn, strict=True))
 
     def _flow(self, draw: np.random.Generator, height: int, width: int) -> Tensor:
         most = self.reach * min(height, width)

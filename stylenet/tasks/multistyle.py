@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +27,7 @@ from stylenet.pixels.vigour import style_weights
 from stylenet.styles.chosen import find_style
 from stylenet.styles.picture import StylePicture
 from stylenet.system.errors import UserError
+from stylenet.tasks.base import Targets
 from stylenet.tasks.perceptual import PerceptualTask
 from stylenet.vgg import VGG
 
@@ -53,6 +55,8 @@ class MultiStyleTask(PerceptualTask):
     """
 
     net: MultiStyleNet
+    style_weights: Tensor
+    """(S,), one for each style."""
     several: ClassVar[bool] = True
 
     def __init__(
@@ -77,8 +81,7 @@ class MultiStyleTask(PerceptualTask):
         self.styles = list(styles)
         self.pictures: list[StylePicture] = []
         self.notes: list[dict[str, str | None]] = []
-        self.grams: dict[str, Tensor] = {}
-        self.style_weights = torch.empty(0)  # one for each style
+        self.register_buffer("style_weights", torch.empty(0), persistent=False)
 
     def read_style(self) -> None:
         """Read the pictures, and compute the targets and the style weight of the loss for each.
@@ -91,7 +94,7 @@ class MultiStyleTask(PerceptualTask):
         self.style = _mosaic(pictures)
         self.notes = [picture.note() for picture in self.pictures]
         grams = [self._grams(picture) for picture in pictures]
-        self.grams = {layer: torch.cat([each[layer] for each in grams]) for layer in grams[0]}
+        self.loss.set_targets({k: torch.cat([each[k] for each in grams]) for k in grams[0]})
         self.style_weights = torch.tensor(style_weights(self.vgg, self.loss, pictures))
 
     def style_pictures(self) -> list[StylePicture]:
@@ -103,33 +106,37 @@ class MultiStyleTask(PerceptualTask):
         self.set_style(picture, self.style_size)
         return self.loss.style_targets()
 
-    def terms(self, photo: Tensor) -> dict[str, Tensor]:
-        """The unweighted terms of each photo (B, 3, H, W) in the style next in turn, each (B,)."""
+    def targets(self, batch: Tensor) -> Targets:
+        """``styles``, (B,): the number of the style next in turn for each photo of (B, 3, H, W)."""
         first = self.global_step * self.trainer.world_size + self.global_rank
-        turns = torch.arange(len(photo)) + first * len(photo)
-        return self.terms_in(photo, turns % len(self.notes))
+        turns = torch.arange(len(batch), device=batch.device) + first * len(batch)
+        return {"styles": turns % len(self.notes)}
 
-    def terms_in(self, photo: Tensor, styles: Tensor) -> dict[str, Tensor]:
-        """The unweighted terms, (B,) each, of photos (B, 3, H, W) in the styles of numbers (B,)."""
-        styles = styles.to(photo.device)
-        self.set_styles(styles)
+    def terms(self, photo: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """The unweighted terms of each photo (B, 3, H, W) in its style, each (B,)."""
+        styles = targets["styles"]
+        grams = {layer: every[styles] for layer, every in self.loss.style_targets().items()}
         weights = one_hot(styles, len(self.notes)).to(photo.dtype)
-        return self.perceptual_terms(photo, self.net(photo, weights))
+        return self.perceptual_terms(photo, self.net(photo, weights), grams)
 
-    def set_styles(self, styles: Tensor) -> None:
-        """Set the loss to these styles, a number for each photo: (B,)."""
-        self.grams = {layer: grams.to(styles.device) for layer, grams in self.grams.items()}
-        self.style_weights = self.style_weights.to(styles.device)
-        self.loss.set_targets({layer: grams[styles] for layer, grams in self.grams.items()})
-        self.loss.weights["style"] = self.style_weights[styles]
+    def total(self, terms: Mapping[str, Tensor], targets: Targets) -> Tensor:
+        """The weighted sum of the terms, (B,), by the style weight of each photo's style."""
+        return self.loss.total(terms, self.style_weights[targets["styles"]])
+
+    def loss_in(self, number: int) -> PerceptualLoss:
+        """The loss of one style alone."""
+        loss = copy.deepcopy(self.loss)
+        grams = self.loss.style_targets()
+        loss.set_targets({layer: every[number : number + 1] for layer, every in grams.items()})
+        loss.weights["style"] = float(self.style_weights[number])
+        return loss
 
     def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:
         """The mean unweighted terms, and the total, of clamped results: all photos, all styles."""
         photos = list(photos)
         rows = []
         for number, net in enumerate(self._plain_nets()):
-            self.set_styles(torch.tensor([number], device=self.device))
-            rows.append(self.terms_of(net, photos))
+            rows.append(self.terms_of(net, photos, self.loss_in(number)))
         return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
     def previews(

@@ -22,7 +22,7 @@ from stylenet.pixels.optimisation import PixelLoss
 from stylenet.pixels.strength import calibrate
 from stylenet.pixels.vigour import style_weights
 from stylenet.system.errors import UserError
-from stylenet.tasks.base import Task
+from stylenet.tasks.base import Targets, Task, means_of
 from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
@@ -102,23 +102,34 @@ class PerceptualTask(Task):
         """Restore the VGG with unrounded weights, which judges the results."""
         self.vgg = self.exact
 
-    def terms(self, photo: Tensor) -> dict[str, Tensor]:
+    def objective(self, batch: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mean of the logarithms of the total loss of photos, (B, 3, H, W)."""
+        terms = self.terms(batch, targets)
+        total = self.total(terms, targets)
+        return total.log().mean(), means_of({**terms, "total": total})
+
+    def terms(self, photo: Tensor, targets: Targets) -> dict[str, Tensor]:
         """The unweighted loss terms of stylising `photo` (B, 3, H, W), each (B,)."""
         return self.perceptual_terms(photo, self.net(photo))
 
-    def perceptual_terms(self, photo: Tensor, stylized: Tensor) -> dict[str, Tensor]:
+    def perceptual_terms(
+        self, photo: Tensor, stylized: Tensor, grams: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
         """The unweighted terms of one result for `photo`, both (B, 3, H, W), each (B,).
 
         Results are clamped first, because files hold clamped values. Without clamping, the loss of
         a trained net was 3 % below the loss of its files.
+
+        Args:
+            grams: as in `PerceptualLoss.forward`.
         """
         stylized = in_range(stylized)
         with torch.no_grad():
             content = self.vgg(photo, self.loss.content_layers)
-        terms: dict[str, Tensor] = self.loss(stylized, self.vgg(stylized), content)
+        terms: dict[str, Tensor] = self.loss(stylized, self.vgg(stylized), content, grams)
         return terms
 
-    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+    def total(self, terms: Mapping[str, Tensor], targets: Targets) -> Tensor:
         """The weighted sum of the terms, (B,)."""
         return self.loss.total(terms)
 
@@ -133,26 +144,21 @@ class PerceptualTask(Task):
 
     @torch.no_grad()
     def terms_of(
-        self, net: nn.Module, photos: Iterable[tuple[str, NDArray[uint8]]]
+        self,
+        net: nn.Module,
+        photos: Iterable[tuple[str, NDArray[uint8]]],
+        loss: PerceptualLoss | None = None,
     ) -> dict[str, float]:
-        """`unseen_terms` for any net, in the style that the loss is set to."""
+        """`unseen_terms` for any net, by the task's loss or another."""
         net.eval()
         rows = []
         for _, rgb in photos:
             photo = to_tensor(resize_shorter_side(rgb, UNSEEN_SIDE)).to(self.device)
-            rows.append(PixelLoss(self.vgg, self.loss, photo)(net(photo)))
+            rows.append(PixelLoss(self.vgg, loss or self.loss, photo)(net(photo)))
         return {name: sum(row[name].item() for row in rows) / len(rows) for name in rows[0]}
 
     def measured(self) -> dict[str, Any]:
         """The style weight, if it was set to the picture."""
         if self.loss.strength is None and not self.loss.vigour:
             return {}
-        return {"style_weight": float(self.loss.weights["style"])}
-
-    def training_step(self, photo: Tensor, _: int) -> Tensor:
-        """One batch of photos (B, 3, H, W) → the scalar objective; logs every term."""
-        terms = self.terms(photo)
-        total = self.total(terms)
-        means = {name: term.detach().mean() for name, term in {**terms, "total": total}.items()}
-        self.log_dict({f"loss/{name}": mean for name, mean in means.items()})
-        return total.log().mean()
+        return {"style_weight": self.loss.weights["style"]}

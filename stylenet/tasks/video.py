@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,8 @@ from stylenet.losses.temporal import temporal_error, warp
 from stylenet.nets.traits import traits
 from stylenet.nets.video import on_clip
 from stylenet.system.errors import UserError
-from stylenet.tasks.motion import Motion, Moving
+from stylenet.tasks.base import Targets
+from stylenet.tasks.motion import DRAWN, Motion, Moving
 from stylenet.tasks.perceptual import PerceptualTask
 
 
@@ -40,30 +41,49 @@ class VideoTask(PerceptualTask):
         self.motion = motion
         self.temporal_weight = temporal_weight
 
-    def terms(self, photo: Tensor) -> dict[str, Tensor]:
+    @property
+    def count(self) -> int:
+        """The number of results that a step compares: two, or three if the net is recurrent."""
+        return 3 if traits(self.net).recurrent else 2
+
+    def targets(self, batch: Tensor) -> Targets:
+        """The next motion, as `Motion.draw` gives it, and the number of the frame to judge.
+
+        Frames are judged in turn, because most frames of a clip are later ones.
+        """
+        frames = self.count + 2 * traits(self.net).receptive_radius
+        judged = torch.tensor([self.global_step % self.count], device=batch.device)
+        return {**self.motion.draw(batch, self.global_step, frames), "judged": judged}
+
+    def terms(self, photo: Tensor, targets: Targets) -> dict[str, Tensor]:
         """The unweighted terms of stylising `photo` (B, 3, H, W) in motion, each (B,)."""
-        step = self.global_step
-        moving = self.motion(photo, step)
+        flow, hidden, noise, light = (targets[name] for name in DRAWN)
+        first = -traits(self.net).receptive_radius
+        moving = Moving(photo, flow, hidden, noise, light, first)
         results = self.results(moving)
-        judged = step % len(results)  # in turn: most frames of a clip are later ones
-        return {
-            **self.perceptual_terms(moving.frame(judged), results[judged]),
-            "temporal": flicker(moving, results),
-        }
+        frames = [moving.frame(time) for time in range(self.count)]
+        frame, result = (_chosen(each, targets["judged"]) for each in (frames, results))
+        return {**self.perceptual_terms(frame, result), "temporal": flicker(moving, results)}
 
     def results(self, moving: Moving) -> list[Tensor]:
-        """The net's results from time 0 on: for two frames, or for three if it is recurrent."""
-        seen = traits(self.net)
+        """The net's results from time 0 on."""
         results: list[Tensor] = []
-        for time in range(3 if seen.recurrent else 2):
+        for time in range(self.count):
             before = results[-1].clamp(0, 1) if results else None
-            results.append(on_clip(self.net, moving.window(time, seen.receptive_radius), before))
+            window = moving.window(time, traits(self.net).receptive_radius)
+            results.append(on_clip(self.net, window, before))
         return results
 
-    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+    def total(self, terms: Mapping[str, Tensor], targets: Targets) -> Tensor:
         """The weighted sum of all terms, (B,)."""
         perceptual = {name: term for name, term in terms.items() if name != "temporal"}
-        return super().total(perceptual) + self.temporal_weight * terms["temporal"]
+        return super().total(perceptual, targets) + self.temporal_weight * terms["temporal"]
+
+
+def _chosen(images: Sequence[Tensor], number: Tensor) -> Tensor:
+    """The image of a number that only the device knows, (1,)."""
+    chosen = torch.stack(list(images)).index_select(0, number)[0]
+    return chosen.contiguous(memory_format=torch.channels_last)
 
 
 def flicker(moving: Moving, results: list[Tensor]) -> Tensor:

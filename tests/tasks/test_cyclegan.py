@@ -139,7 +139,8 @@ def test_a_discriminator_judges_without_teaching_the_generators(folder: Path):
     task = make_task(folder)
     photo, painting = torch.rand(2, 1, 3, 32, 32)
     made = {"forth": task.net.forth(photo), "back": task.net.back(painting)}
-    task.discriminator_term({"forth": painting, "back": photo}, made).sum().backward()
+    targets = task.targets(torch.stack([photo, painting]))
+    task.discriminator_term({"forth": painting, "back": photo}, made, targets).sum().backward()
     assert all(parameter.grad is None for parameter in task.net.parameters())
     for name, parameter in task.critics.named_parameters():
         assert parameter.grad is not None, name
@@ -150,7 +151,8 @@ def test_discriminators_learn_at_a_rate_of_their_own(folder: Path):
     before = [parameter.detach().clone() for parameter in task.critics.parameters()]
     photo, painting = torch.rand(2, 1, 3, 32, 32)
     real = {"forth": painting, "back": photo}
-    task.discriminator_term(real, real).sum().backward()
+    targets = task.targets(torch.stack([photo, painting]))
+    task.discriminator_term(real, real, targets).sum().backward()
     task.discriminators_optimizer.step()
     pairs = zip(task.critics.parameters(), before, strict=True)
     moved = torch.stack([(now - then).abs().max() for now, then in pairs]).max()

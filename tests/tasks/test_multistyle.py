@@ -161,11 +161,12 @@ def test_photos_of_a_batch_are_judged_by_their_own_styles(tmp_path: Path):
     photo = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
         nn.init.normal_(task.net.scale)
-        together = task.terms_in(photo, torch.tensor([1, 0]))
-        alone = [task.terms_in(photo[i : i + 1], torch.tensor([1 - i])) for i in range(2)]
+        together = task.terms(photo, {"styles": torch.tensor([1, 0])})
+        alone = [task.terms(photo[i : i + 1], {"styles": torch.tensor([1 - i])}) for i in range(2)]
+        other = task.terms(photo[:1], {"styles": torch.tensor([0])})
     for name, values in together.items():
         torch.testing.assert_close(values, torch.cat([each[name] for each in alone]))
-    assert abs(together["style"][0] - task.terms_in(photo[:1], torch.tensor([0]))["style"]) > 1e-3
+    assert abs(together["style"][0] - other["style"]) > 1e-3
 
 
 def test_styles_count_by_their_own_weights(tmp_path: Path):
@@ -176,10 +177,11 @@ def test_styles_count_by_their_own_weights(tmp_path: Path):
     task.read_style()
     weights = task.measured()["style_weights"]
     assert weights["red"] > 2 * weights["dark"]
-    task.set_styles(torch.tensor([1, 0]))
     terms = {"content": torch.tensor([1.0, 2.0]), "style": torch.ones(2)}
     expected = torch.tensor([1 + weights["dark"], 2 + weights["red"]])
-    torch.testing.assert_close(task.total(terms), expected)
+    torch.testing.assert_close(task.total(terms, {"styles": torch.tensor([1, 0])}), expected)
+    for number, weight in enumerate(weights.values()):
+        assert task.loss_in(number).weights["style"] == pytest.approx(weight)
 
 
 def test_photos_take_the_styles_by_turns():
@@ -192,9 +194,8 @@ def test_photos_take_the_styles_by_turns():
                 global_rank=rank,
                 trainer=SimpleNamespace(world_size=2),
                 notes=[{}] * 3,
-                terms_in=lambda photo, styles: met.extend(styles.tolist()),
             )
-            MultiStyleTask.terms(task, torch.zeros(2, 3, 8, 8))
+            met += MultiStyleTask.targets(task, torch.zeros(2, 3, 8, 8))["styles"].tolist()
     assert met == [0, 1, 2, 0, 1, 2, 0, 1]
 
 

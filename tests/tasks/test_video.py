@@ -11,7 +11,7 @@ from training import interrupt_at, rows, train
 from stylenet.models.checkpoint import load_model
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.video import RecurrentNet, WindowNet
-from stylenet.tasks.motion import Motion
+from stylenet.tasks.motion import Motion, Moving
 from stylenet.tasks.video import flicker
 
 SMALL = [
@@ -45,7 +45,8 @@ def temporal(folder: Path) -> list[float]:
 def test_results_that_move_with_the_photo_do_not_flicker_and_others_do():
     y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
     photo = (0.5 + 0.3 * torch.sin(x / 5) * torch.cos(y / 6)).expand(1, 3, 64, 64)
-    moving = Motion(reach=0.1, noise=0.0, brightness=0.0, seed=0)(photo, 1)
+    motion = Motion(reach=0.1, noise=0.0, brightness=0.0, seed=0)
+    moving = Moving(photo, **motion.draw(photo, 1, 3), first=0)
     frames = [moving.frame(time) for time in range(3)]
     assert flicker(moving, frames) < 1e-7
     assert flicker(moving, [frames[0]] * 3) > 1e-3
