@@ -324,7 +324,10 @@ def test_a_damaged_or_lost_state_is_named_on_one_line(
         ("data.size=-3", "size"),
         ("net._target_=stylenet.nets.nothing", "stylenet.nets.nothing"),
         ("style=", "style"),
-        ("trainer=gpu", "use trainer=cpu"),
+        pytest.param(
+            *("trainer=gpu", "use trainer=cpu"),
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU"),
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(

@@ -32,12 +32,15 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PhotoCache:
 
 @pytest.mark.parametrize("size", [32, 64, 96])
 @pytest.mark.parametrize("jitter", [0.0, 0.3])
-def test_they_are_the_streams_crops_but_for_rounding(cache: PhotoCache, size: int, jitter: float):
+def test_they_are_the_streams_crops_but_for_rounding(
+    cache: PhotoCache, size: int, jitter: float, device: torch.device
+):
     crop = RandomCrop(size, jitter, seed=7)
     stream = CropBatches(cache, crop, 5, rank=0, world=1)
-    cut = DeviceCrops([stream], CPU)
+    cut = DeviceCrops([stream], device)
     for number in range(6):
-        found, expected = cut([plans(stream, number)]), stream.batch(number)
+        planned = {name: each.to(device) for name, each in plans(stream, number).items()}
+        found, expected = cut([planned]).cpu(), stream.batch(number)
         assert found.shape == expected.shape
         assert found.dtype == expected.dtype
         assert found.is_contiguous(memory_format=torch.channels_last)

@@ -77,6 +77,17 @@ def test_an_objective_is_a_pure_function(task: Task, batch: Tensor):
     assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
 
 
+@pytest.mark.gpu
+def test_a_gpu_finds_the_same(task: Task, batch: Tensor):
+    targets = task.targets(batch)
+    expected = judged(task, task.objective, batch, targets)
+    task.cuda()
+    there = {name: target.cuda() for name, target in targets.items()}
+    found = judged(task, task.objective, batch.cuda(), there)
+    for one, other in zip(found, expected, strict=True):
+        assert (one.cpu() - other).norm() <= 1e-2 * other.norm() + 1e-6
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_a_compiler_takes_an_objective_whole(task: Task, batch: Tensor, backend: str):
