@@ -171,7 +171,7 @@ def test_a_step_on_a_gpu_takes_few_launches_and_never_waits(repeats: int):
     assert launches.count <= 75
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_a_cuda_graph_replays_steps_at_changing_rates():
     eager, ours = net("cuda"), net("cuda")
     optimizers = [Muon(w, lr=torch.tensor(0.02, device="cuda")) for w in (eager, ours)]
