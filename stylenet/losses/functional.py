@@ -7,7 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import mse_loss
 
+from stylenet.ops.layout import wants_plain_torch
 from stylenet.ops.statistics import mean_std
 
 
@@ -31,6 +33,9 @@ def squared_error(value: Tensor, target: Tensor) -> Tensor:
         value: (B, …).
         target: (B, …) or (1, …); it gets no gradient.
     """
+    if wants_plain_torch(value):
+        wanted = target.detach().float().expand(value.shape)
+        return _mean(mse_loss(value.float(), wanted, reduction="none"))
     error: Tensor = _SquaredError.apply(value, target)
     return error
 
@@ -55,6 +60,10 @@ class _SquaredError(torch.autograd.Function):
 
 def energy(target: Tensor) -> Tensor:
     """Mean square per batch item, the normaliser of the relative errors: (B, …) → (B,)."""
+    if wants_plain_torch(target):
+        norm = torch.linalg.vector_norm(target, dim=_inner_axes(target), dtype=torch.float32)
+        squared: Tensor = norm.square() / target[0].numel()
+        return squared
     rows = target.movedim(1, -1).flatten(2) if target.ndim > 3 else target  # in the order of memory
     norms = torch.linalg.vector_norm(rows, dim=-1, dtype=torch.float32)
     squares: Tensor = norms.square().reshape(len(target), -1).sum(1)
@@ -86,7 +95,7 @@ class _InRange(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (image,) = ctx.saved_tensors
         further_out = (image < 0) & (gradient > 0) | (image > 1) & (gradient < 0)
-        return gradient.masked_fill(further_out, 0)
+        return torch.where(further_out, 0, gradient)
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -98,6 +107,18 @@ def total_variation(image: Tensor) -> Tensor:
     Returns:
         (B,), in [0, 2]: 0 for a constant image, 2 for a one-pixel checkerboard of 0 and 1.
     """
-    down = (image[..., 1:, :] - image[..., :-1, :]).abs().flatten(1).mean(1)
-    across = (image[..., :, 1:] - image[..., :, :-1]).abs().flatten(1).mean(1)
+    down = _mean((image[..., 1:, :] - image[..., :-1, :]).abs())
+    across = _mean((image[..., :, 1:] - image[..., :, :-1]).abs())
     return down + across
+
+
+def _mean(x: Tensor) -> Tensor:
+    """Mean per batch item: (B, …) → (B,)."""
+    if wants_plain_torch(x):
+        return x.sum(_inner_axes(x), dtype=torch.float32) / x[0].numel()
+    return x.flatten(1).mean(1)
+
+
+def _inner_axes(x: Tensor) -> tuple[int, ...]:
+    """All axes but the batch's. Flattening them would copy channels-last features."""
+    return tuple(range(1, x.ndim))

@@ -10,6 +10,7 @@ from torch.nn.functional import pad
 
 from stylenet.ops.convolution import reflected_conv
 from stylenet.ops.instance_norm import instance_norm
+from stylenet.ops.layout import wants_plain_torch
 from stylenet.ops.reflection import reflection_pad
 from stylenet.ops.sub_pixel import FACTOR, sub_pixel_bias, sub_pixel_conv, sub_pixel_weight
 
@@ -68,7 +69,7 @@ class Head(Conv):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (B, C, H, W), mirrored by half a kernel on every side."""
-        if x.device.type != "cpu" or torch.onnx.is_in_onnx_export():
+        if wants_plain_torch(x) or torch.onnx.is_in_onnx_export():
             return super().forward(x)
         assert self.bias is not None
         padded = pad(reflection_pad(x, self.kernel_size[0] // 2), (0, FACTOR - 1) * 2)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pixel_shuffle
+from torch.nn.functional import conv2d
 
 from stylenet.nets.blocks import Conv, ConvNormReLU, InstanceNorm, Residual, fitted
 from stylenet.nets.johnson import CENTRE, CONTRAST
 from stylenet.ops.reflection import reflection_pad
-from stylenet.ops.sub_pixel import sub_pixel_bias, upsampled_weight
+from stylenet.ops.sub_pixel import pixel_shuffle, sub_pixel_bias, upsampled_weight
 from stylenet.ops.upsample import binomial, upsample
 from stylenet.system.errors import UserError
 

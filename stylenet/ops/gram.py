@@ -10,6 +10,9 @@ from torch.autograd.function import once_differentiable
 
 from stylenet.ops.cpu import gram as compiled
 
+HALVES = (torch.bfloat16, torch.float16)
+"""Types whose products a GPU adds up in float32 at once. Torch knows no gradient of this sum."""
+
 
 def gram_matrix(features: Tensor) -> Tensor:
     """Channel correlations G = F Fᵀ / (C·H·W), in float32 (Johnson et al. 2016, eq. 3).
@@ -34,8 +37,7 @@ class _Gram(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor) -> Tensor:
         ctx.save_for_backward(features)
         with torch.autocast(features.device.type, enabled=False):
-            flat = _pixels(features)
-            gram = compiled.gram(flat) if compiled.suits(flat) else flat.float().mT @ flat.float()
+            gram = _products(_pixels(features))
         return gram / features[0].numel()
 
     @staticmethod
@@ -47,6 +49,15 @@ class _Gram(torch.autograd.Function):
         dtype = torch.bfloat16 if features.dtype == torch.bfloat16 else torch.float32
         pixels: Tensor = (_pixels(features).to(dtype) @ both.to(dtype)).to(features.dtype)
         return pixels.view(batch, height, width, channels).movedim(3, 1)
+
+
+def _products(pixels: Tensor) -> Tensor:
+    """Sums over the pixels of the products of channels: (B, P, C) → (B, C, C), float32."""
+    if compiled.suits(pixels):
+        return compiled.gram(pixels)
+    if pixels.is_cuda and pixels.dtype in HALVES:
+        return torch.bmm(pixels.mT, pixels, out_dtype=torch.float32)
+    return pixels.float().mT @ pixels.float()
 
 
 def _pixels(features: Tensor) -> Tensor:
