@@ -145,8 +145,9 @@ class CycleGAN(Task):
         self, batch: Tensor, targets: Targets
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
         """The objective, its mean terms, and the results by direction, each (B, 3, H, W)."""
-        real = {"back": batch[0], "forth": batch[1]}  # by the direction that makes such pictures
-        made = {"forth": self.net.forth(batch[0]), "back": self.net.back(batch[1])}
+        photos, paintings = (each.contiguous(memory_format=torch.channels_last) for each in batch)
+        real = {"back": photos, "forth": paintings}  # by the direction that makes such pictures
+        made = {"forth": self.net.forth(photos), "back": self.net.back(paintings)}
         terms = self.generator_terms(real, made)
         total = self.loss.total(terms)
         terms["critic"] = self.discriminator_term(real, made, targets)

@@ -104,7 +104,8 @@ class PerceptualTask(Task):
 
     def objective(self, batch: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean of the logarithms of the total loss of photos, (B, 3, H, W)."""
-        terms = self.terms(batch, targets)
+        photo = batch.contiguous(memory_format=torch.channels_last)
+        terms = self.terms(photo, targets)
         total = self.total(terms, targets)
         return total.log().mean(), means_of({**terms, "total": total})
 
