@@ -20,7 +20,7 @@ from stylenet.vgg import VGG
 NETS: dict[str, Callable[[], nn.Module]] = {
     "johnson": lambda: TransformerNet(width=0.5),
     "slim": SlimNet,
-    "several styles": lambda: MultiStyleNet(TransformerNet(width=0.5), ["a", "b"]),
+    "several styles": lambda: MultiStyleNet(TransformerNet(width=0.5, blocks=1), ["a", "b"]),
 }
 
 OTHERS_LAYOUT = {"instance_norm", "native_batch_norm", "reflection_pad2d", "upsample_bilinear2d"}
@@ -109,5 +109,7 @@ def test_what_inductor_makes_of_a_net_gives_the_same_numbers(net: nn.Module):
         out = run(photo)
         out.square().sum().backward()
         results.append([out, photo.grad, *(weight.grad for weight in made.parameters())])
-    for ours, eager in zip(*results, strict=True):
-        assert (ours - eager).norm() < 1e-4 * eager.norm()
+    # A norm undoes shifts before it, so their gradients are 0 but for rounding.
+    rounding = 1e-6 * max(eager.norm() for eager in results[0][2:])
+    for eager, ours in zip(*results, strict=True):
+        assert (ours - eager).norm() < 1e-4 * eager.norm() + rounding
