@@ -128,7 +128,7 @@ class PerceptualLoss(nn.Module):
         return {
             "content": self._content(features, content),
             "style": self._style(features, grams),
-            "tv": total_variation(image),
+            "tv": total_variation(image if self.weights["tv"] else image.detach()),
         }
 
     def total(self, terms: Mapping[str, Tensor], style_weight: Tensor | None = None) -> Tensor:

@@ -38,16 +38,18 @@ def instance_norm(
 
 
 def _torchs(x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
-    if scale.ndim == 2:
+    if torch.onnx.is_in_onnx_export():
+        if scale.ndim == 1:
+            return torch_instance_norm(x, weight=scale, bias=shift, eps=eps)
         own_scale, own_shift = (part[:, :, None, None].to(x.dtype) for part in (scale, shift))
         return torch_instance_norm(x, eps=eps) * own_scale + own_shift
-    if torch.onnx.is_in_onnx_export():
-        return torch_instance_norm(x, weight=scale, bias=shift, eps=eps)
     # Batch norm of a single picture gives the same result. It keeps the channels-last layout of the
-    # convolutions. Torch's instance norm would copy to another layout and back.
+    # convolutions. Torch's instance norm would copy to another layout and back, and its gradient is
+    # wrong for a single picture with a channels-last gradient (torch 2.14).
+    scales, shifts = (part.expand(len(x), -1) for part in (scale, shift))
     pictures = [
-        batch_norm(picture, None, None, scale, shift, training=True, eps=eps)
-        for picture in torch.split(x, 1)
+        batch_norm(picture, None, None, own_scale, own_shift, training=True, eps=eps)
+        for picture, own_scale, own_shift in zip(torch.split(x, 1), scales, shifts, strict=True)
     ]
     return pictures[0] if len(pictures) == 1 else torch.cat(pictures)
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stylenet.ops import instance_norm as ops
 from stylenet.ops.cpu.instance_norm import instance_norm, suits
 
 
@@ -65,3 +66,26 @@ def test_a_flat_picture_gives_the_shift(dtype: torch.dtype):
 
 def test_it_leaves_other_channel_counts_to_torch():
     assert not suits(torch.zeros(1, 24, 8, 8))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("own", [False, True])
+def test_without_a_kernel_gradients_are_right_in_any_layout(batch: int, own: bool):
+    """Torch's own gradient of a single picture is wrong if the gradient comes channels-last."""
+    last = torch.channels_last
+    x = torch.randn(batch, 5, 9, 7).contiguous(memory_format=last)
+    gradient = torch.randn(batch, 5, 9, 7).contiguous(memory_format=last)
+    scale, shift = torch.randn(2, batch, 5) if own else torch.randn(2, 5)
+    assert not suits(x)
+    ours = [value.clone().requires_grad_() for value in (x, scale, shift)]
+    out = ops.instance_norm(*ours, 1e-5)
+    out.backward(gradient)
+    theirs = [value.detach().double().requires_grad_() for value in ours]
+    wide, *parts = theirs
+    variance, mean = torch.var_mean(wide, (2, 3), correction=0, keepdim=True)
+    own_scale, own_shift = (part.view(-1, 5, 1, 1) for part in parts)
+    expected = (wide - mean) / (variance + 1e-5).sqrt() * own_scale + own_shift
+    expected.backward(gradient.double())
+    torch.testing.assert_close(out.double(), expected, rtol=1e-5, atol=1e-5)
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a.grad.double(), b.grad, rtol=1e-4, atol=1e-5)
