@@ -25,6 +25,7 @@ from stylenet.losses.adversarial import (
 from stylenet.nets.apply import apply_net
 from stylenet.nets.patchgan import PatchGAN
 from stylenet.nets.twoway import TwoWay
+from stylenet.ops.layout import laid_out
 from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.system.errors import UserError
 from stylenet.tasks.base import Targets, Task, means_of
@@ -145,7 +146,7 @@ class CycleGAN(Task):
         self, batch: Tensor, targets: Targets
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
         """The objective, its mean terms, and the results by direction, each (B, 3, H, W)."""
-        photos, paintings = (each.contiguous(memory_format=torch.channels_last) for each in batch)
+        photos, paintings = map(laid_out, batch)
         real = {"back": photos, "forth": paintings}  # by the direction that makes such pictures
         made = {"forth": self.net.forth(photos), "back": self.net.back(paintings)}
         terms = self.generator_terms(real, made)

@@ -17,6 +17,7 @@ from stylenet.data.samples import sample_photos
 from stylenet.losses.functional import in_range
 from stylenet.losses.perceptual import PerceptualLoss
 from stylenet.nets.traits import traits
+from stylenet.ops.layout import laid_out
 from stylenet.pictures.resizing import resize_shorter_side
 from stylenet.pixels.optimisation import PixelLoss
 from stylenet.pixels.strength import calibrate
@@ -104,8 +105,7 @@ class PerceptualTask(Task):
 
     def objective(self, batch: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean of the logarithms of the total loss of photos, (B, 3, H, W)."""
-        photo = batch.contiguous(memory_format=torch.channels_last)
-        terms = self.terms(photo, targets)
+        terms = self.terms(laid_out(batch), targets)
         total = self.total(terms, targets)
         return total.log().mean(), means_of({**terms, "total": total})
 

@@ -59,7 +59,7 @@ def test_every_loss_builds(choice: str):
     assert instantiate(composed(f"loss={choice}").loss).weights
 
 
-@pytest.mark.parametrize("choice", ["default", "faithful", "gatys", "johnson"])
+@pytest.mark.parametrize("choice", ["default", "bolder", "faithful", "gatys", "johnson"])
 def test_perceptual_losses_have_the_layers_they_name(choice: str):
     cfg = composed(f"loss={choice}").loss
     loss = instantiate(cfg)
