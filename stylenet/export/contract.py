@@ -110,13 +110,14 @@ def metadata(config: dict[str, Any], io: str) -> dict[str, str]:
         config: the resolved config of the training.
         io: ``bytes``, ``float`` or ``tiles``; ``recurrent`` or ``window`` for nets for clips.
     """
+    style = mapping(config, "style").get("name", "unknown")
     config = without_folders(config)
     text = json.dumps(config, sort_keys=True)
     picture = mapping(config, "style_picture")
     facts = {
         "version": __version__,
         "io": io,
-        "style": str(mapping(config, "style").get("name", "unknown")),
+        "style": str(style),
         "style_picture": json.dumps(picture, sort_keys=True),
         "style_picture_sha256": str(picture.get("sha256", "unknown")),
         "net": json.dumps(config["net"], sort_keys=True),

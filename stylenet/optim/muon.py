@@ -112,11 +112,10 @@ class Muon(Optimizer):
         self._init_group(group, params, grads, averages, squares, steps)
         if not params:
             return
-        rows = [len(p) for p in params]
         grads = [_entries(grad, p).reshape(-1) for grad, p in zip(grads, params, strict=True)]
         averages = [_entries(each, p).view(-1) for each, p in zip(averages, params, strict=True)]
         if group["wide"]:
-            updates = self._muon(rows, grads, averages, group)
+            updates = self._muon([len(p) for p in params], grads, averages, group)
         else:
             squares = [_entries(each, p).view(-1) for each, p in zip(squares, params, strict=True)]
             updates = _adam(grads, averages, squares, steps, group)

@@ -10,8 +10,9 @@ from typing import Any
 from stylenet.runs.resume import is_path
 from stylenet.runs.saved_config import leaves
 
-_WITHIN = re.compile(r"(?<![\w.:/~])~?/(?:[^\s/,;'\"]*/)*(?=[^\s/,;'\"])")
-"""The folders of an absolute path within a text. An address such as ``https://…`` has none."""
+_WITHIN = re.compile(r"(?<![\w.:/~<])~?/(?:[^\s/,;'\"]*/)*(?=[^\s/,;'\"])")
+"""The folders of an absolute path within a text. An address such as ``https://…`` has none,
+nor has a tag such as ``</title>``."""
 
 _OF_RUNS = frozenset({"run", "ckpt", "folder", "checkpoint", "default_root_dir", "save_dir"})
 """Last parts of the keys whose values are places of the run itself."""

@@ -14,7 +14,7 @@ from stylenet.optim.muon import Muon, cautious_mask
 from stylenet.optim.schedule import warmup_cosine
 
 SHAPES = [(16, 3, 5, 5), (8, 16, 3, 3), (8, 16, 3, 3), (24, 2, 3, 3), (8, 16, 1, 1)]
-SHAPES += [(16,), (8,), (5, 7), (3, 8, 3, 3), (8, 1, 1, 1)]
+SHAPES += [(16,), (8,), (5, 7), (3, 8, 3, 3), (8, 1, 1, 1), ()]
 DEVICES = ["cpu"]
 if torch.cuda.is_available():
     DEVICES.append("cuda")

@@ -88,9 +88,7 @@ def test_a_gpu_finds_the_same(task: Task, batch: Tensor):
         assert (one.cpu() - other).norm() <= 1e-2 * other.norm() + 1e-6
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
-def test_a_compiler_takes_an_objective_whole(task: Task, batch: Tensor, backend: str):
+def compiled_is_eager(task: Task, batch: Tensor, backend: str) -> None:
     targets = task.targets(batch)
     expected = judged(task, task.objective, batch, targets)
     task.trainer = None
@@ -99,3 +97,15 @@ def test_a_compiler_takes_an_objective_whole(task: Task, batch: Tensor, backend:
     torch._dynamo.reset()
     for one, other in zip(found, expected, strict=True):
         assert (one - other).norm() <= 2e-3 * other.norm() + 1e-7
+
+
+@pytest.mark.slow
+def test_a_compiler_takes_an_objective_whole(task: Task, batch: Tensor):
+    """The graphs alone, without machine code, which would take minutes a task."""
+    compiled_is_eager(task, batch, "aot_eager")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["slim"], indirect=True)
+def test_inductor_makes_code_of_an_objective(task: Task, batch: Tensor):
+    compiled_is_eager(task, batch, "inductor")
