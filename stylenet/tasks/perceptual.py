@@ -127,7 +127,8 @@ class PerceptualTask(Task):
         stylized = in_range(stylized)
         with torch.no_grad():
             content = self.vgg(photo, self.loss.content_layers)
-        terms: dict[str, Tensor] = self.loss(stylized, self.vgg(stylized), content, grams)
+        own = () if grams is None else (grams,)  # a loss of the user's may know no others
+        terms: dict[str, Tensor] = self.loss(stylized, self.vgg(stylized), content, *own)
         return terms
 
     def total(self, terms: Mapping[str, Tensor], targets: Targets) -> Tensor:
