@@ -100,23 +100,23 @@ class DevicePhotos:
         self.pixels = _bytes(photos.data).to(device)
         self.luma = torch.from_numpy(LUMA).to(device)
 
-    def crops(self, plans: Plans) -> Tensor:
+    def crops(self, planned: Plans) -> Tensor:
         """Cut a batch of planned crops, in one pass for all.
 
         Args:
-            plans: on the device.
+            planned: the plans, on the device.
 
         Returns:
             float32 RGB in [0, 1], (B, 3, size, size), channels last.
         """
-        *_, side = plans["squares"].unbind(1)
-        squares = self._squares(plans["squares"])
-        across = shares(side, self.size, self.longest, plans["mirrored"])
-        down = shares(side, self.size, self.longest, torch.zeros_like(plans["mirrored"]))
+        *_, side = planned["squares"].unbind(1)
+        squares = self._squares(planned["squares"])
+        across = shares(side, self.size, self.longest, planned["mirrored"])
+        down = shares(side, self.size, self.longest, torch.zeros_like(planned["mirrored"]))
         # Pillow resizes rows first, and rounds to bytes after each direction.
         narrow = _rounded(torch.einsum("bxm,bymc->byxc", across, squares))
         small = _rounded(torch.einsum("bym,bmxc->byxc", down, narrow))
-        return self._jittered(small, plans["factors"]).permute(0, 3, 1, 2)
+        return self._jittered(small, planned["factors"]).permute(0, 3, 1, 2)
 
     def _squares(self, squares: Tensor) -> Tensor:
         """The squares, float32 (B, L, L, 3), with any pixels beyond their sides."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -91,7 +91,6 @@ class CycleGAN(Task):
         self.critics = nn.ModuleDict({"forth": critic(), "back": critic()})
         self.critics.to(memory_format=torch.channels_last)
         self.pools = nn.ModuleDict({"forth": ImageBuffer(pool), "back": ImageBuffer(pool)})
-        self.exchanges: dict[str, Exchange] = {}
         self.discriminators_optimizer = optimizer(self.critics.parameters(), lr=critic_lr)
         self.loss = loss
         self.automatic_optimization = False
@@ -127,12 +126,10 @@ class CycleGAN(Task):
 
         The names of both begin with the direction that made the results.
         """
-        self.exchanges = {way: pool.draw(batch[0]) for way, pool in self._pools()}
-        return {
-            f"{way} {part}": getattr(exchange, part)
-            for way, exchange in self.exchanges.items()
-            for part in ("earlier", "sources")
-        }
+        return _asked(self._exchanges(batch))
+
+    def _exchanges(self, batch: Tensor) -> dict[str, Exchange]:
+        return {way: pool.draw(batch[0]) for way, pool in self._pools()}
 
     def objective(self, batch: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean loss of generators and discriminators on photos and paintings, (2, B, 3, H, W).
@@ -157,10 +154,11 @@ class CycleGAN(Task):
 
     def training_step(self, batch: Tensor, _: int) -> None:
         """One batch of photos and paintings, (2, B, 3, H, W)."""
-        objective, means, made = self.judged(batch, self.targets(batch))
+        exchanges = self._exchanges(batch)
+        objective, means, made = self.judged(batch, _asked(exchanges))
         self.note(means)
         for way, pool in self._pools():
-            pool.keep(made[way], self.exchanges[way])
+            pool.keep(made[way], exchanges[way])
         generators, discriminators = self.optimizers()  # type: ignore[attr-defined]
         # Lightning counts the steps of its wrapped optimisers. A batch is one step: unwrap one.
         both = generators, discriminators.optimizer
@@ -235,6 +233,15 @@ class CycleGAN(Task):
         """Photos and the paintings they become, then paintings and the photos they become."""
         back = [(name, rgb, apply_net(self.net.back, rgb)) for name, rgb in self.shown]
         return super().previews(photos) + back
+
+
+def _asked(exchanges: Mapping[str, Exchange]) -> Targets:
+    """The tensors of exchanges, by direction, as `CycleGAN.targets` names them."""
+    return {
+        f"{way} {part}": getattr(exchange, part)
+        for way, exchange in exchanges.items()
+        for part in ("earlier", "sources")
+    }
 
 
 def opinion(discriminator: nn.Module, image: Tensor) -> Tensor:
