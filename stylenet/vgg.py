@@ -150,7 +150,7 @@ class _Conv(nn.Conv2d):
     def __init__(self, channels: int, width: int, relu: bool) -> None:
         super().__init__(channels, width, 3, padding=1)
         self.relu = relu
-        self.filters = Filters(self.weight)
+        self.filters = Filters()
 
     def forward(self, x: Tensor) -> Tensor:
         return zero_padded_conv3x3(x, self.weight, self.bias, self.relu, self.filters)

@@ -42,7 +42,7 @@ def zero_padded_conv3x3(
         weight: (O, C, 3, 3), frozen.
         bias: (O,).
         relu: set negative results to 0.
-        filters: made from `weight` once and kept from call to call.
+        filters: of `weight`, kept from call to call.
 
     Returns:
         (B, O, H, W).

@@ -1,5 +1,7 @@
 """Nets for any style: what a code holds, what it does, what is learnt, and attention in blocks."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -145,6 +147,12 @@ def test_constants_compute_the_same():
     assert torch.equal(constant(module)(image), before)
     assert not list(module.parameters())
     assert not module.state_dict()
+
+
+def test_a_copy_of_an_encoder_that_is_not_read_yet_is_another_encoder(style):
+    first = AdaIN(0.1)
+    again = copy.deepcopy(first)
+    assert torch.equal(again.code(style), first.code(style))
 
 
 def test_style_pictures_are_fitted_by_their_shorter_side(picture):

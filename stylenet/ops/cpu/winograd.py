@@ -20,29 +20,27 @@ _GRADIENT_ROWS = 96
 
 
 class Filters:
-    """The weights of a frozen convolution in the kernel's form, transformed once and kept.
+    """The weights of one frozen convolution in the kernel's form, transformed once and kept.
 
-    Args:
-        weight: (O, C, 3, 3), which must not change afterwards.
+    All calls take the same weight, (O, C, 3, 3), which must not change from the first call on.
     """
 
-    def __init__(self, weight: Tensor) -> None:
-        self.weight = weight
+    def __init__(self) -> None:
         self._kept: dict[bool, Tensor] = {}
 
-    def forward(self, dtype: torch.dtype) -> Tensor:
+    def forward(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
         """The filters that convolve pictures of `dtype`."""
-        return self._transformed(dtype, backward=False)
+        return self._transformed(weight, dtype, backward=False)
 
-    def backward(self, dtype: torch.dtype) -> Tensor:
+    def backward(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
         """The filters for gradients of `dtype`: turned by 180 degrees, channels exchanged."""
-        return self._transformed(dtype, backward=True)
+        return self._transformed(weight, dtype, backward=True)
 
-    def _transformed(self, dtype: torch.dtype, backward: bool) -> Tensor:
+    def _transformed(self, weight: Tensor, dtype: torch.dtype, backward: bool) -> Tensor:
         products = _products(dtype)
         kept = self._kept.get(backward)
         if kept is None or kept.dtype != products:
-            weight = self.weight.flip(2, 3).transpose(0, 1) if backward else self.weight
+            weight = weight.flip(2, 3).transpose(0, 1) if backward else weight
             kept = self._kept[backward] = _transformed(weight, products)
         return kept
 
@@ -83,14 +81,14 @@ def conv3x3(
         bias: (O,).
         reflect: use reflection padding instead of zero padding.
         relu: set negative results to 0. The result is then kept for the gradient.
-        filters: made from a frozen `weight` once and kept from call to call.
+        filters: of a frozen `weight`, kept from call to call.
 
     Returns:
         (B, O, H, W).
     """
     if torch.is_autocast_enabled("cpu"):
         x = x.to(torch.get_autocast_dtype("cpu"))
-    filters = filters or Filters(weight)
+    filters = filters or Filters()
     out: Tensor = _Conv3x3.apply(x, weight, bias, reflect, relu, filters)
     return out
 
@@ -107,20 +105,20 @@ class _Conv3x3(torch.autograd.Function):
         filters: Filters,
     ) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
-        out = _convolve(x, filters.forward(x.dtype), bias, 1, reflect, relu)
-        ctx.save_for_backward(x if weight.requires_grad else None, out if relu else None)
+        out = _convolve(x, filters.forward(weight, x.dtype), bias, 1, reflect, relu)
+        ctx.save_for_backward(x if weight.requires_grad else None, weight, out if relu else None)
         ctx.reflect, ctx.filters = reflect, filters
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, mask = ctx.saved_tensors
+        x, weight, mask = ctx.saved_tensors
         to_x, to_weight, to_bias = ctx.needs_input_grad[:3]
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         x_gradient = weight_gradient = bias_gradient = None
         if to_x:
-            padding, turned = 2 if ctx.reflect else 1, ctx.filters.backward(gradient.dtype)
+            padding, turned = 2 if ctx.reflect else 1, ctx.filters.backward(weight, gradient.dtype)
             x_gradient = _convolve(gradient, turned, None, padding, mask=mask)
             x_gradient = fold(x_gradient, 1) if ctx.reflect else x_gradient
         if mask is not None and (to_weight or to_bias):
