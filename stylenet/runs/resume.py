@@ -17,6 +17,7 @@ _FREE_TO_CHANGE = frozenset(
     {"ckpt", "name", "run", "logger", "callbacks", "experiment", "score", "scene", "strokes"}
     | {"style.name", "data.workers", "data.validation", "trainer.accelerator"}
     | {"trainer.default_root_dir", "trainer.max_time", "trainer.max_epochs"}
+    | {"trainer._target_", "trainer.graph", "trainer.compile"}
     | {"style.licence", "data.licence", "task.preview.licence"}
 )
 """Keys that may differ when a run is resumed, because they do not affect the weights."""

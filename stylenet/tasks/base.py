@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import torch
 from numpy import uint8
 from numpy.typing import NDArray
 from pytorch_lightning import LightningModule
@@ -20,6 +21,9 @@ from stylenet.system.errors import UserError
 Targets = Mapping[str, Tensor]
 """What is asked of a net in one step, beside the batch, by name."""
 
+Objective = Callable[[Tensor, Targets], tuple[Tensor, dict[str, Tensor]]]
+"""A scalar to minimise, and mean terms, of a batch and targets, as `Task.objective` says."""
+
 
 class Task(LightningModule, ABC):
     """A net in training. Checkpoints hold trained weights only; frozen ones are rebuilt.
@@ -29,6 +33,8 @@ class Task(LightningModule, ABC):
 
     kept: prefixes of the names of weights that checkpoints hold. style: the picture of the style on
     preview sheets, uint8 (H, W, 3), once it is read. means: the mean terms of the last step.
+    judge: `objective`, compiled or as it is. replay: `whole_step`, recorded by a GPU; None if
+    Lightning takes the steps.
 
     Args:
         net: image → image, (B, 3, H, W) in [0, 1].
@@ -39,6 +45,8 @@ class Task(LightningModule, ABC):
     kept: tuple[str, ...] = ("net.",)
     style: NDArray[uint8]
     means: Mapping[str, Tensor]
+    judge: Objective
+    replay: Callable[[Targets], Targets] | None
 
     def __init__(
         self,
@@ -52,6 +60,8 @@ class Task(LightningModule, ABC):
         self.make_schedule = schedule
         self.strict_loading = False  # checkpoints leave out frozen weights
         self.means = {}
+        self.judge = self.objective
+        self.replay = None
 
     def forward(self, image: Tensor) -> Tensor:
         """Stylise: (B, 3, H, W) in [0, 1] → the same shape, unclamped."""
@@ -79,9 +89,52 @@ class Task(LightningModule, ABC):
 
     def training_step(self, batch: Tensor, _: int) -> Tensor | None:
         """One batch → the scalar to minimise."""
-        objective, means = self.objective(batch, self.targets(batch))
+        objective, means = self.judged(batch, self.targets(batch))
         self.note(means)
         return objective
+
+    def judged(self, batch: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+        """`objective`, compiled if the task is. A recorded task has taken the whole step, too."""
+        if self.replay is None:
+            return self.judge(batch, targets)
+        results = dict(self.replay({**targets, "batch": batch}))
+        return results.pop("objective"), results
+
+    def whole_step(self, targets: Targets) -> Targets:
+        """A step with its gradients and its update, without Lightning: what a GPU records.
+
+        Args:
+            targets: from `targets`, and the batch among them.
+
+        Returns:
+            The mean terms, and the ``objective``, without gradients.
+        """
+        objective, means = self.judge(targets["batch"], targets)
+        self.update(objective)
+        return {**means, "objective": objective.detach()}
+
+    def update(self, objective: Tensor) -> None:
+        """Bring all weights down the gradient of the objective, and leave no gradient behind."""
+        updated = self.updated()
+        with torch.autocast(objective.device.type, enabled=False):  # forward computations have it
+            objective.backward()  # type: ignore[no-untyped-call]
+            for optimizer in updated:
+                optimizer.step()
+        for optimizer in updated:
+            optimizer.zero_grad()
+
+    def updated(self) -> list[Optimizer]:
+        """The optimisers of a step."""
+        return [self.optimizer]
+
+    def backward(self, loss: Tensor, *options: Any, **named: Any) -> None:
+        """Compute the gradients, unless the step was a whole one.
+
+        Its gradients are gone then. Without gradients Lightning's own update changes nothing, and
+        only counts the step.
+        """
+        if self.replay is None:
+            super().backward(loss, *options, **named)
 
     def note(self, means: Mapping[str, Tensor]) -> None:
         """Keep the mean terms of the step at hand for callbacks, and log them if loggers log it."""

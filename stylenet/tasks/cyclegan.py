@@ -117,7 +117,7 @@ class CycleGAN(Task):
         """
         if self.trainer.precision == "16-mixed":
             raise UserError("task=cyclegan cannot take trainer.precision=16-mixed; use bf16-mixed")
-        optimizers = [self.optimizer, self.discriminators_optimizer]
+        optimizers = self.updated()
         steps = self.trainer.max_steps
         return optimizers, [self.make_schedule(each, steps=steps) for each in optimizers]
 
@@ -134,39 +134,32 @@ class CycleGAN(Task):
     def objective(self, batch: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean loss of generators and discriminators on photos and paintings, (2, B, 3, H, W).
 
-        The terms of the one have no gradient to the weights of the other.
+        The terms of the one have no gradient to the weights of the other. Among the mean terms are
+        the results, ``forth made`` and ``back made``, each (B, 3, H, W), without gradients.
         """
-        objective, means, _ = self.judged(batch, targets)
-        return objective, means
-
-    def judged(
-        self, batch: Tensor, targets: Targets
-    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        """The objective, its mean terms, and the results by direction, each (B, 3, H, W)."""
         photos, paintings = map(laid_out, batch)
         real = {"back": photos, "forth": paintings}  # by the direction that makes such pictures
         made = {"forth": self.net.forth(photos), "back": self.net.back(paintings)}
         terms = self.generator_terms(real, made)
         total = self.loss.total(terms)
         terms["critic"] = self.discriminator_term(real, made, targets)
+        results = {_made(way): pictures.detach() for way, pictures in made.items()}
         means = means_of({**terms, "total": total})
-        return (total + terms["critic"]).mean(), means, made
+        return (total + terms["critic"]).mean(), {**means, **results}
 
     def training_step(self, batch: Tensor, _: int) -> None:
         """One batch of photos and paintings, (2, B, 3, H, W)."""
         exchanges = self._exchanges(batch)
-        objective, means, made = self.judged(batch, _asked(exchanges))
-        self.note(means)
+        objective, means = self.judged(batch, _asked(exchanges))
         for way, pool in self._pools():
-            pool.keep(made[way], exchanges[way])
+            pool.keep(means.pop(_made(way)), exchanges[way])
+        self.note(means)
+        self.manual_backward(objective)
         generators, discriminators = self.optimizers()  # type: ignore[attr-defined]
         # Lightning counts the steps of its wrapped optimisers. A batch is one step: unwrap one.
-        both = generators, discriminators.optimizer
-        for optimizer in both:
-            optimizer.zero_grad()
-        self.manual_backward(objective)
-        for optimizer in both:
+        for optimizer in (generators, discriminators.optimizer):
             optimizer.step()
+            optimizer.zero_grad()
         for schedule in self.lr_schedulers():  # type: ignore[union-attr]
             schedule.step()
 
@@ -203,6 +196,10 @@ class CycleGAN(Task):
             errors.append(discriminator_error(discriminator(real[way]), discriminator(shown)))
         return torch.stack(errors).sum(0)
 
+    def updated(self) -> list[Optimizer]:
+        """The optimisers of generators and discriminators."""
+        return [self.optimizer, self.discriminators_optimizer]
+
     def _pools(self) -> Iterator[tuple[str, ImageBuffer]]:
         for way, pool in self.pools.items():
             assert isinstance(pool, ImageBuffer)
@@ -233,6 +230,10 @@ class CycleGAN(Task):
         """Photos and the paintings they become, then paintings and the photos they become."""
         back = [(name, rgb, apply_net(self.net.back, rgb)) for name, rgb in self.shown]
         return super().previews(photos) + back
+
+
+def _made(way: str) -> str:
+    return f"{way} made"
 
 
 def _asked(exchanges: Mapping[str, Exchange]) -> Targets:
