@@ -20,8 +20,8 @@ class FiniteLoss(Callback):
     """Stop at the first loss that is not finite, before it reaches weights or checkpoint.
 
     On a CPU every step is checked. A check on a GPU has to wait for the step, so it is made only
-    when the loggers read the loss. Weights are checked before every checkpoint and at the end, so
-    that no bad state is saved.
+    when the loggers read the loss; a recorded step has updated the weights by then. Weights are
+    checked before every checkpoint and at the end, so that no bad state is saved.
 
     Args:
         checkpoint: the file that holds the last good state, to name in the error.

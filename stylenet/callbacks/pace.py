@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -98,7 +100,7 @@ def compiled(objective: Objective, demanded: bool) -> Objective:
     Args:
         demanded: whether a failing compiler is an error. Otherwise the objective stays as it is.
     """
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_dir() / "inductor"))
+    _keep_in_cache()
     judge = torch.compile(objective, fullgraph=True)
 
     def judged(batch: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
@@ -114,6 +116,17 @@ def compiled(objective: Objective, demanded: bool) -> Objective:
         return judge(batch, targets)
 
     return judged
+
+
+def _keep_in_cache() -> None:
+    """Keep compiled code in the cache folder, unless the user has named another one.
+
+    Torch itself keeps it where all users of a machine write, and says so in the environment.
+    """
+    chosen = Path(os.environ.get("TORCHINDUCTOR_CACHE_DIR", ""))
+    is_torchs = chosen.name.startswith("torchinductor_")
+    if not chosen.name or (is_torchs and chosen.parent == Path(tempfile.gettempdir())):
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(cache_dir() / "inductor")
 
 
 def can_record(trainer: Trainer) -> bool:

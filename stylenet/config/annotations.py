@@ -130,7 +130,7 @@ def in_words(wanted: Any) -> str:
     for option in options(wanted):
         origin = typing.get_origin(option) or option
         if origin is Literal:
-            found += [str(each) for each in typing.get_args(option)]
+            found += [_as_yaml(each) for each in typing.get_args(option)]
         elif origin in _LISTS:
             found.append("a list")
         elif origin in _MAPPINGS:
@@ -138,6 +138,10 @@ def in_words(wanted: Any) -> str:
         else:
             found.append(_WORDS.get(option, "an object with a _target_"))
     return listed(dict.fromkeys(found))
+
+
+def _as_yaml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def listed(words: Iterable[Any]) -> str:
