@@ -1,10 +1,11 @@
 """What a GPU and torch.compile compute, against what a CPU computes in float64."""
 
+import copy
 from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from stylenet.nets.blocks import Head
@@ -25,9 +26,11 @@ MOST = {torch.float32: 1e-6, torch.bfloat16: 5e-3}
 OPS = {"upsample": upsample, "binomial": binomial, "pad 1": lambda x: reflection_pad(x, 1)}
 
 
-@pytest.fixture
-def as_traced(monkeypatch: pytest.MonkeyPatch) -> Callable[[Op], Op]:
-    """Makes a function run as torch.compile would trace it, and as on a GPU."""
+@pytest.fixture(params=["traced", pytest.param("on a GPU", marks=pytest.mark.gpu)])
+def as_traced(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Op], Op]:
+    """Makes a function run as torch.compile would trace it, or on a GPU."""
 
     def traced(op: Op) -> Op:
         def run(*inputs: Tensor) -> Tensor:
@@ -37,7 +40,12 @@ def as_traced(monkeypatch: pytest.MonkeyPatch) -> Callable[[Op], Op]:
 
         return run
 
-    return traced
+    def moved(op: Op) -> Op:
+        there = copy.deepcopy(op).cuda() if isinstance(op, nn.Module) else op
+        return lambda *inputs: there(*(each.cuda() for each in inputs)).cpu()
+
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    return traced if request.param == "traced" else moved
 
 
 def features(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
@@ -129,7 +137,7 @@ def test_instance_norm(
 def test_instance_norm_of_a_flat_picture_gives_the_shift(as_traced: Callable[[Op], Op]):
     x = torch.full((1, 16, 9, 9), 100.0).contiguous(memory_format=torch.channels_last)
     shift = torch.arange(16.0) - 8
-    out = as_traced(lambda x: instance_norm(x, torch.ones(16), shift, 1e-5))(x)
+    out = as_traced(lambda x: instance_norm(x, torch.ones(16).to(x), shift.to(x), 1e-5))(x)
     assert torch.equal(out, shift.view(1, 16, 1, 1).expand_as(out))
 
 
@@ -175,5 +183,5 @@ def test_pixels_are_shuffled_as_torch_shuffles_them(as_traced: Callable[[Op], Op
 def test_a_head_is_a_plain_convolution(as_traced: Callable[[Op], Op]):
     head, x = Head(16, 3, 9), features((2, 16, 12, 15), torch.float32)
     plain = conv2d(reflection_pad(x, 4), head.weight, head.bias)
-    assert torch.equal(as_traced(head)(x), plain)
+    torch.testing.assert_close(as_traced(head)(x), plain, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(head(x), plain, rtol=1e-4, atol=1e-4)
