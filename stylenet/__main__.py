@@ -13,12 +13,12 @@ COMMANDS = {
     "train": "train a net in the style of a picture",
     "stylize": "stylise photos, folders, clips or a webcam with a trained model",
     "optimize": "stylise one photo without a net, by pixel optimisation",
-    "export": "export a trained model as ONNX, for TensorRT or for Triton",
+    "export": "export a trained model: ONNX, a web page, TensorRT, Triton",
     "serve": "serve trained models over HTTP",
     "evaluate": "judge models: look, steadiness, speed",
     "report": "show what a sweep found, as a page",
     "prepare": "decode training photos ahead of time",
-    "info": "tell what a model file is",
+    "info": "tell what a model is",
     "push": "put a finished run on the Hugging Face hub",
     "styles": "list the shipped styles",
 }
@@ -30,7 +30,8 @@ usage: stylenet COMMAND [OPTIONS]
 
 stylenet COMMAND --help tells the options. stylenet --version tells the version.
 eval "$(stylenet --completion)" in ~/.bashrc completes commands and settings by Tab.
-For a start: stylenet train style=starry_night"""
+For a start: stylenet stylize PHOTO --style great_wave -o OUT.png
+Then a net of your own: stylenet train style=starry_night"""
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from stylenet.config import compose as configs
 from stylenet.config.quoting import assignment
 from stylenet.opening import Mix, Wanted, open_to_stylize
 from stylenet.pictures.images import Picture
@@ -88,7 +87,8 @@ def train(
     Raises:
         UserError: a mistake in the settings or a file, with the mend.
     """
-    from stylenet.launch import run_alone  # torch loads for seconds
+    from stylenet.config.compose import composed  # torch loads for seconds
+    from stylenet.launch import run_alone
 
     chosen = []
     if style is not None and str(style) in known_styles():
@@ -99,7 +99,7 @@ def train(
         chosen += ["data=folder", assignment("data.path", str(photos))]
     given = [_override(name, value) for name, value in settings.items()]
     said = [*chosen, *overrides, *given]
-    return Run(run_alone(configs.composed(said), said))
+    return Run(run_alone(composed(said), said))
 
 
 def _override(name: str, value: str | Path | float | None) -> str:

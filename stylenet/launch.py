@@ -21,6 +21,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from stylenet.config import compose as configs
 from stylenet.config.quoting import assignment
+from stylenet.nets.multistyle import style_name
 from stylenet.runs import folder as run_folder
 from stylenet.runs import sweeps
 from stylenet.runs.found import found_model
@@ -34,7 +35,7 @@ def _style_option(cfg: DictConfig) -> str:
     """The option of `stylize` for a model that needs to be told its style."""
     if "styles" in cfg.data:
         return " --style PICTURE"
-    return " --style NAME" if "styles" in cfg.net else ""
+    return f" --style {shlex.quote(style_name(cfg.net.styles[0]))}" if "styles" in cfg.net else ""
 
 
 @rank_zero_only

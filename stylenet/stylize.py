@@ -37,7 +37,7 @@ from stylenet.runtime.frames import SUFFIXES
 from stylenet.runtime.pair import STYLE_SUFFIX
 from stylenet.runtime.postprocess import Postprocess
 from stylenet.runtime.regions import Mask
-from stylenet.runtime.starter import STARTER, starter
+from stylenet.runtime.starter import STARTER, STYLES, starter
 from stylenet.runtime.strokes import clip_with_strokes
 from stylenet.runtime.stylize_clip import stylize_clip
 from stylenet.runtime.stylize_photos import stylize_photos
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    models = [found_model(model) for model in options.model]
+    models = [_existing(found_model(model)) for model in options.model]
     options.model = models or [starter([str(style) for style, _ in options.style])]
     clip = _clip(options)
     targets = {} if clip or options.webcam else plan_targets(options.photos, options.out)
@@ -97,6 +97,16 @@ def _run(options: argparse.Namespace) -> int:
     if not failed:
         _say_what_next(options)
     return (1 if len(targets) > 1 else 2) if failed else 0
+
+
+def _existing(model: Path) -> Path:
+    """The model, unless it is a shipped style's name that no run has."""
+    if str(model) in STYLES and not model.exists():
+        raise UserError(
+            f"no run is called {model}; give --style {model} alone for the starter model, "
+            f"or run {program()} train style={model}"
+        )
+    return model
 
 
 def _say_what_next(options: argparse.Namespace) -> None:

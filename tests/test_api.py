@@ -99,3 +99,11 @@ def test_styles_are_listed_and_nothing_heavy_is_loaded_before_it_is_used():
     assert done.stdout == "set()\n"
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         _ = stylenet.trian
+
+
+def test_the_starter_is_loaded_without_torch(tmp_path: Path):
+    code = "import sys, stylenet; stylenet.load('udnie'); print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout == "False\n"

@@ -314,6 +314,11 @@ def test_the_plot_has_larger_losses_right_and_up_and_all_within(spread: float):
         assert y1 - y0 > 100
 
 
+def test_the_numbers_along_an_axis_have_equal_decimals():
+    svg = pareto.plot({"0": result(1, 0.08), "1": result(2, 0.16)}, {"0": "", "1": ""})
+    assert re.findall(r'class="up">([\d.]+)<', svg) == ["0.08", "0.10", "0.12", "0.14", "0.16"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(54.4, "54 s"), (200, "3 min 20 s"), (3900, "1 h 05 min")]
 )

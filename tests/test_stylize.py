@@ -103,6 +103,15 @@ def test_result_is_what_the_net_makes_of_the_photo(run, photo, model, tmp_path, 
     assert captured.err == ""
 
 
+def test_a_style_that_no_run_has_learnt_is_the_starters(photo, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main([str(photo), "--model", "udnie", "-o", "out.png"])
+    said = one_error(capsys)
+    assert "give --style udnie alone" in said
+    assert said.endswith("stylenet train style=udnie\n")
+
+
 def test_colours_beyond_the_range_are_clipped(picture):
     net = TransformerNet(width=WIDTH).eval()
     net.head.bias.data = torch.tensor([99.0, -99.0, 0.0])

@@ -24,7 +24,9 @@ settings that people change:
   data.size=N                side of the crops of photos, in pixels
   task.optimizer.lr=X        the learning rate
   data.batch_size=N          photos in a step
-  run=FOLDER                 where the results go
+  name=NAME                  where the results go: a new folder below runs/NAME/
+  run=FOLDER                 the very folder where they go
+  init=RUN                   begin with the weights of a run
   ckpt=last                  go on with the newest run of this style, or with that in run=FOLDER
   -m KEY=A,B KEY=C,D         train all combinations, a sweep
 

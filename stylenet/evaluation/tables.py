@@ -41,9 +41,10 @@ def figures_by_model(found: Mapping[str, Any]) -> Iterator[Table]:
         yield _by_model(f"Clip {clip['name']}", about, names, [each["clip"] for each in models])
     about = "What a model takes, whatever the computer. ONNX files do not tell all of it."
     yield _by_model("Size", about, names, [model["cost"] for model in models])
+    threads = "1 thread" if timings["threads"] == 1 else f"{timings['threads']} threads"
     about = (
-        f"On {timings['platform']}, {timings['threads']} threads, in a fresh process; memory is "
-        "the peak beyond the opened model."
+        f"On {timings['platform']}, {threads}, in a fresh process; memory is the peak beyond the "
+        "opened model."
     )
     yield _by_model("Speed and memory", about, names, timings["models"])
 

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from string import Template
 from typing import Any
 
 from stylenet.evaluation.figures import LAYERS
 from stylenet.evaluation.gallery import Gallery
 from stylenet.evaluation.report import scope, title
 from stylenet.evaluation.tables import Table, figures_by_model, figures_by_pair, short_names
-from stylenet.pages.parts import part, style_sheet
+from stylenet.pages.parts import page
 
 
 def to_html(found: Mapping[str, Any], gallery: Gallery) -> str:
     """The page: pictures first, then the tables of the Markdown."""
     pictures = [_pictures(row, found["models"]) for row in gallery.rows]
     left_out = [f"{name}: left out; {why}." for name, why in found["left_out"].items()]
-    return Template(part("evaluation", "page.html")).substitute(
-        title=escape(title(found)),
-        scope=escape(scope(found)),
-        css=style_sheet("evaluation"),
+    return page(
+        "evaluation",
+        title(found),
+        scope(found),
         styles="\n".join(_figure(uri, name) for name, uri in gallery.styles.items()),
         results="\n".join(pictures),
         panels="\n".join(map(_panel, figures_by_model(found))),

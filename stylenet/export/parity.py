@@ -44,8 +44,8 @@ _PAUSE = 0.2  # seconds; meanwhile the threads of the previous session stop spin
 class Difference:
     """How far an exported model is from its net on pictures of one shape.
 
-    largest, mean: of 255. psnr: dB; infinite where nothing differs. name: the picture's, if it has
-    one.
+    largest, mean: of 255. psnr: dB; infinite where nothing differs. name: the picture's or the
+    style's, if it has one.
     """
 
     shape: tuple[int, int, int]

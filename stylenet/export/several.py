@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from stylenet.models.checkpoint import TrainedModel, in_mixture
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.runtime.mixture import MixtureSession
 from stylenet.runtime.model import open_model
+from stylenet.system.untrusted import label
 
 
 class Several(nn.Module):
@@ -66,11 +68,13 @@ def proven_several(model: TrainedModel) -> bytes:
 def _compared(content: bytes, model: TrainedModel) -> Iterator[Difference]:
     """Every style alone at the smallest shape, and one mixture at all shapes."""
     exported = open_model(content, device="cpu")
-    alone = [([(style, 1.0)], SHAPES[:1]) for style in exported.styles]
+    alone = [(label(style), [(style, 1.0)], SHAPES[:1]) for style in exported.styles]
     mixture = [(style, 1.0 + number) for number, style in enumerate(exported.styles)]
-    for mixed, shapes in [*alone, (mixture, SHAPES)]:
+    for name, mixed, shapes in [*alone, ("a mixture", mixture, SHAPES)]:
         session = MixtureSession(exported, mixed)
-        yield from compared(session, in_mixture(model, session.weights).net, shapes)
+        net = in_mixture(model, session.weights).net
+        for found in compared(session, net, shapes):
+            yield replace(found, name=name)
 
 
 def _graph(net: MultiStyleNet) -> Graph:

@@ -119,6 +119,7 @@ class Laboratory:
         self.lbfgs = lbfgs
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.yardstick: Yardstick | None = None
+        self._pictures: dict[str | None, StylePicture] = {}
 
     def examine(self, run: Run) -> Result:
         """What `run` makes of the photos.
@@ -127,7 +128,7 @@ class Laboratory:
             UserError: the run's model or its style picture cannot be loaded.
         """
         model = load_model(run.folder)
-        picture = _picture(model)
+        picture = self._picture(model)
         if self.yardstick is None:
             self.yardstick = Yardstick(model.config, self.device)
         return self._measure(run, model, picture, self.yardstick)
@@ -140,6 +141,16 @@ class Laboratory:
         content, style = yardstick(self.photos, stylized, picture.rgb)
         equal = lbfgs_iteration(model, self.photos, picture.rgb) if self.lbfgs else None
         return Result(stylized, content, style, run.seconds(), picture, equal)
+
+    def _picture(self, model: TrainedModel) -> StylePicture:
+        """The style picture that a run learnt, which runs of one sweep share."""
+        wanted = trained_on(model.config)
+        if wanted not in self._pictures:
+            picture = _picture(model)
+            if picture.sha256 != wanted:
+                return picture
+            self._pictures[wanted] = picture
+        return self._pictures[wanted]
 
 
 def _picture(model: TrainedModel) -> StylePicture:

@@ -6,11 +6,10 @@ import base64
 import io
 from collections.abc import Sequence
 from html import escape
-from string import Template
 
 from PIL import Image
 
-from stylenet.pages.parts import part, style_sheet
+from stylenet.pages.parts import page, part
 from stylenet.pictures.images import Bytes
 from stylenet.reports import pareto, words
 from stylenet.reports.measure import Findings, Result
@@ -24,9 +23,11 @@ def render(findings: Findings) -> str:
     """The whole page."""
     best = {name for names in pareto.fronts(findings.results).values() for name in names}
     titles = {run.name: words.title(run, findings.axes) for run in findings.runs}
-    return Template(part("reports", "page.html")).substitute(
-        title=escape(words.headline(findings.axes, [*findings.styles()])),
-        summary=escape(_summary(findings)),
+    return page(
+        "reports",
+        words.headline(findings.axes, [*findings.styles()]),
+        _summary(findings),
+        script=part("reports", "page.js"),
         originals=_originals(findings),
         grids="\n".join(
             _grid(grid, findings, best) for grid in grids(findings.runs, findings.axes)
@@ -35,8 +36,6 @@ def render(findings: Findings) -> str:
         legend=_legend(findings),
         plot=pareto.plot(findings.results, titles),
         table=_table(findings, best),
-        css=style_sheet("reports"),
-        script=part("reports", "page.js"),
     )
 
 

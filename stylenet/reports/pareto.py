@@ -77,8 +77,12 @@ def _grid(across: Sequence[float], upwards: Sequence[float], x: Scale, y: Scale)
     right, bottom = WIDTH - _RIGHT, HEIGHT - _BOTTOM
     lines = [f'<path d="M{x(t):.1f} {_TOP}V{bottom}"/>' for t in across]
     lines += [f'<path d="M{_LEFT} {y(t):.1f}H{right}"/>' for t in upwards]
-    texts = [f'<text x="{x(t):.1f}" y="{bottom + 20}">{t:g}</text>' for t in across]
-    texts += [f'<text x="{_LEFT - 8}" y="{y(t) + 4:.1f}" class="up">{t:g}</text>' for t in upwards]
+    columns = zip(across, _numbers(across), strict=True)
+    texts = [f'<text x="{x(t):.1f}" y="{bottom + 20}">{number}</text>' for t, number in columns]
+    rows = zip(upwards, _numbers(upwards), strict=True)
+    texts += [
+        f'<text x="{_LEFT - 8}" y="{y(t) + 4:.1f}" class="up">{number}</text>' for t, number in rows
+    ]
     middle = (_TOP + bottom) / 2
     texts += [
         f'<text x="{(_LEFT + right) / 2}" y="{HEIGHT - 10}" class="axis">content loss</text>',
@@ -114,6 +118,12 @@ def _ticks(values: Sequence[float]) -> list[float]:
     step = min((m * magnitude for m in (1, 2, 5, 10)), key=lambda s: abs(math.log(s / rough)))
     first, last = math.floor(low / step), math.ceil(high / step)
     return [round(i * step, 12) for i in range(first, max(last, first + 1) + 1)]
+
+
+def _numbers(ticks: Sequence[float]) -> list[str]:
+    """The ticks in as many decimals as they need, all in the same."""
+    decimals = max(0, -math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9))
+    return [f"{tick:.{decimals}f}" for tick in ticks]
 
 
 def _scale(ticks: Sequence[float], start: float, end: float) -> Scale:

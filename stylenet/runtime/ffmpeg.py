@@ -24,7 +24,10 @@ TEXTS = {"metadata_errors": "surrogateescape"}
 
 
 def open_av() -> Any:
-    """The module of PyAV.
+    """The module of PyAV, which writes no log.
+
+    A decoder's thread that writes a log waits for Python's lock. Closing a clip holds the lock
+    and waits for the thread, forever. torchvision up to 0.25 turns the log on.
 
     Raises:
         UserError: PyAV is not installed.
@@ -33,6 +36,7 @@ def open_av() -> Any:
         import av
     except ImportError:
         raise UserError("clips need PyAV; run pip install 'stylenet[video]'") from None
+    av.logging.set_level(None)
     return av
 
 

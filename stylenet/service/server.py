@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import shlex
 import signal
 import socket
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import uvicorn
 
 from stylenet.service.app import app_for
-from stylenet.service.catalogue import opened_models
+from stylenet.service.catalogue import Served, opened_models
 from stylenet.service.desk import Limits
 from stylenet.system.errors import UserError, reason
 from stylenet.system.memory import return_freed_memory
+from stylenet.system.program import say_next
 
 
 def serve(models: Sequence[tuple[str | None, Path]], host: str, port: int, limits: Limits) -> None:
@@ -37,10 +40,20 @@ def serve(models: Sequence[tuple[str | None, Path]], host: str, port: int, limit
         address = f"[{host}]" if ":" in host else host
         place = f"http://{address}:{listening.getsockname()[1]}"
         names = ", ".join(each.name for each in served)
-        print(f"serving {names} at {place}; {place}/docs tells how", flush=True)
+        print(f"serving {names} at {place}; {place}/docs tells how")
+        say_next(
+            f"curl --data-binary @PHOTO.jpg {shlex.quote(_address(place, served[0]))} -o OUT.jpg"
+        )
         for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again at its end
             signal.signal(number, lambda *_: None)
         uvicorn.Server(config).run([listening])
+
+
+def _address(place: str, model: Served) -> str:
+    """Where a model stylises a photo; of several styles, in its first."""
+    styles = model.model.styles
+    asked = f"?style={quote(styles[0], safe='')}" if styles else ""
+    return f"{place}/v1/models/{quote(model.name, safe='')}/stylize{asked}"
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 def say_next(*commands: str) -> None:
     """Print the shell commands that a user may want next."""
-    print("Next:", *(f"  {command}" for command in commands), sep="\n")
+    print("Next:", *(f"  {command}" for command in commands), sep="\n", flush=True)
 
 
 def program() -> str:

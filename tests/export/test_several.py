@@ -13,6 +13,7 @@ from torch import nn
 
 from stylenet.export.__main__ import main as export
 from stylenet.export.drift import loss_drift
+from stylenet.export.several import proven_several
 from stylenet.models.checkpoint import in_mixture, load_model, save_model
 from stylenet.nets.apply import apply_net
 from stylenet.nets.johnson import TransformerNet
@@ -58,6 +59,12 @@ def test_the_graph_says_what_it_takes(folder: Path):
     assert json.loads(facts["stylenet.styles"]) == ["udnie", "mine"]
     pictures = json.loads(facts["stylenet.style_picture"])["pictures"]
     assert [picture["sha256"] for picture in pictures] == SUMS
+
+
+def test_the_proof_tells_which_style_it_is_of(folder: Path, capsys: pytest.CaptureFixture[str]):
+    proven_several(load_model(folder / "net.pt"))
+    said = capsys.readouterr().out
+    assert [said.count(f", {name}\n") for name in ("udnie", "mine", "a mixture")] == [1, 1, 6]
 
 
 def test_a_batch_has_a_mixture_for_each_picture(folder: Path):

@@ -215,6 +215,13 @@ def test_damaged_clips_end_in_one_line_or_are_shown(tmp_path, clip):
     assert all(name in line and "\n" not in line for name, line in told)
 
 
+def test_ffmpeg_writes_no_log_whoever_turned_it_on(clip):
+    """Threads that write one may wait for each other forever."""
+    av.logging.set_level(av.logging.ERROR)
+    assert list(clip_frames(clip))
+    assert av.logging.get_level() is None
+
+
 def test_times_that_go_back_do_not_stop_the_rest(tmp_path):
     with av.open(str(draw(tmp_path / "clip.mkv"))) as source:
         packets = [packet for packet in source.demux(video=0) if packet.size]

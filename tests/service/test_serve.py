@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,8 +26,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def started(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """The service on a free port; its process and the port."""
+def started(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
+    """The service on a free port; its process, the port and the next command that it tells."""
     command = [sys.executable, "-m", "stylenet.serve", *map(str, arguments), "--port", "0"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
@@ -33,7 +35,8 @@ def started(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
             assert process.stdout is not None
             found = re.search(r"at http://127\.0\.0\.1:(\d+);", process.stdout.readline())
             assert found, process.communicate()
-            yield process, int(found[1])
+            assert process.stdout.readline() == "Next:\n"
+            yield process, int(found[1]), process.stdout.readline().strip()
         finally:
             process.kill()
 
@@ -55,7 +58,7 @@ def test_it_answers_with_the_file_that_stylize_writes(wave: Path, photo: Path, t
     out = tmp_path / "out.jpg"
     options = ["--size", "90", "--strength", "0.7"]
     assert stylize([str(photo), "--model", str(wave), "-o", str(out), *options]) == 0
-    with started(wave) as (process, port):
+    with started(wave) as (process, port, _):
         path = "/v1/models/wave/stylize?size=90&strength=0.7"
         assert posted(port, path, photo.read_bytes()) == (200, out.read_bytes())
         modules = Path(f"/proc/{process.pid}/maps").read_text()
@@ -66,6 +69,16 @@ def test_it_answers_with_the_file_that_stylize_writes(wave: Path, photo: Path, t
         assert process.returncode == 0
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
+@pytest.mark.parametrize("model", ["wave", "two"])
+def test_the_next_command_stylises_a_photo(model: str, photo: Path, request: pytest.FixtureRequest):
+    with started(request.getfixturevalue(model)) as (_, _, command):
+        words = shlex.split(command.replace("PHOTO.jpg", photo.name))
+        subprocess.run([*words, "--fail", "--silent"], cwd=photo.parent, check=True)
+    with Image.open(photo) as before, Image.open(photo.parent / "OUT.jpg") as after:
+        assert (after.format, after.size) == ("JPEG", before.size)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_photos_in_service_finish(
     wave: Path, picture: np.ndarray, tmp_path: Path, number: signal.Signals
@@ -73,7 +86,7 @@ def test_a_signal_lets_photos_in_service_finish(
     large = tmp_path / "large.png"
     Image.fromarray(np.tile(picture, (10, 10, 1))).save(large)
     found = []
-    with started(wave) as (process, port):
+    with started(wave) as (process, port, _):
         path, body = "/v1/models/wave/stylize", large.read_bytes()
         thread = threading.Thread(target=lambda: found.append(posted(port, path, body)))
         thread.start()
@@ -93,7 +106,7 @@ def test_a_signal_lets_photos_in_service_finish(
 def test_a_client_that_leaves_frees_its_place(wave: Path, picture: np.ndarray, tmp_path: Path):
     Image.fromarray(np.tile(picture, (15, 15, 1))).save(tmp_path / "large.png")
     body = (tmp_path / "large.png").read_bytes()
-    with started(wave) as (_, port):
+    with started(wave) as (_, port, _):
         connection = HTTPConnection("127.0.0.1", port)
         leaving = HTTPConnection("127.0.0.1", port)
         leaving.request("POST", "/v1/models/wave/stylize", body)
@@ -114,7 +127,7 @@ def test_a_client_that_leaves_frees_its_place(wave: Path, picture: np.ndarray, t
 
 def test_the_client_of_the_scripts_gets_a_picture(wave: Path, photo: Path, tmp_path: Path):
     script, out = ROOT / "scripts" / "client.py", tmp_path / "out.png"
-    with started(wave) as (_, port):
+    with started(wave) as (_, port, _):
         url = f"http://127.0.0.1:{port}"
         command = [sys.executable, str(script), str(photo), "wave", str(out), url]
         subprocess.run(command, check=True, capture_output=True)

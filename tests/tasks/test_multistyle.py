@@ -58,6 +58,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_the_next_command_names_a_style_that_the_net_has_learnt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    folder = tmp_path / "run"
+    assert run(monkeypatch, tmp_path, f"run={folder}", "trainer.max_steps=1") == 0
+    assert f"--model {folder} --style red -o stylized/" in capsys.readouterr().out
+
+
 def test_each_style_gets_its_own_colour(trained: Path):
     net = load_model(trained / "run").net
     assert isinstance(net, MultiStyleNet)
