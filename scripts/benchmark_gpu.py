@@ -222,18 +222,20 @@ def main() -> None:
     bf16 = has_bf16(args.device)
     base = Setting(args.checkout, scale.size, scale.batches[0], bf16, args.device)
     rows, facts = list[Row](), machine(args.device)
-    for part in PARTS:
-        try:
-            for row in part(base, scale):
-                rows.append(row)
-                print("|", *row.line(), sep=" | ", file=sys.stderr, flush=True)
-        except Exception:  # of any kind: the other figures are wanted all the same
-            print(f"not measured: {part.__name__}", file=sys.stderr)
-            traceback.print_exc()
-    told = [asdict(row) | {"met": row.met} for row in rows]
-    args.out.write_text(json.dumps({"machine": facts, "figures": told}, indent=1) + "\n")
-    print(f"\n{', '.join(f'{name} {fact}' for name, fact in facts.items())}\n")
-    print(table(["figure", "found", "bar", "met"], [row.line() for row in rows]))
+    try:
+        for part in PARTS:
+            try:
+                for row in part(base, scale):
+                    rows.append(row)
+                    print(*row.line(), sep=" | ", file=sys.stderr, flush=True)
+            except Exception:  # of any kind: the other figures are wanted all the same
+                print(f"not measured: {part.__name__}", file=sys.stderr)
+                traceback.print_exc()
+    finally:  # also where time was up, which sends Ctrl-C
+        told = [asdict(row) | {"met": row.met} for row in rows]
+        args.out.write_text(json.dumps({"machine": facts, "figures": told}, indent=1) + "\n")
+        print(f"\n{', '.join(f'{name} {fact}' for name, fact in facts.items())}\n")
+        print(table(["figure", "found", "bar", "met"], [row.line() for row in rows]))
 
 
 if __name__ == "__main__":
