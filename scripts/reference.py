@@ -11,6 +11,9 @@ import torch
 import torchvision
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
+from torch.utils.data import DataLoader
+from torchvision import transforms
+from torchvision.datasets import ImageFolder
 
 from stylenet.nets.johnson import CENTRE, CONTRAST
 from stylenet.system.errors import UserError
@@ -49,6 +52,16 @@ class Reference:
         self.vgg = vgg.Vgg16()
         self.net = self._module("transformer_net").TransformerNet()
         self.tools = self._module("utils")
+
+    def to(self, device: torch.device) -> None:
+        """Move its nets."""
+        self.net.to(device)
+        self.vgg.to(device)
+
+    def loader(self, folder: Path, size: int, batch: int) -> DataLoader[tuple[Tensor, int]]:
+        """The photos of `folder` as its training loads them, without workers, in [0, 1]."""
+        steps = [transforms.Resize(size), transforms.CenterCrop(size), transforms.ToTensor()]
+        return DataLoader(ImageFolder(str(folder), transforms.Compose(steps)), batch)
 
     def _module(self, name: str) -> ModuleType:
         file = self.folder / f"{name}.py"

@@ -124,7 +124,7 @@ def load(
             is no such run, a style of the starter model. None is the starter model.
         styles: for a model of several or of any styles: names or pictures, each with its share.
         size, postprocess, stroke_scale: as in `Stylizer`.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda``, or ``tensorrt`` for an exported model.
 
     Raises:
         UserError: the model cannot be opened, or does not suit the request.

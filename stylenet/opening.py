@@ -17,6 +17,7 @@ from stylenet.runtime.pair import Pair
 from stylenet.runtime.stylizer import Net, at_work, clip_at_work
 from stylenet.runtime.tiles import SIDE, Report
 from stylenet.system.errors import UserError
+from stylenet.system.program import program
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Mix:
 class Wanted:
     """How to open a model.
 
-    device: ``auto``, ``cpu`` or ``cuda``. tile: side of tiles in pixels, or None for whole
+    device: as `open_model` takes it. tile: side of tiles in pixels, or None for whole
     pictures. fast: as in `TiledSession`. direction: ``forth`` (A2B) or ``back`` (B2A), for a model
     that learnt both. mix: for a model that takes any style, or has learnt several.
     """
@@ -155,6 +156,10 @@ def _run(path: Path, wanted: Wanted, report: Report) -> Opened:
         return _at_work(open_model(to_onnx(trained, "tiles"), device), wanted, report)
     if wanted.fast:
         raise UserError("--fast is for tiles; add --tile 768, or leave it out")
+    if device == "tensorrt":
+        raise UserError(
+            f"--device tensorrt runs exported models; run {program()} export {path} first"
+        )
     has_gpu = torch.cuda.is_available()
     if device == "cuda" and not has_gpu:
         raise UserError("--device cuda: no GPU found; use --device cpu")
@@ -164,7 +169,9 @@ def _run(path: Path, wanted: Wanted, report: Report) -> Opened:
         net = styled(net, mix.pictures(), mix.shares, mix.alpha)
     net = net.to(device).to(memory_format=torch.channels_last)
     _survive_forks()
-    return Opened(partial(apply_net, net), clip_net(net), device)
+    # The features of nets for any style could leave the range of float16.
+    half = device == "cuda" and not told.takes_style
+    return Opened(partial(apply_net, net, half=half), clip_net(net, half), device)
 
 
 @cache

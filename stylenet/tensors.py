@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def to_tensor(rgb: NDArray[np.uint8]) -> Tensor:
-    """uint8 (H, W, 3) → float32 (1, 3, H, W) in [0, 1], channels last in memory."""
-    return torch.tensor(rgb).permute(2, 0, 1)[None] / 255
+def to_tensor(rgb: NDArray[np.uint8], device: torch.device | None = None) -> Tensor:
+    """uint8 (H, W, 3) → float32 (1, 3, H, W) in [0, 1], channels last in memory.
+
+    The bytes are moved to the device: the floats would be four times as many.
+    """
+    return torch.tensor(rgb, device=device).permute(2, 0, 1)[None] / 255
 
 
 def to_bytes(image: Tensor) -> NDArray[np.uint8]:

@@ -300,6 +300,11 @@ def test_missing_gpu_is_named(run, photo, tmp_path, capsys):
     assert "--device cuda: no GPU found; use --device cpu" in one_error(capsys)
 
 
+def test_a_run_is_exported_before_tensorrt_takes_it(run, photo, tmp_path, capsys):
+    assert run(photo, "-o", tmp_path / "out", "--device", "tensorrt") == 2
+    assert "--device tensorrt runs exported models; run " in one_error(capsys)
+
+
 @pytest.mark.parametrize(
     "option",
     [

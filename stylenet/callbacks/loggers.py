@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import wandb
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -23,9 +23,14 @@ class Wandb(WandbLogger):
         offline: keep everything in `save_dir`; ``wandb sync`` sends it later.
         save_dir: the training's own folder.
         options: passed to Lightning's logger and to ``wandb.init``.
+
+    Raises:
+        UserError: wandb is not installed.
     """
 
     def __init__(self, offline: bool, save_dir: str, **options: Any) -> None:
+        if find_spec("wandb") is None:
+            raise UserError("logger=wandb is not installed; run pip install wandb")
         # Lightning's own `offline` would put all later runs of the process offline too.
         mode, kept = "offline" if offline else None, _kept_id(Path(save_dir) / "wandb" / "run_id")
         super().__init__(mode=mode, save_dir=save_dir, id=kept, resume="allow", **options)
@@ -39,6 +44,8 @@ class Wandb(WandbLogger):
         Raises:
             UserError: wandb cannot open the run, mostly because a login or the network is missing.
         """
+        import wandb  # other trainings need none
+
         try:
             return super().experiment
         except wandb.Error as error:
@@ -58,6 +65,8 @@ class Wandb(WandbLogger):
         Args:
             model: the file to keep as an artifact; None if training was cut short.
         """
+        import wandb
+
         # A private name: the public `experiment` would open a run where there is none.
         if model is not None and self._experiment is not None:
             artifact = wandb.Artifact(f"model-{self.experiment.id}", type="model")
@@ -81,7 +90,7 @@ def _kept_id(file: Path) -> str:
     return new
 
 
-def _mend(error: wandb.Error) -> str:
+def _mend(error: Exception) -> str:
     if "No API key" in str(error):
         return "logger=wandb is not logged in; run `wandb login` or add logger.wandb.offline=true"
     said = " ".join(str(error).split()).rstrip(".")

@@ -73,8 +73,11 @@ def parser() -> argparse.ArgumentParser:
     add("--fast", action="store_true", help=help)
     help = "of a run that learnt both: forth (A2B, photo to painting; default) or back (B2A)"
     add("--direction", choices=("forth", "back"), default="forth", help=help)
-    help = "where the net runs (default: auto, a GPU if there is one)"
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help=help)
+    help = (
+        "where the net runs; tensorrt is for exported models, on a GPU (default: auto, a GPU by"
+        " cuda if there is one)"
+    )
+    add("--device", choices=("auto", "cpu", "cuda", "tensorrt"), default="auto", help=help)
     return made
 
 

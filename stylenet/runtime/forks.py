@@ -15,6 +15,7 @@ from typing import Any
 from weakref import WeakSet
 
 from stylenet.runtime.damage import metadata_of
+from stylenet.runtime.devices import device_of
 from stylenet.system.errors import UserError
 
 _TELEMETRY = "onnxruntime" in sys.modules
@@ -36,7 +37,7 @@ class OnnxSession:
         session = opener()
         self._name, self._opener = name, opener
         self.metadata = metadata_of(session, name)
-        self._on_gpu = "CUDAExecutionProvider" in session.get_providers()
+        self._on_gpu = device_of(session) != "cpu"
         self._begin(session)
 
     def run(self, *arguments: Any) -> list[Any]:

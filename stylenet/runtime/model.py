@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stylenet.runtime.damage import check_content, check_file, damaged, parsed, read, run
+from stylenet.runtime.devices import check_device, device_of, session_on
 from stylenet.runtime.forks import OnnxSession
 from stylenet.system.cpus import usable_cpus
 from stylenet.system.errors import UserError
@@ -36,16 +37,14 @@ _TOLD = {"code", "strength", "style_weights"}
 _MOST = 10_000
 """The largest number allowed in the metadata, such as pixels of a halo."""
 
-_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-
 
 @dataclass(frozen=True)
 class Model:
     """An open model.
 
     session: of onnxruntime. name: for messages. io: the kind of model, ``bytes``, ``float`` or
-    ``tiles`` for photos, ``recurrent`` or ``window`` for clips. device: ``cpu`` or ``cuda``.
-    metadata: all metadata of the file. part: opens a session for one output alone.
+    ``tiles`` for photos, ``recurrent`` or ``window`` for clips. device: ``cpu``, ``cuda`` or
+    ``tensorrt``. metadata: all metadata of the file. part: opens a session for one output alone.
     """
 
     session: Any
@@ -116,7 +115,7 @@ def open_model(
     """Open an ``.onnx`` file that `stylenet.export` wrote, or its bytes.
 
     Args:
-        device: ``cpu``, ``cuda``, or ``auto``, which takes a GPU if onnxruntime has one.
+        device: one of `DEVICES`.
         threads: number of threads for one picture; by default one for each core.
 
     Raises:
@@ -128,14 +127,15 @@ def open_model(
     session = OnnxSession(name, partial(_checked_session, lasting, name, device, threads))
     metadata = session.metadata
     _check_contract(name, metadata.get(CONTRACT_KEY))
-    on_gpu = _PROVIDERS["cuda"] in session.get_providers()
-    if device == "cuda" and not on_gpu:
-        raise UserError(f"onnxruntime cannot use the GPU for {name}; check its CUDA and cuDNN")
+    found = device_of(session)
+    if device not in ("auto", found):
+        mend = "run pip install 'onnxruntime-gpu[cuda,cudnn]', or check the GPU's driver"
+        raise UserError(f"onnxruntime cannot use {device} for {name}; {mend}")
     io = metadata.get("stylenet.io", "bytes")
     part = partial(_part, lasting, name, device, threads)
-    found = Model(session, name, io, "cuda" if on_gpu else "cpu", metadata, part)
-    _check_facts(found)
-    return found
+    opened = Model(session, name, io, found, metadata, part)
+    _check_facts(opened)
+    return opened
 
 
 def open_onnx(model: Path, threads: int | None = None) -> OnnxSession:
@@ -162,7 +162,7 @@ def _part(
 
 
 def _checked_session(model: Path | bytes, name: str, device: str, threads: int | None) -> Any:
-    _providers(device)  # a missing device is reported before the file is read
+    check_device(device)  # a missing device is reported before the file is read
     content = read(model, name)
     check_content(name, content)
     return _session(content, name, device, threads)
@@ -175,7 +175,7 @@ def _cut_session(
 
 
 def _session(model: str | bytes, name: str, device: str, threads: int | None) -> Any:
-    providers = _providers(device)
+    check_device(device)
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -186,7 +186,7 @@ def _session(model: str | bytes, name: str, device: str, threads: int | None) ->
     # the plan for each size of picture would keep as much memory again, and saves no time
     options.enable_mem_pattern = False
     try:
-        return onnxruntime.InferenceSession(model, options, providers)
+        return session_on(device, model, options)
     except Exception:  # each kind of damage has its own class in onnxruntime
         raise damaged(name) from None
 
@@ -226,19 +226,6 @@ def _cut(model: bytes, output: str, name: str = "the model") -> bytes:
     except Exception:  # each kind of damage has its own class in protobuf and onnx
         raise damaged(name) from None
     return content
-
-
-def _providers(device: str) -> list[str]:
-    try:
-        import onnxruntime
-    except ImportError:
-        raise UserError("exported models need onnxruntime; run pip install onnxruntime") from None
-    here = onnxruntime.get_available_providers()
-    if device == "auto":
-        return [provider for provider in reversed(_PROVIDERS.values()) if provider in here]
-    if _PROVIDERS[device] not in here:
-        raise UserError(f"onnxruntime has no {device} here; run pip install onnxruntime-gpu")
-    return [_PROVIDERS[device]]
 
 
 def _check_contract(name: str, version: str | None) -> None:

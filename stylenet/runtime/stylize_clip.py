@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from stylenet.pictures.images import Picture, read_picture, write_picture
+from stylenet.pictures.images import Bytes, Picture, read_picture, write_picture
+from stylenet.runtime.ahead import ahead
 from stylenet.runtime.clips import AnyClipStylizer, windows
 from stylenet.runtime.encode import check_target, encoder
 from stylenet.runtime.frames import Frame, Look, Reader, read_clip
@@ -56,6 +58,15 @@ def stylize_clip(
     return count
 
 
+@dataclass(frozen=True)
+class _Result:
+    """A stylised frame: its time, uint8 (H, W, 3), and the stylizer's state after it."""
+
+    time: int
+    rgb: Bytes
+    state: Bytes | None
+
+
 def _finish_parts(
     reader: Reader,
     parts: Parts,
@@ -63,46 +74,46 @@ def _finish_parts(
     stylizer: AnyClipStylizer,
     report: Callable[[int, int], None],
 ) -> int:
-    """Stylise the frames that are not done. Returns the number of all frames."""
+    """Stylise the frames that are not done. Returns the number of all frames.
+
+    Frames are decoded, stylised and encoded at the same time, by a thread each.
+    """
     count, done = parts.keep_sound(), len(parts.done)
     state = parts.state(done - 1)
     stylizer.go_on(count, read_picture(state).rgb if state.is_file() else None)
     fitted = ((time, stylizer.fitted(rgb)) for time, rgb in reader.frames)
     frames = islice(windows(fitted, stylizer.receptive_radius), count, None)
-    while part := list(islice(frames, PART)):
-        results = _stylized(part, stylizer, report, count, reader.total)
-        _write_part(parts, done, reader.look, target, stylizer, results)
-        done, count = done + 1, count + len(part)
+    with ahead(frames) as decoded, ahead(_stylized(decoded, stylizer)) as stylized:
+
+        def told() -> Iterator[_Result]:
+            nonlocal count
+            for result in stylized:
+                yield result
+                count += 1
+                report(count, reader.total)
+
+        results = told()
+        for first in results:
+            part = chain([first], islice(results, PART - 1))
+            _write_part(parts, done, reader.look, target, part)
+            done += 1
     return count
 
 
-def _stylized(
-    part: list[Sequence[Frame]],
-    stylizer: AnyClipStylizer,
-    report: Callable[[int, int], None],
-    before: int,
-    total: int,
-) -> Iterator[Frame]:
-    for number, window in enumerate(part, before + 1):
+def _stylized(frames: Iterator[Sequence[Frame]], stylizer: AnyClipStylizer) -> Iterator[_Result]:
+    for window in frames:
         time, _ = window[stylizer.receptive_radius]
-        yield time, stylizer([rgb for _, rgb in window])
-        report(number, total)
+        yield _Result(time, stylizer([rgb for _, rgb in window]), stylizer.state)
 
 
 def _write_part(
-    parts: Parts,
-    number: int,
-    look: Look,
-    target: Path,
-    stylizer: AnyClipStylizer,
-    frames: Iterator[Frame],
+    parts: Parts, number: int, look: Look, target: Path, frames: Iterator[_Result]
 ) -> None:
     """Encode frames into a part, which counts as finished once it is complete."""
-    first, rgb = next(frames)
-    with encoder(parts.unfinished, rgb, look, target) as encode:
-        encode(0, rgb)
-        for time, picture in frames:
-            encode(time - first, picture)
-    if (state := stylizer.state) is not None:
-        write_picture(Picture(state), parts.state(number))
-    parts.finish(number, first)
+    last = first = next(frames)
+    with encoder(parts.unfinished, first.rgb, look, target) as encode:
+        for last in chain([first], frames):
+            encode(last.time - first.time, last.rgb)
+    if last.state is not None:
+        write_picture(Picture(last.state), parts.state(number))
+    parts.finish(number, first.time)

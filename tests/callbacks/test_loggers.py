@@ -274,3 +274,15 @@ def test_a_resumed_training_goes_on_with_its_run(place: Path):
         ids.append(logger.experiment.id)
         logger.end(None)
     assert ids[0] == ids[1] != ids[2]
+
+
+def test_without_wandb_its_logger_alone_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(UserError, match="logger=wandb is not installed; run pip install wandb"):
+        Wandb(True, str(tmp_path))
+
+
+def test_a_training_loads_neither_wandb_nor_datasets_before_they_are_asked_for():
+    code = "import sys, stylenet.training; print({'wandb', 'datasets'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
