@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import tempfile
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -38,6 +39,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 from torch.utils.flop_counter import FlopCounterMode
 
+from stylenet.callbacks.pace import make_capturable
 from stylenet.config.hardware import kind
 from stylenet.data.module import PhotoDataModule
 from stylenet.data.samples import SamplePhotos
@@ -47,7 +49,9 @@ from stylenet.ops.cpu import compiled
 from stylenet.optim.muon import Muon
 from stylenet.optim.schedule import warmup_cosine
 from stylenet.system.errors import UserError, exit_on_user_error
+from stylenet.tasks.base import Targets
 from stylenet.tasks.perceptual import PerceptualTask
+from stylenet.tasks.recorded import Recorded
 from stylenet.tensors import to_bytes, to_tensor
 from stylenet.vgg import VGG
 
@@ -106,17 +110,18 @@ class Ours:
             return objective, means["total"]
 
     def step(self) -> Step:
-        """Our training step on photos in [0, 1]."""
+        """Our training step on photos in [0, 1], recorded by a GPU as in a training."""
         if self.setting.bf16:
             self.task.vgg.stages.bfloat16()
+        whole: Callable[[Targets], Targets] = self.task.whole_step
+        if self.setting.device.type == "cuda":
+            make_capturable(self.task.optimizer, self.setting.device)
+            whole = Recorded(whole)
 
         def step(photo: Tensor) -> float:
-            self.task.optimizer.zero_grad()
             photo = photo.contiguous(memory_format=torch.channels_last)
-            objective, total = self.loss(photo)
-            objective.backward()
-            self.task.optimizer.step()
-            return total.item()
+            with self.autocast():
+                return whole({"batch": photo})["total"].item()
 
         return step
 

@@ -28,15 +28,20 @@ def timed(call: Callable[[], object], device: torch.device) -> float:
     return now(device) - start
 
 
+GPU_WARM_UP = 5
+"""Turns in which a GPU chooses kernels, and records them."""
+
+
 def by_turns(
     runs: Mapping[str, Callable[[], object]], turns: int, device: torch.device
 ) -> dict[str, list[float]]:
-    """Seconds of each turn of each run: A B A B. A turn before the first warms up."""
+    """Seconds of each turn of each run: A B A B. Turns before the first warm up."""
     taken: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(turns + 1):
+    first = -1 if device.type == "cpu" else -GPU_WARM_UP
+    for turn in range(first, turns):
         for name, run in runs.items():
             seconds = timed(run, device)
-            if turn:
+            if turn >= 0:
                 taken[name].append(seconds)
     return taken
 
