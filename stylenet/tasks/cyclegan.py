@@ -141,8 +141,10 @@ class CycleGAN(Task):
         super().on_save_checkpoint(checkpoint)
         if self.trainer.world_size > 1:
             for way, pool in self._pools():
-                state = self.all_gather(pool.get_extra_state().to(self.device))  # (P, n, C, H, W)
-                checkpoint["state_dict"][f"pools.{way}._extra_state"] = state.flatten(0, 1)
+                own = pool.get_extra_state().to(self.device)
+                every = [torch.empty_like(own) for _ in range(self.trainer.world_size)]
+                torch.distributed.all_gather(every, own)
+                checkpoint["state_dict"][f"pools.{way}._extra_state"] = torch.cat(every)
 
     def objective(self, batch: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean loss of generators and discriminators on photos and paintings, (2, B, 3, H, W).
