@@ -21,9 +21,9 @@ from stylenet.tasks.base import Task
 class FiniteLoss(Callback):
     """Stop at the first loss that is not finite, before it reaches weights or checkpoint.
 
-    All processes of a training stop, at a loss of any of them. On a CPU every step is checked. A check on a GPU has to wait for the step, so it is made only
-    when the loggers read the loss. Weights are checked before every checkpoint and at the end, so
-    that no bad state is saved.
+    All processes of a training stop, at a loss of any of them. On a CPU every step is checked. A
+    check on a GPU has to wait for the step, so it is made only when the loggers read the loss.
+    Weights are checked before every checkpoint and at the end, so that no bad state is saved.
 
     Args:
         checkpoint: the file that holds the last good state, to name in the error.

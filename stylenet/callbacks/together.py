@@ -85,7 +85,7 @@ class _Watch:
         self._kill()
 
     def is_silent(self) -> bool:
-        """Whether another process tells the user: the first one, or the lost one, of its mistake."""
+        """Whether another process tells the user: the first one, or the lost one."""
         if self._children():
             return any(process.returncode == 2 for process in self._children())
         return self._is_started_by_lightning() and (
@@ -141,4 +141,4 @@ def _stop_lightnings_watch() -> None:
     """It would kill this process before it can say why."""
     for thread in threading.enumerate():
         if thread.name == "child-process-observer":
-            thread._finished = True  # type: ignore[attr-defined]
+            thread._child_processes = []  # type: ignore[attr-defined]
