@@ -26,9 +26,10 @@ def _train(rank: int, world: int, port: int, log: Path, overrides: list[str]) ->
     os.environ.update({key: str(value) for key, value in {**place, **group, **address}.items()})
     ranks.rank_zero_only.rank = rank
     torch.set_num_threads(1)
-    with log.open("w") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+    file = log.open("w", buffering=1)
+    os.dup2(file.fileno(), 1)
+    os.dup2(file.fileno(), 2)
+    sys.stdout = sys.stderr = file  # instead of those of pytest
     sys.argv = ["stylenet.train", "trainer=ddp", "trainer.accelerator=cpu", *overrides]
     launch.main()
 
@@ -44,7 +45,7 @@ def train_together(folder: Path, *overrides: str, world: int = 2) -> list[tuple[
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join(600)
         process.kill()
     return [
         (int(process.exitcode or 0), log.read_text())

@@ -44,10 +44,13 @@ class FiniteLoss(Callback):
 
         Raises:
             UserError: the loss is infinite or not a number.
+            SystemExit: it is, and the first process tells the user.
         """
         assert isinstance(pl_module, Task)
         if is_read(trainer, trainer.global_step):
             loss = float(pl_module.heard("objective"))
+            if not math.isfinite(loss) and not trainer.is_global_zero:
+                raise SystemExit(2)
             if not math.isfinite(loss):
                 raise UserError(self._message(trainer, loss))
 
