@@ -79,8 +79,8 @@ def _job(cfg: DictConfig) -> float | None:
         with _own_folder(cfg, is_named):
             finished = begin(cfg, _overrides())
             _say_what_next(cfg.run, finished, _style_option(cfg))
-    if not finished:
-        raise SystemExit(130)
+    if not finished and not rank_zero_only.rank:  # type: ignore[attr-defined]
+        raise SystemExit(130)  # of one process: the end of another is no failure
     return None
 
 
@@ -100,7 +100,7 @@ def run_alone(cfg: DictConfig, overrides: Sequence[str]) -> Path:
     Raises:
         UserError: anything in the config or its files that the user can mend.
     """
-    _quieten_lightning()
+    _quieten()
     is_named = not OmegaConf.is_interpolation(cfg, "run")
     cfg.run = str(cfg.run)  # once and for all: the interpolation tells the time
     _find_init(cfg)
@@ -168,15 +168,19 @@ def _check(cfg: DictConfig) -> None:
         configs.check(config, configs.reference(overrides, str(job.job.config_name)))
 
 
-def _quieten_lightning() -> None:
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+def _quieten() -> None:
+    """Let Lightning say less, and of several processes the first one alone give hints."""
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if rank_zero_only.rank:  # type: ignore[attr-defined]
+        logging.getLogger("stylenet").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
 
 
 def main() -> None:
     """Run the command line. A user error ends it with one line and exit code 2."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # otherwise Hydra prints errors its own way
-    _quieten_lightning()
+    _quieten()
     with exit_on_user_error(), configs.composing(sys.argv[1:], _job):
         configs.refuse_dashes(sys.argv[1:])
         _hydra_main()

@@ -17,6 +17,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from stylenet.callbacks.guards import cut_short, interruptible, is_finite
 from stylenet.callbacks.loggers import Wandb
+from stylenet.callbacks.together import together
 from stylenet.cards.card import card
 from stylenet.cards.card_file import CARD, write_card
 from stylenet.cards.facts import facts_of
@@ -85,6 +86,7 @@ def _train(cfg: DictConfig, config: dict[str, Any], overrides: Sequence[str] | N
     config["measured"] = task.measured()
     config["pictures"] = data.contents()
     config["credits"] = data.credits()
+    config["processes"] = trainer.world_size
     trained = config["task"]["net"]  # the chosen net, or what a task makes of it
     if checkpoint:
         started = resume.check_resumable(config, checkpoint.parent)
@@ -103,7 +105,8 @@ def _train(cfg: DictConfig, config: dict[str, Any], overrides: Sequence[str] | N
             warn_if_unsuitable(picture)
     for logger in trainer.loggers:
         logger.log_hyperparams(config)
-    with configs.fitting(), interruptible():
+    mend = f"go on from the last checkpoint, {run / run_folder.CHECKPOINT}, by ckpt=last"
+    with configs.fitting(), interruptible(), together(trainer, mend):
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     finished = not cut_short(trainer)
     if finished and trainer.is_global_zero:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +15,16 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from stylenet.system.errors import UserError
+from stylenet.tasks.base import Task
 
 
 class FiniteLoss(Callback):
     """Stop at the first loss that is not finite, before it reaches weights or checkpoint.
 
-    On a CPU every step is checked. A check on a GPU has to wait for the step, so it is made only
-    when the loggers read the loss; a recorded step has updated the weights by then. Weights are
-    checked before every checkpoint and at the end, so that no bad state is saved.
+    All processes of a training stop, at a loss of any of them. On a CPU every step is checked. A
+    check on a GPU has to wait for the step, so it is made only when the loggers read the loss; a
+    recorded step has updated the weights by then. Weights are checked before every checkpoint and
+    at the end, so that no bad state is saved.
 
     Args:
         checkpoint: the file that holds the last good state, to name in the error.
@@ -33,14 +36,24 @@ class FiniteLoss(Callback):
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
-        """Check the loss when a check is due.
+        """Tell all processes the loss."""
+        assert isinstance(pl_module, Task)
+        pl_module.say("objective", loss.detach())
+
+    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Check the mean loss of all processes when a check is due.
 
         Raises:
             UserError: the loss is infinite or not a number.
+            SystemExit: it is, and the first process tells the user.
         """
-        due = trainer.global_step % trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
-        if (due or loss.device.type == "cpu") and not bool(torch.isfinite(loss)):
-            raise UserError(self._message(trainer, float(loss.detach())))
+        assert isinstance(pl_module, Task)
+        if is_read(trainer, trainer.global_step):
+            loss = float(pl_module.heard("objective"))
+            if not math.isfinite(loss) and not trainer.is_global_zero:
+                raise SystemExit(2)
+            if not math.isfinite(loss):
+                raise UserError(self._message(trainer, loss))
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -76,6 +89,12 @@ class FiniteLoss(Callback):
         return "no checkpoint was due yet"
 
 
+def is_read(trainer: Trainer, step: int) -> bool:
+    """Whether a number may be read off the device in a step: always on a CPU, rarely on a GPU."""
+    every = int(trainer.log_every_n_steps)  # type: ignore[attr-defined]
+    return step % every == 0 or trainer.strategy.root_device.type == "cpu"
+
+
 def is_finite(state: Any) -> bool:
     """Whether all tensors in nested dicts and lists hold only finite numbers."""
     return all(bool(torch.isfinite(tensor).all()) for tensor in _tensors(state))
@@ -99,10 +118,14 @@ def cut_short(trainer: Trainer) -> bool:
 class StopOnInterrupt(Callback):
     """Ctrl-C ends the run after the current step, with a checkpoint; a second one ends it at once.
 
-    SIGTERM does the same: schedulers and containers stop a program by it.
+    SIGTERM does the same: schedulers and containers stop a program by it. A signal to one process
+    of a training ends all of them after the same step. On GPUs this is a step that loggers read.
+
+    signalled: whether this process got a signal. interrupted: whether the run ends for it.
     """
 
     def __init__(self) -> None:
+        self.signalled = False
         self.interrupted = False
         self.previous: dict[int, Any] = {}
 
@@ -110,10 +133,19 @@ class StopOnInterrupt(Callback):
         """Handle both signals while training lasts."""
         for number in (signal.SIGINT, signal.SIGTERM):
             self.previous[number] = signal.signal(number, self._interrupt)
+        # Lightning would tell all processes of a SIGTERM by an exchange of its own in every step.
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = _nothing  # type: ignore[method-assign]
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        self.interrupted = True
+        self.signalled = True
         signal.signal(number, self.previous.pop(number))
+
+    def on_before_backward(
+        self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
+    ) -> None:
+        """Tell all processes of a signal."""
+        assert isinstance(pl_module, Task)
+        pl_module.say("interrupted", float(self.signalled))
 
     def on_train_batch_end(
         self,
@@ -123,8 +155,12 @@ class StopOnInterrupt(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """End the run on all devices if one was interrupted: between steps the state is whole."""
-        self.interrupted = trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
+        """End the run if a process was interrupted: between steps the state is whole."""
+        assert isinstance(pl_module, Task)
+        if trainer.world_size == 1:
+            self.interrupted = self.signalled
+        elif is_read(trainer, trainer.global_step):
+            self.interrupted = bool(pl_module.heard("interrupted"))
         trainer.should_stop = trainer.should_stop or self.interrupted
 
     def on_exception(
@@ -137,6 +173,10 @@ class StopOnInterrupt(Callback):
         """Restore the signal handlers."""
         while self.previous:
             signal.signal(*self.previous.popitem())
+
+
+def _nothing() -> None:
+    pass
 
 
 @contextmanager

@@ -10,7 +10,9 @@ from stylenet.runs.saved_config import CONFIG, leaves, read_config
 from stylenet.system.errors import UserError
 from stylenet.system.integrity import sha256_of
 
-NOTES = frozenset({"style_picture", "started_from", "measured", "pictures", "credits", "files"})
+NOTES = frozenset(
+    {"style_picture", "started_from", "measured", "pictures", "credits", "files", "processes"}
+)
 """Keys that training adds to the config, on the pictures and files that the user's values name."""
 
 _FREE_TO_CHANGE = frozenset(
@@ -75,6 +77,7 @@ def check_resumable(config: dict[str, Any], run: Path) -> dict[str, Any]:
         or _other_style(before, config)
         or _other_file(before, config)
         or _other_pictures(before, config)
+        or _other_processes(before, config)
     )
     if found:
         raise UserError(f"{run} was started with {found}; give the same to resume")
@@ -133,6 +136,12 @@ def _other_pictures(before: dict[str, Any], now: dict[str, Any]) -> str | None:
             counts = (then.get("count"), today.get("count"))
             return f"other {name}" + ("" if None in counts else f" ({counts[0]}, now {counts[1]})")
     return None
+
+
+def _other_processes(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """Of another number of processes, since a step has as many batches."""
+    then, today = (config.get("processes", 1) for config in (before, now))
+    return None if then == today else f"{then} processes, now {today}"
 
 
 def _note(config: dict[str, Any], name: str) -> dict[str, Any]:

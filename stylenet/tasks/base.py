@@ -11,12 +11,14 @@ from numpy import uint8
 from numpy.typing import NDArray
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from stylenet.nets.apply import apply_net
 from stylenet.styles.picture import StylePicture
 from stylenet.system.errors import UserError
+from stylenet.tasks.shared import Shared
 
 Targets = Mapping[str, Tensor]
 """What is asked of a net in one step, beside the batch, by name."""
@@ -62,6 +64,18 @@ class Task(LightningModule, ABC):
         self.means = {}
         self.judge = self.objective
         self.replay = None
+        self.shared: Shared | None = None
+        self.said: dict[str, Tensor | float] = {}
+
+    def setup(self, stage: str) -> None:
+        """Prepare for other processes, if there are some.
+
+        Buffers are equal everywhere from the start. So nothing is sent to keep them equal.
+        """
+        if self.trainer.world_size > 1:
+            self.shared = Shared()
+            buffers = [name for name, _ in self.named_buffers()]
+            DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, buffers)
 
     def forward(self, image: Tensor) -> Tensor:
         """Stylise: (B, 3, H, W) in [0, 1] → the same shape, unclamped."""
@@ -137,10 +151,39 @@ class Task(LightningModule, ABC):
             super().backward(loss, *options, **named)
 
     def note(self, means: Mapping[str, Tensor]) -> None:
-        """Keep the mean terms of the step at hand for callbacks, and log them if loggers log it."""
+        """Keep the mean terms of the step at hand for callbacks and loggers."""
         self.means = means
-        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            self.log_dict({f"loss/{name}": mean for name, mean in means.items()})
+
+    def say(self, name: str, number: Tensor | float) -> None:
+        """Tell all processes a number, (), before the backward pass of a step."""
+        self.said[name] = number
+
+    def heard(self, name: str) -> Tensor | float:
+        """The mean over all processes of what they said, after the backward pass."""
+        return self.said[name] if self.shared is None else self.shared.means()[name]
+
+    def on_before_backward(self, loss: Tensor) -> None:
+        """Send what is said, and the mean terms, with the gradients."""
+        if self.shared is not None:
+            self.shared.send({**self.said, **self.means})
+
+    def on_after_backward(self) -> None:
+        """Take the mean terms over all processes."""
+        if self.shared is not None:
+            heard = self.shared.means()
+            self.note({name: heard[name] for name in self.means})
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Log the mean terms if loggers log the step."""
+        if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self.log_dict({f"loss/{name}": mean for name, mean in self.means.items()})
+
+    def first_photo(self, count: int) -> int:
+        """The number, in the whole training, of the first of `count` photos of the step at hand.
+
+        The photos of all processes are numbered as those of a single process with all of them.
+        """
+        return (self.global_step * self.trainer.world_size + self.global_rank) * count
 
     @abstractmethod
     def unseen_terms(self, photos: Iterable[tuple[str, NDArray[uint8]]]) -> dict[str, float]:

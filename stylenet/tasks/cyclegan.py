@@ -56,6 +56,7 @@ class CycleGAN(Task):
         paintings: the second collection, or the path of its folder.
         pool: size of each image buffer. A buffer keeps earlier results of one kind, and its
             discriminator sees some of them instead of new results.
+        seed: of the draws from the image buffers.
         optimizer: makes the optimiser of the generators, and another of the discriminators.
         critic_lr: the learning rate of the discriminators. They learn a small collection by heart.
             At the rate of the generators they soon tell every picture apart, and the generators
@@ -76,6 +77,7 @@ class CycleGAN(Task):
         loss: CycleLoss,
         paintings: PhotoSource | str | None,
         pool: int,
+        seed: int,
         optimizer: Callable[..., Optimizer],
         critic_lr: float,
         schedule: Callable[..., LRScheduler],
@@ -90,7 +92,8 @@ class CycleGAN(Task):
         super().__init__(net.to(memory_format=torch.channels_last), optimizer, schedule)
         self.critics = nn.ModuleDict({"forth": critic(), "back": critic()})
         self.critics.to(memory_format=torch.channels_last)
-        self.pools = nn.ModuleDict({"forth": ImageBuffer(pool), "back": ImageBuffer(pool)})
+        ways = {"forth": ImageBuffer(pool, seed), "back": ImageBuffer(pool, seed + 1)}
+        self.pools = nn.ModuleDict(ways)
         self.discriminators_optimizer = optimizer(self.critics.parameters(), lr=critic_lr)
         self.loss = loss
         self.automatic_optimization = False
@@ -129,7 +132,19 @@ class CycleGAN(Task):
         return _asked(self._exchanges(batch))
 
     def _exchanges(self, batch: Tensor) -> dict[str, Exchange]:
-        return {way: pool.draw(batch[0]) for way, pool in self._pools()}
+        photos = batch[0]
+        first, in_step = self.first_photo(len(photos)), len(photos) * self.trainer.world_size
+        return {way: pool.draw(photos, first, in_step) for way, pool in self._pools()}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the image buffers of all processes."""
+        super().on_save_checkpoint(checkpoint)
+        if self.trainer.world_size > 1:
+            for way, pool in self._pools():
+                own = pool.get_extra_state().to(self.device)
+                every = [torch.empty_like(own) for _ in range(self.trainer.world_size)]
+                torch.distributed.all_gather(every, own)
+                checkpoint["state_dict"][f"pools.{way}._extra_state"] = torch.cat(every)
 
     def objective(self, batch: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean loss of generators and discriminators on photos and paintings, (2, B, 3, H, W).

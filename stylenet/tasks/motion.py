@@ -73,7 +73,7 @@ class Motion:
         motions are as likely as fast ones.
     noise: standard deviation of each frame's noise, for values in [0, 1].
     brightness: standard deviation of each frame's factor on brightness.
-    seed: motions depend on the seed and the step alone.
+    seed: motions depend on the seed and the number of the photo in the training alone.
 
     Raises:
         UserError: a number is out of range.
@@ -92,23 +92,29 @@ class Motion:
                 value = getattr(self, name)
                 raise UserError(f"task.motion.{name}={value} is not in [0, 1); use 0.03")
 
-    def draw(self, photo: Tensor, step: int, frames: int) -> dict[str, Tensor]:
-        """Draw a motion: what `Moving` needs, by name, on the device of `photo`.
+    def draw(self, photo: Tensor, first: int, frames: int) -> dict[str, Tensor]:
+        """Draw motions: what `Moving` needs, by name, on the device of `photo`.
 
         Args:
             photo: (B, 3, H, W), whose values do not matter.
+            first: the number of the first of these photos in the whole training.
             frames: the number of frames that get noise.
         """
-        draw = np.random.default_rng([self.seed, step])
-        batch, _, height, width = photo.shape
-        flow = torch.cat([self._flow(draw, height, width) for _ in range(batch)])
-        hidden = torch.cat([_rectangle(draw, height, width) for _ in range(batch)])
+        drawn = [self._drawn(each, first + i, frames) for i, each in enumerate(photo.split(1))]
+        flow, hidden, noise, light = zip(*drawn, strict=True)
+        parts = torch.cat(flow), torch.cat(hidden), torch.cat(noise, 1), torch.cat(light, 1)
+        return dict(zip(DRAWN, parts, strict=True))
+
+    def _drawn(self, photo: Tensor, number: int, frames: int) -> tuple[Tensor, ...]:
+        """The motion of one photo, (1, 3, H, W)."""
+        draw = np.random.default_rng([self.seed, number])
+        flow = self._flow(draw, *photo.shape[2:])
+        hidden = _rectangle(draw, *photo.shape[2:])
         device = photo.device  # draws the noise, which is too much to move there
         chance = torch.Generator(device).manual_seed(int(draw.integers(2**63)))
         noise = torch.randn(frames, *photo.shape, generator=chance, device=device)
-        light = torch.randn(frames, batch, 1, 1, 1, generator=chance, device=device)
-        drawn = flow.to(device), hidden.to(device), self.noise * noise, 1 + self.brightness * light
-        return dict(zip(DRAWN, drawn, strict=True))
+        light = torch.randn(frames, 1, 1, 1, 1, generator=chance, device=device)
+        return flow.to(device), hidden.to(device), self.noise * noise, 1 + self.brightness * light
 
     def _flow(self, draw: np.random.Generator, height: int, width: int) -> Tensor:
         most = self.reach * min(height, width)

@@ -108,8 +108,7 @@ class MultiStyleTask(PerceptualTask):
 
     def targets(self, batch: Tensor) -> Targets:
         """``styles``, (B,): the number of the style next in turn for each photo of (B, 3, H, W)."""
-        first = self.global_step * self.trainer.world_size + self.global_rank
-        turns = torch.arange(len(batch), device=batch.device) + first * len(batch)
+        turns = torch.arange(len(batch), device=batch.device) + self.first_photo(len(batch))
         return {"styles": turns % len(self.notes)}
 
     def terms(self, photo: Tensor, targets: Targets) -> dict[str, Tensor]:

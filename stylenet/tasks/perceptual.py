@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from numpy import uint8
 from numpy.typing import NDArray
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -76,17 +77,25 @@ class PerceptualTask(Task):
     def read_style(self) -> None:
         """Set the loss to the style picture, and its weight to the picture.
 
-        The weight gives the requested style reduction, or follows the picture's vigour.
+        The weight gives the requested style reduction, or follows the picture's vigour. Only the
+        first process of a training calibrates it, because that takes a while.
 
         Raises:
             UserError: the weights of VGG cannot be obtained.
         """
-        if self.loss.strength is not None:
+        first = not rank_zero_only.rank  # type: ignore[attr-defined]
+        if self.loss.strength is not None and first:
             scale = self.style_size / UNSEEN_SIDE
             calibrate(self.vgg, self.loss, sample_photos(), [self.style], [1.0], scale)
         self.set_style(self.style, self.style_size)
         if self.loss.vigour:
             [self.loss.weights["style"]] = style_weights(self.vgg, self.loss, [self.style])
+
+    def setup(self, stage: str) -> None:
+        """Take the style weight from the first process."""
+        super().setup(stage)
+        weights = self.loss.weights
+        weights["style"] = self.trainer.strategy.broadcast(weights["style"])
 
     @torch.no_grad()
     def set_style(self, style: NDArray[uint8], style_size: int) -> None:

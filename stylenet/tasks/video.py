@@ -53,7 +53,8 @@ class VideoTask(PerceptualTask):
         """
         frames = self.count + 2 * traits(self.net).receptive_radius
         judged = torch.tensor([self.global_step % self.count], device=batch.device)
-        return {**self.motion.draw(batch, self.global_step, frames), "judged": judged}
+        drawn = self.motion.draw(batch, self.first_photo(len(batch)), frames)
+        return {**drawn, "judged": judged}
 
     def terms(self, photo: Tensor, targets: Targets) -> dict[str, Tensor]:
         """The unweighted terms of stylising `photo` (B, 3, H, W) in motion, each (B,)."""

@@ -4,6 +4,7 @@ import json
 import shutil
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -113,16 +114,19 @@ def test_an_interrupted_run_ends_bit_identical_to_an_uninterrupted_one(
 
 
 def make_task(folder: Path) -> CycleGAN:
-    return CycleGAN(
+    task = CycleGAN(
         TwoWay(UNet(0.05), UNet(0.05)),
         partial(PatchGAN, 0.05),
         CycleLoss(),
         str(folder),
         pool=2,
+        seed=0,
         optimizer=partial(torch.optim.Adam, lr=2e-4),
         critic_lr=5e-5,
         schedule=constant_linear,
     )
+    task.trainer = SimpleNamespace(global_step=0, world_size=1, global_rank=0)
+    return task
 
 
 def test_nothing_is_left_to_make_small_where_both_nets_change_nothing(folder: Path):

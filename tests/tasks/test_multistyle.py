@@ -1,5 +1,6 @@
 """Several styles in one net as a user trains them: they learn, resume, and are told apart."""
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from stylenet.models.checkpoint import load_model, start_from
 from stylenet.nets.johnson import TransformerNet
 from stylenet.nets.multistyle import MultiStyleNet
 from stylenet.stylize import main as stylize
+from stylenet.tasks.base import Task
 from stylenet.tasks.multistyle import MultiStyleTask
 
 SMALL = [
@@ -197,12 +199,10 @@ def test_photos_take_the_styles_by_turns():
     met: list[int] = []
     for step in range(2):
         for rank in range(2):
-            task = SimpleNamespace(
-                global_step=step,
-                global_rank=rank,
-                trainer=SimpleNamespace(world_size=2),
-                notes=[{}] * 3,
+            place = SimpleNamespace(
+                global_step=step, global_rank=rank, trainer=SimpleNamespace(world_size=2)
             )
+            task = SimpleNamespace(first_photo=partial(Task.first_photo, place), notes=[{}] * 3)
             met += MultiStyleTask.targets(task, torch.zeros(2, 3, 8, 8))["styles"].tolist()
     assert met == [0, 1, 2, 0, 1, 2, 0, 1]
 
