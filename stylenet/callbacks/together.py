@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Trainer
-from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from stylenet.system.errors import UserError
 

@@ -75,7 +75,8 @@ class Task(LightningModule, ABC):
         if self.trainer.world_size > 1:
             self.shared = Shared()
             buffers = [name for name, _ in self.named_buffers()]
-            DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self, buffers)
+            ignore = DistributedDataParallel._set_params_and_buffers_to_ignore_for_model
+            ignore(self, buffers)  # type: ignore[no-untyped-call]
 
     def forward(self, image: Tensor) -> Tensor:
         """Stylise: (B, 3, H, W) in [0, 1] → the same shape, unclamped."""

@@ -100,7 +100,9 @@ class Motion:
             first: the number of the first of these photos in the whole training.
             frames: the number of frames that get noise.
         """
-        drawn = [self._drawn(each, first + i, frames) for i, each in enumerate(photo.split(1))]
+        drawn = [
+            self._drawn(each, first + i, frames) for i, each in enumerate(torch.split(photo, 1))
+        ]
         flow, hidden, noise, light = zip(*drawn, strict=True)
         parts = torch.cat(flow), torch.cat(hidden), torch.cat(noise, 1), torch.cat(light, 1)
         return dict(zip(DRAWN, parts, strict=True))

@@ -39,7 +39,7 @@ class Shared(nn.Module):
         self.names = list(numbers)
         said = torch.stack([self._tensor(number) for number in numbers.values()])
         self.numbers.grad = None
-        (self.numbers[: len(said)] * said).sum().backward()
+        (self.numbers[: len(said)] * said).sum().backward()  # type: ignore[no-untyped-call]
 
     def means(self) -> dict[str, Tensor]:
         """The mean of each number over all processes, (), once the gradients are there."""
