@@ -135,11 +135,11 @@ def test_ctrl_c_keeps_the_picture_as_far_as_it_is(place: Path):
     command = [sys.executable, "-m", "stylenet.optimize", f"{place}/photo.png"]
     options = ["--style", f"{place}/style.png", "-o", f"{place}/out.png", "--iterations", "9999"]
     process = subprocess.Popen([*command, *options, *LIGHT], stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300  # a shared machine may be slow
     while not (place / "out.png").exists() and time.monotonic() < end:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "as far as it came" in said
     assert pixels(place / "out.png").shape == (96, 128, 3)
