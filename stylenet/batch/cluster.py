@@ -13,7 +13,12 @@ from pathlib import Path
 from stylenet.system.cpus import usable_cpus
 from stylenet.system.errors import UserError
 
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # all that Ray tells of workers that died, in long lines
+}
+"""Variables that Ray reads when it is imported, unless the user has set them."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def job_of(options: argparse.Namespace) -> str:
     models = [model_file(model) for model in options.model]
     pairs = [model.with_suffix(STYLE_SUFFIX) for model in models if model.suffix == ".onnx"]
     files = [
-        [_content(model) for model in [*models, *(pair for pair in pairs if pair.exists())]],
+        [sha256_of(file) for file in [*models, *(pair for pair in pairs if pair.exists())]],
         [(_content(style), share) for style, share in options.style],
         [_content(mask) for mask in options.mask],
         [_content(mask) for mask in options.keep],

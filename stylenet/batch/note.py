@@ -17,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from stylenet.system.errors import UserError, cannot_write
+from stylenet.system.special_files import refuse_special
 
 NAME = ".stylenet-job"
 """The note's file in the folder of the results."""
@@ -62,7 +63,8 @@ class Note:
             text = self.file.read_text(errors="replace")
         except OSError as error:
             raise cannot_write(self.file, error) from None
-        return [(key, told) for key, _, told in (line.partition(" ") for line in text.split("\n"))]
+        lines = text.split("\n")[1:-1]  # without the first, which is the same in all notes
+        return [(key, told) for key, _, told in (line.partition(" ") for line in lines)]
 
 
 def is_finished(key: str, result: Path, finished: dict[str, str]) -> bool:
@@ -89,7 +91,8 @@ def claimed(folder: Path) -> Iterator[Note]:
             something else.
     """
     note = Note(folder)
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK  # no pipe waits
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+    refuse_special(note.file)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(note.file, flags, 0o666), "r+b", buffering=0) as file:

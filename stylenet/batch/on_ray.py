@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def stylize_on_ray(
         report(finished, len(targets))
         if not tasks:
             return tally
-        with cluster(workers) as found:
+        with _swept({task.target.parent for task in tasks}), cluster(workers) as found:
             share = shares(found, workers, device, len(tasks))
             given = (open_stylizer, note, keep, str(Path.cwd()), share.cpus)
             for outcome in _outcomes(tasks, given, share):
@@ -78,6 +79,22 @@ def stylize_on_ray(
 def _task(photo: Path | Row, target: Path, out: Path, job: str) -> Task:
     file, row = (photo.file, photo.number) if isinstance(photo, Row) else (photo, None)
     return Task(photo, target, key_of(job, file, row, os.path.relpath(target, out)))
+
+
+@contextmanager
+def _swept(folders: Collection[Path]) -> Iterator[None]:
+    """Delete what workers had half written when they were killed, before the block and after it."""
+    try:
+        _sweep(folders)
+        yield
+    finally:
+        _sweep(folders)
+
+
+def _sweep(folders: Collection[Path]) -> None:
+    for folder in folders:
+        for part in folder.glob(".part-????????"):
+            part.unlink(missing_ok=True)
 
 
 def _outcomes(tasks: Sequence[Task], given: tuple[Any, ...], share: Shares) -> Iterator[Outcome]:

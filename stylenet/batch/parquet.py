@@ -179,6 +179,6 @@ def _errors(file: Path) -> Iterator[None]:
         yield
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
+        raise UnreadableError(
             f"cannot read {file} ({first}); check the path, or store it again"
         ) from None
