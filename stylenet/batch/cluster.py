@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,12 +82,14 @@ def cluster(workers: int | None) -> Iterator[Mapping[str, float]]:
     if sys.stderr.isatty():
         print("starting Ray …", file=sys.stderr, flush=True)
     address = os.environ.get("RAY_ADDRESS", "local")
-    cpus = max(usable_cpus(), workers or 1) if address == "local" else None
+    local = address == "local"
+    if not local:
+        _check_listens(address)
     try:
-        with _silent():
+        with _silent() if local else nullcontext():  # a cluster's errors are told there, too
             ray.init(
                 address,
-                num_cpus=cpus,
+                num_cpus=max(usable_cpus(), workers or 1) if local else None,
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
@@ -98,3 +101,18 @@ def cluster(workers: int | None) -> Iterator[Mapping[str, float]]:
         yield ray.cluster_resources()
     finally:
         ray.shutdown()
+
+
+def _check_listens(address: str) -> None:
+    """Ray itself would try for minutes, and end the process without an exception.
+
+    Raises:
+        UserError: nothing listens at ``HOST:PORT``. Other addresses are left to Ray.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), timeout=10).close()
+        except (OSError, OverflowError) as error:
+            told = f"nothing answers at RAY_ADDRESS={address} ({error})"
+            raise UserError(f"{told}; check it, or unset it for this machine") from None

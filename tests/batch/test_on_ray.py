@@ -61,6 +61,28 @@ def finished(out: Path) -> Counter[str]:
     return Counter(key for key, what, _ in lines if what != "begun")
 
 
+def running(command: int) -> list[Path]:
+    """Ray's processes of a command, which keep files of its session open."""
+    return [process for process in Path("/proc").glob("[0-9]*") if _is_of(process, command)]
+
+
+def _is_of(process: Path, command: int) -> bool:
+    try:
+        files = [str(file.readlink()) for file in (process / "fd").iterdir()]
+    except OSError:  # it has ended
+        return False
+    return any(re.search(rf"/session_[\d_-]+_{command}/", file) for file in files)
+
+
+def wait_for_the_end(command: int) -> None:
+    """Wait until nothing of a command runs any more."""
+    for _ in range(300):
+        if not running(command):
+            return
+        time.sleep(0.1)
+    raise AssertionError([(process / "cmdline").read_text() for process in running(command)])
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -93,6 +115,18 @@ def test_mistakes_are_one_line_and_write_nothing(tmp_path, monkeypatch, capsys, 
     assert sorted(map(str, Path().iterdir())) == ["clip.mp4", "p.png"]
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:99999"])
+def test_a_cluster_that_does_not_answer_is_one_line(tmp_path, monkeypatch, capsys, address):
+    pytest.importorskip("ray.data")
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    Image.new("RGB", (40, 40)).save(tmp_path / "p.png")
+    with pytest.raises(SystemExit, match="2"):
+        main([str(tmp_path), "-o", str(tmp_path / "o"), "--style", "udnie", "--engine", "ray"])
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: nothing answers at RAY_ADDRESS={address} (")
+    assert said.count("\n") == 1
+
+
 @pytest.mark.slow
 def test_killed_and_resumed_none_is_lost_and_none_done_twice(tmp_path):
     pytest.importorskip("ray.data")
@@ -101,7 +135,7 @@ def test_killed_and_resumed_none_is_lost_and_none_done_twice(tmp_path):
     wait_for(out, COUNT // 3, first)
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
-    time.sleep(5)  # Ray's own processes notice, and end
+    wait_for_the_end(first.pid)
     before = {path: path.stat().st_mtime_ns for path in written(out)}
     noted = finished(out)
     assert COUNT // 3 <= len(before) < COUNT
@@ -118,6 +152,8 @@ def test_killed_and_resumed_none_is_lost_and_none_done_twice(tmp_path):
     resumed = re.search(rf"^(\d+) of {COUNT + 1} pictures were finished before$", said, re.M)
     assert int(resumed[1]) == len(noted)
     assert f"{COUNT - len(noted)} of {COUNT + 1} pictures written to {out} in " in said
+
+    wait_for_the_end(second.pid)
 
     assert set(finished(out).values()) == {1}
     assert len(finished(out)) == COUNT
@@ -138,7 +174,9 @@ def test_a_dead_worker_is_replaced_and_parquet_is_read(tmp_path):
     parquet.write_table(pyarrow.table({"image": cells}), tmp_path / "photos.parquet")
     process = start(tmp_path / "photos.parquet", out)
     wait_for(out / "photos", COUNT // 3, process)
-    os.kill(worker_of(process.pid), signal.SIGKILL)
+    names = {path: (path / "cmdline").read_text() for path in running(process.pid)}
+    workers = [int(path.name) for path, name in names.items() if name.startswith("ray::MapWorker")]
+    os.kill(workers[0], signal.SIGKILL)
     said, failed = process.communicate()
     assert process.returncode == 1, failed
     assert f"{COUNT} of {COUNT + 1} pictures written to {out}" in said
@@ -162,21 +200,6 @@ def test_an_interrupt_ends_all_with_130(tmp_path):
     assert process.returncode == 130
     assert told == "interrupted; the pictures finished so far are kept\n"
     assert len(written(out)) < COUNT
+    wait_for_the_end(process.pid)
     for path in written(out):
         Image.open(io.BytesIO(path.read_bytes())).load()
-
-
-def worker_of(command: int) -> int:
-    """The process of a worker of a command: the child of a child."""
-    for _ in range(100):
-        for process in (path for path in Path("/proc").iterdir() if path.name.isdigit()):
-            try:
-                name = (process / "cmdline").read_text()
-                parent = (process / "stat").read_text().rsplit(")", 1)[1].split()[1]
-                above = Path(f"/proc/{parent}/stat").read_text().rsplit(")", 1)[1].split()[1]
-            except OSError:  # it has ended
-                continue
-            if name.startswith("ray::MapWorker") and int(above) == command:
-                return int(process.name)
-        time.sleep(0.1)
-    raise AssertionError("there is no worker")
