@@ -17,15 +17,20 @@ if __name__ == "__main__":  # before the imports below, which take seconds
 import argparse
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.progress import Progress
 
+from stylenet.batch.job import job_of
+from stylenet.batch.on_ray import stylize_on_ray
+from stylenet.batch.plan import plan_many
 from stylenet.opening import Mix, Opened, Wanted, open_to_stylize
 from stylenet.pictures.outputs import model_file, plan_targets, refuse_overwriting
-from stylenet.pictures.results import Results, results_in
+from stylenet.pictures.results import results_in
 from stylenet.runs.folder import called
 from stylenet.runs.found import found_model
 from stylenet.runtime.clips import (
@@ -40,13 +45,17 @@ from stylenet.runtime.regions import Mask
 from stylenet.runtime.starter import STARTER, STYLES, starter
 from stylenet.runtime.strokes import clip_with_strokes
 from stylenet.runtime.stylize_clip import stylize_clip
-from stylenet.runtime.stylize_photos import stylize_photos
+from stylenet.runtime.stylize_photos import Tally, stylize_photos
 from stylenet.runtime.stylizer import AnyStylizer, RegionalStylizer, Stylizer
+from stylenet.runtime.tiles import Report, silent
 from stylenet.runtime.webcam import stylize_webcam
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.memory import limit_memory
 from stylenet.system.program import program, say_next
 from stylenet.system.terminal import SecondBar, progress_bar
+
+Paint = Callable[..., Tally]
+"""Stylises all photos. It takes `report` and `complain`, as `stylize_photos` does."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,32 +77,29 @@ def _run(options: argparse.Namespace) -> int:
     models = [_existing(found_model(model)) for model in options.model]
     options.model = models or [starter([str(style) for style, _ in options.style])]
     clip = _clip(options)
-    targets = {} if clip or options.webcam else plan_targets(options.photos, options.out)
+    plan = plan_many if options.engine else plan_targets
+    targets: dict[Any, Path] = {}
+    if not clip and not options.webcam:
+        targets = plan(options.photos, options.out)
     results = results_in(Path(options.out), options.photos if targets else [])
     refuse_overwriting(targets.values() or [Path(options.out)], _read(options, clip))
     progress = progress_bar()
     masks = _masks(options)
-    postprocess = Postprocess(
-        bilateral=options.bilateral,
-        stretch=options.stretch,
-        sharpen=options.sharpen,
-        preserve_color=options.preserve_color,
-        strength=options.strength,
-    )
-    device, tile, fast = options.device, options.tile, options.fast
-    opened = [
-        open_to_stylize(
-            path, Wanted(device, tile, fast, options.direction, mix), SecondBar(progress, "tiles")
-        )
-        for path, mix in _regions(options, masks)
-    ]
-    on_cpu = all(model.device == "cpu" for model in opened)
-    with limit_memory() if on_cpu else nullcontext(), progress:
-        if clip or options.webcam:
-            frames = _frame_stylizer(opened, masks, postprocess, options)
-            return _stylize_frames(frames, clip, options, progress)
-        stylizer = _stylizer(opened, masks, postprocess, options)
-        failed = _stylize_photos(stylizer, targets, results, options.out, progress)
+    if options.engine:
+        open_stylizer = partial(_open_stylizer, options, masks)
+        told = (Path(options.out), job_of(options), options.workers, options.device, results.note)
+        paint: Paint = partial(stylize_on_ray, targets, open_stylizer, *told)
+        with progress:
+            failed = _stylize_photos(paint, len(targets), options.out, progress)
+    else:
+        opened = _open(options, masks, SecondBar(progress, "tiles"))
+        with limit_memory() if _on_cpu(opened) else nullcontext(), progress:
+            if clip or options.webcam:
+                frames = _frame_stylizer(opened, masks, options)
+                return _stylize_frames(frames, clip, options, progress)
+            stylizer = _stylizer(opened, masks, options)
+            paint = partial(stylize_photos, targets, stylizer, note=results.note)
+            failed = _stylize_photos(paint, len(targets), options.out, progress)
     if not failed:
         _say_what_next(options)
     return (1 if len(targets) > 1 else 2) if failed else 0
@@ -131,6 +137,10 @@ def _clip(options: argparse.Namespace) -> Path | None:
     clips = [path for path in photos[:1] if path.suffix.lower() in SUFFIXES]
     if clips and len(photos) > 1:
         raise UserError(f"{clips[0]} is a clip; give clips one by one")
+    if options.engine and (clips or options.webcam):
+        raise UserError("--engine ray is for photos; leave it out for a clip or a webcam")
+    if options.workers and not options.engine:
+        raise UserError("--workers are those of --engine ray; add it, or leave them out")
     out = Path(options.out)
     if photos and not clips and out.suffix.lower() in SUFFIXES and not out.is_dir():
         raise UserError(f"{out} is a clip, and {photos[0]} is none; give a picture or a folder")
@@ -175,12 +185,40 @@ def _regions(options: argparse.Namespace, masks: Sequence[Mask]) -> list[tuple[P
     return [(model, Mix(options.style, options.alpha)) for model in options.model]
 
 
+def _open(
+    options: argparse.Namespace, masks: Sequence[Mask], report: Report = silent
+) -> list[Opened]:
+    device, tile, fast = options.device, options.tile, options.fast
+    return [
+        open_to_stylize(path, Wanted(device, tile, fast, options.direction, mix), report)
+        for path, mix in _regions(options, masks)
+    ]
+
+
+def _on_cpu(models: Sequence[Opened]) -> bool:
+    return all(model.device == "cpu" for model in models)
+
+
+def _open_stylizer(options: argparse.Namespace, masks: Sequence[Mask]) -> tuple[AnyStylizer, bool]:
+    """The stylizer of a worker, and whether it is on the CPU."""
+    opened = _open(options, masks)
+    return _stylizer(opened, masks, options), _on_cpu(opened)
+
+
+def _postprocess(options: argparse.Namespace) -> Postprocess:
+    return Postprocess(
+        bilateral=options.bilateral,
+        stretch=options.stretch,
+        sharpen=options.sharpen,
+        preserve_color=options.preserve_color,
+        strength=options.strength,
+    )
+
+
 def _stylizer(
-    models: Sequence[Opened],
-    masks: Sequence[Mask],
-    postprocess: Postprocess,
-    options: argparse.Namespace,
+    models: Sequence[Opened], masks: Sequence[Mask], options: argparse.Namespace
 ) -> AnyStylizer:
+    postprocess = _postprocess(options)
     stylizers = [
         Stylizer(model.net, options.size, postprocess, options.stroke_scale) for model in models
     ]
@@ -188,12 +226,9 @@ def _stylizer(
 
 
 def _frame_stylizer(
-    models: Sequence[Opened],
-    masks: Sequence[Mask],
-    postprocess: Postprocess,
-    options: argparse.Namespace,
+    models: Sequence[Opened], masks: Sequence[Mask], options: argparse.Namespace
 ) -> AnyClipStylizer:
-    scale = options.stroke_scale
+    scale, postprocess = options.stroke_scale, _postprocess(options)
     nets = [clip_with_strokes(model.clip, model.net, scale) for model in models]
     stylizers = [ClipStylizer(net, options.size, postprocess) for net in nets]
     if not masks:
@@ -201,13 +236,7 @@ def _frame_stylizer(
     return RegionalClipStylizer(stylizers, [mask.frames() for mask in masks], options.feather)
 
 
-def _stylize_photos(
-    stylizer: AnyStylizer,
-    targets: Mapping[Path, Path],
-    results: Results,
-    out: str,
-    progress: Progress,
-) -> int:
+def _stylize_photos(paint: Paint, count: int, out: str, progress: Progress) -> int:
     """Stylise photos, and name those that fail on stderr. Returns the number of failures."""
     start, task = time.perf_counter(), progress.add_task("photos")
 
@@ -217,11 +246,11 @@ def _stylize_photos(
     def complain(error: UserError) -> None:
         progress.console.out(f"error: {error}", highlight=False)
 
-    tally = stylize_photos(targets, stylizer, report, complain, results.note)
+    tally = paint(report=report, complain=complain)
     seconds = time.perf_counter() - start
     if tally.written or tally.failed > 1:
         print(
-            f"{tally.written} of {len(targets)} pictures written to {out} "
+            f"{tally.written} of {count} pictures written to {out} "
             f"in {seconds:.1f} s, {tally.pixels / 1e6 / seconds:.2f} megapixels/s"
         )
     return tally.failed

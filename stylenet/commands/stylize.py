@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stylenet.config.arguments import amount, output, pixels, scale, share, split_share
+from stylenet.config.arguments import amount, count, output, pixels, scale, share, split_share
 from stylenet.pictures.amounts import FEATHER, MAX_FEATHER, MAX_SHARPEN
 
 
@@ -78,6 +78,13 @@ def parser() -> argparse.ArgumentParser:
         " cuda if there is one)"
     )
     add("--device", choices=("auto", "cpu", "cuda", "tensorrt"), default="auto", help=help)
+    help = (
+        "for very many photos: by workers on Ray Data, of this machine or of the cluster of"
+        " $RAY_ADDRESS; Parquet files are read, too, and the same command goes on where it stopped"
+    )
+    add("--engine", choices=("ray",), help=help)
+    help = "with --engine ray: how many (default: one for each GPU, or else for each core)"
+    add("--workers", type=count, metavar="N", help=help)
     return made
 
 

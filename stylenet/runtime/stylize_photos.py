@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TypeVar
 
+from stylenet.pictures.formats import file_format
 from stylenet.pictures.images import write_picture
 from stylenet.runtime.damage import DamagedModelError
 from stylenet.runtime.stylizer import AnyStylizer
 from stylenet.system.errors import UserError
+
+P = TypeVar("P", bound=Path | IO[bytes])
 
 
 @dataclass
@@ -22,7 +26,7 @@ class Tally:
 
 
 def stylize_photos(
-    targets: Mapping[Path, Path],
+    targets: Mapping[P, Path],
     stylizer: AnyStylizer,
     report: Callable[[int, int], None] = lambda done, total: None,
     complain: Callable[[UserError], None] = lambda error: None,
@@ -44,6 +48,7 @@ def stylize_photos(
         report(number, len(targets))
         try:
             result = stylizer(photo)
+            file_format(target, transparent=result.alpha is not None)
         except DamagedModelError:
             raise
         except UserError as error:
