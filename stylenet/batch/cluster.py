@@ -81,7 +81,7 @@ def cluster(workers: int | None) -> Iterator[Mapping[str, float]]:
 
     if sys.stderr.isatty():
         print("starting Ray …", file=sys.stderr, flush=True)
-    address = os.environ.get("RAY_ADDRESS", "local")
+    address = os.environ.get("RAY_ADDRESS") or "local"
     local = address == "local"
     if not local:
         _check_listens(address)
@@ -94,7 +94,7 @@ def cluster(workers: int | None) -> Iterator[Mapping[str, float]]:
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
             )
-    except (ConnectionError, ValueError, TimeoutError) as error:
+    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
         told = str(error).splitlines()[0]
         raise UserError(f"cannot start Ray ({told}); check $RAY_ADDRESS") from None
     try:

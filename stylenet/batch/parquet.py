@@ -22,7 +22,8 @@ _ROWS = 8
 """Rows that are read at once."""
 
 _BUFFER = 2**20
-"""Bytes of a file that are read at once. Without a buffer a whole row group would be."""
+"""Bytes of a file that are read at once. pyarrow would read a whole row group; now it decodes a
+page at a time. Pages of its own files hold up to 1024 rows."""
 
 _LONGEST = 200
 """Bytes of a part of a name. File systems take 255."""
@@ -167,7 +168,7 @@ def _opened(file: Path) -> Any:
     import pyarrow.parquet
 
     refuse_special(file)
-    return pyarrow.parquet.ParquetFile(file, buffer_size=_BUFFER)
+    return pyarrow.parquet.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
 
 
 @contextmanager
