@@ -80,7 +80,7 @@ def folder(tmp_path: Path, picture: np.ndarray) -> Path:
 
 
 def small(name: str, folder: Path, *overrides: str) -> list[str]:
-    return [one.format(folder=folder) for one in [*SMALL, *overrides, *TASKS[name]]]
+    return [*SMALL, *overrides, *(one.format(folder=folder) for one in TASKS[name])]
 
 
 def state(run: Path) -> dict[str, torch.Tensor]:
