@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -65,6 +66,9 @@ def load_ray() -> None:
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+    if not os.environ.get("RAY_ADDRESS"):  # Ray listens at all addresses of the machine
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     try:
         import ray.data  # noqa: F401
     except ImportError:
