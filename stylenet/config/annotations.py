@@ -29,7 +29,7 @@ def takes(target: Callable[..., Any]) -> set[str] | None:
         return None
     names = set(parameters)
     if inspect.Parameter.VAR_KEYWORD in {each.kind for each in parameters.values()}:
-        made = _class_of_options(target)
+        made = class_of_options(target)
         others = None if made is None else takes(made)
         return None if others is None else names | others
     return names
@@ -42,11 +42,11 @@ def types_of(target: Callable[..., Any]) -> dict[str, Any]:
         found = typing.get_type_hints(function)
     except (NameError, TypeError, AttributeError):  # names imported only for type checkers
         return {}
-    made = _class_of_options(target)
+    made = class_of_options(target)
     return found if made is None else types_of(made) | found
 
 
-def _class_of_options(target: Callable[..., Any]) -> type | None:
+def class_of_options(target: Callable[..., Any]) -> type | None:
     """The class to which a function of stylenet passes its ``**options``: its return type."""
     if isinstance(target, type) or not str(target.__module__).startswith("stylenet."):
         return None

@@ -13,7 +13,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from stylenet.config.annotations import find, takes
+from stylenet.config.annotations import class_of_options, find, takes
 from stylenet.config.quoting import parsed, quoted_for_shell
 from stylenet.config.shipped import KEYS, choices, initialised, reference
 from stylenet.config.spelling import (
@@ -224,7 +224,12 @@ def _class_that_takes(key: str, overrides: Sequence[str]) -> str | None:
     with initialised():
         target = OmegaConf.select(OmegaConf.create(reference(overrides)), f"{parent}._target_")
     found = find(str(target)) if target else None
-    return found.__name__ if found is not None and leaf in (takes(found) or ()) else None
+    if found is None or leaf not in (takes(found) or ()):
+        return None
+    made = class_of_options(found)
+    if made is not None and leaf in (takes(made) or ()):
+        return made.__name__
+    return found.__name__
 
 
 def _parsed_key(override: str) -> str | None:
