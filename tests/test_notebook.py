@@ -72,6 +72,7 @@ def models(executed: Executed) -> list[Path]:
     return sorted({path.resolve() for path in found})  # the link `latest` leads to one, too
 
 
+@pytest.mark.slow
 def test_the_quickstart_trains_a_model_that_loads(executed: dict[str, Executed]):
     [model] = models(executed["quickstart"])
     assert load_model(model).config["data"]["size"] == SIZE

@@ -83,6 +83,7 @@ def test_a_repository_stays_in_its_folder_whatever_the_style_is_called(
     assert (config.name, config.backend) == (name, "onnxruntime")
 
 
+@pytest.mark.slow
 def test_every_export_has_its_card_and_no_file_of_the_users_is_lost(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

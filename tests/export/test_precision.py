@@ -138,6 +138,7 @@ def test_a_channel_the_epsilon_shows_in_is_left_alone():
     assert (level(image) - net(image)).abs().max() < 1e-3
 
 
+@pytest.mark.slow
 def test_eight_bits_are_explicit_and_the_first_convolutions_stay_float(eight: Path):
     proto = onnx.load(eight)
     makers = {name: node for node in proto.graph.node for name in node.output}

@@ -48,6 +48,7 @@ def sweep(place: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_a_failed_run_ends_nothing_and_the_same_command_does_what_is_missing(place: Path):
     first = sweep(place, "loss.content_weight=1,-1,2")
     assert first.returncode == 2

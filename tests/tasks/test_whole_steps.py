@@ -66,6 +66,7 @@ def weights(task: Task) -> Tensor:
     return torch.cat([p.detach().flatten().cpu() for p in task.parameters() if p.requires_grad])
 
 
+@pytest.mark.slow
 def test_whole_steps_are_lightnings(task: Task, batch: Tensor):
     """Objectives, terms, counted steps, schedules and weights are the same."""
     start, other = weights(task), copy.deepcopy(task)
@@ -119,6 +120,7 @@ def test_steps_that_lightning_changes_are_not_recorded(chosen: dict[str, object]
     assert not can_record(trainer)
 
 
+@pytest.mark.parametrize("task", ["slim", "cyclegan"], indirect=True)
 def test_checkpoints_know_no_pace(task: Task, batch: Tensor, tmp_path: Path):
     """A training goes on from whole steps with Lightning's, and on another device."""
 
