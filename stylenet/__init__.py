@@ -19,8 +19,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 _API = ("Run", "load", "train")
 
 
-def list_styles() -> list[str]:
-    """The names of the shipped styles."""
+def styles() -> list[str]:
+    """The names of the shipped styles. The package of this name, once imported, gives the same."""
     from stylenet.styles.known import known_styles
 
     return known_styles()

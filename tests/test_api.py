@@ -92,7 +92,10 @@ def test_a_mistake_is_an_error_with_its_mend(
 
 
 def test_styles_are_listed_and_nothing_heavy_is_loaded_before_it_is_used():
-    assert stylenet.list_styles() == known_styles()
+    twice = "first = stylenet.styles(); import stylenet.styles; again = stylenet.styles()"
+    code = f"import stylenet; {twice}; print(first == again, *first)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", *known_styles()]
     assert {"train", "load", "Run"} <= set(dir(stylenet))
     code = "import sys, stylenet; print({'torch', 'numpy', 'yaml'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
