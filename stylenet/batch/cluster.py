@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stylenet.system.cpus import usable_cpus
-from stylenet.system.errors import UserError
+from stylenet.system.errors import UserError, first_line
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -99,8 +99,8 @@ def cluster(workers: int | None) -> Iterator[Mapping[str, float]]:
                 logging_level=logging.CRITICAL,
             )
     except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
-        told = str(error).splitlines()[0]
-        raise UserError(f"cannot start Ray ({told}); check $RAY_ADDRESS") from None
+        told = f"cannot start Ray ({first_line(error)}); check $RAY_ADDRESS"
+        raise UserError(told) from None
     try:
         yield ray.cluster_resources()
     finally:

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from stylenet.pictures.formats import file_format
 from stylenet.pictures.outputs import refuse_overwriting
-from stylenet.system.errors import UserError
+from stylenet.system.errors import UserError, first_line
 from stylenet.system.special_files import refuse_special
 
 _NAMES = ("path", "file_name", "filename", "name")
@@ -179,7 +179,5 @@ def _errors(file: Path) -> Iterator[None]:
     try:
         yield
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UnreadableError(
-            f"cannot read {file} ({first}); check the path, or store it again"
-        ) from None
+        told = f"cannot read {file} ({first_line(error)}); check the path, or store it again"
+        raise UnreadableError(told) from None

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from stylenet.optim.muon import Muon
 from stylenet.system.cache_folder import cache_dir
-from stylenet.system.errors import UserError
+from stylenet.system.errors import UserError, first_line
 from stylenet.tasks.base import Objective, Targets, Task
 from stylenet.tasks.recorded import Recorded
 
@@ -108,10 +108,10 @@ def compiled(objective: Objective, demanded: bool) -> Objective:
         try:
             return judge(batch, targets)
         except TorchDynamoException as error:
-            first = str(error).strip().partition("\n")[0]
+            told = first_line(error)
             if demanded:
-                raise UserError(f"trainer.compile=true: {first}; leave it out") from error
-            _log.warning("the objective cannot be compiled, so steps are slower: %s", first)
+                raise UserError(f"trainer.compile=true: {told}; leave it out") from error
+            _log.warning("the objective cannot be compiled, so steps are slower: %s", told)
             judge = objective
         return judge(batch, targets)
 

@@ -15,7 +15,7 @@ from stylenet.pictures.color import Floats, to_bytes, to_floats
 from stylenet.pictures.images import Bytes
 from stylenet.pictures.resizing import resized
 from stylenet.runtime.model import open_onnx
-from stylenet.system.errors import UserError, reason
+from stylenet.system.errors import UserError, first_line, reason
 from stylenet.system.special_files import refuse_special
 
 _DTYPES = ("float32", "float16", "uint8")
@@ -176,8 +176,8 @@ class PeerNet:
         try:
             [values] = self.session.run([self._output], given)
         except Exception as error:  # onnxruntime has a class of its own for every kind of mistake
-            first = str(error).splitlines()[0]
-            raise UserError(f"{self.file} and its adapter do not fit ({first})") from None
+            told = f"{self.file} and its adapter do not fit ({first_line(error)})"
+            raise UserError(told) from None
         if not _is_picture(values):
             raise UserError(f"{self.file} gives no picture as its {self._output}; mend its adapter")
         stylized = self.adapter.output.decode(values)

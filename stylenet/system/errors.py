@@ -20,6 +20,11 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of a library's message, or the name of its class if it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def shown(name: object) -> str:
     """A file's name as text that can be printed anywhere. Bytes that are not UTF-8 are escaped."""
     return str(name).encode(errors="backslashreplace").decode()

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stylenet.system.errors import first_line
+
 _log = logging.getLogger(__name__)
 
 Tensors = Mapping[str, Tensor]
@@ -70,8 +72,8 @@ class Recorded:
             with torch.cuda.graph(graph, stream=self.stream):
                 self.outputs = self.function(self.inputs)
         except RuntimeError as error:
-            first = str(error).strip().partition("\n")[0]
-            _log.warning("the GPU cannot record a step, so steps are slower: %s", first)
+            told = first_line(error)
+            _log.warning("the GPU cannot record a step, so steps are slower: %s", told)
         else:
             self.graph = graph
 
