@@ -28,6 +28,7 @@ from stylenet.runs.found import found_model
 from stylenet.runs.placeless import without_place
 from stylenet.system.errors import UserError, exit_on_user_error
 from stylenet.system.program import program, say_next
+from stylenet.tasks.shared import is_first
 from stylenet.training import LEFT, begin, claimed
 
 
@@ -79,7 +80,7 @@ def _job(cfg: DictConfig) -> float | None:
         with _own_folder(cfg, is_named):
             finished = begin(cfg, _overrides())
             _say_what_next(cfg.run, finished, _style_option(cfg))
-    if not finished and not rank_zero_only.rank:  # type: ignore[attr-defined]
+    if not finished and is_first():
         raise SystemExit(130)  # of one process: the end of another is no failure
     return None
 
@@ -172,7 +173,7 @@ def _quieten() -> None:
     """Let Lightning say less, and of several processes the first one alone give hints."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    if rank_zero_only.rank:  # type: ignore[attr-defined]
+    if not is_first():
         logging.getLogger("stylenet").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
 

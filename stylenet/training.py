@@ -13,7 +13,6 @@ import yaml
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning import Trainer, seed_everything
-from pytorch_lightning.utilities import rank_zero_only
 
 from stylenet.callbacks.guards import cut_short, interruptible, is_finite
 from stylenet.callbacks.loggers import Wandb
@@ -40,6 +39,7 @@ from stylenet.system.errors import UserError
 from stylenet.system.memory import keep_freed_memory
 from stylenet.system.threads import share_cpus
 from stylenet.tasks.base import Task
+from stylenet.tasks.shared import is_first
 
 LEFT = (MODEL_FILE, "preview.png", "losses.csv", "losses.png", CONFIG, CARD)
 """What a finished run leaves for its user, unless its callback is off."""
@@ -174,7 +174,7 @@ def _terms_at_end(trainer: Trainer, task: Task, data: PhotoDataModule) -> dict[s
 
 def claimed(run: Path, ckpt: str | None, *, unique: bool = False) -> AbstractContextManager[Path]:
     """The claimed folder of a run. Of several processes in one training, the first claims it."""
-    if rank_zero_only.rank:  # type: ignore[attr-defined]
+    if not is_first():
         return nullcontext(run)
     own = ckpt is not None and Path(str(ckpt)).parent.resolve() == run.resolve()
     return run_folder.claimed(run, goes_on=ckpt == "last" or own, unique=unique)

@@ -105,7 +105,7 @@ class Task(LightningModule, ABC):
     def training_step(self, batch: Tensor, _: int) -> Tensor | None:
         """One batch → the scalar to minimise."""
         objective, means = self.judged(batch, self.targets(batch))
-        self.note(means)
+        self.means = means
         return objective
 
     def judged(self, batch: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
@@ -151,10 +151,6 @@ class Task(LightningModule, ABC):
         if self.replay is None:
             super().backward(loss, *options, **named)
 
-    def note(self, means: Mapping[str, Tensor]) -> None:
-        """Keep the mean terms of the step at hand for callbacks and loggers."""
-        self.means = means
-
     def say(self, name: str, number: Tensor | float) -> None:
         """Tell all processes a number, (), before the backward pass of a step."""
         self.said[name] = number
@@ -172,7 +168,7 @@ class Task(LightningModule, ABC):
         """Take the mean terms over all processes."""
         if self.shared is not None:
             heard = self.shared.means()
-            self.note({name: heard[name] for name in self.means})
+            self.means = {name: heard[name] for name in self.means}
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Log the mean terms if loggers log the step."""

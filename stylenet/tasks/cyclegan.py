@@ -168,7 +168,7 @@ class CycleGAN(Task):
         objective, means = self.judged(batch, _asked(exchanges))
         for way, pool in self._pools():
             pool.keep(means.pop(_made(way)), exchanges[way])
-        self.note(means)
+        self.means = means
         self.manual_backward(objective)
         generators, discriminators = self.optimizers()  # type: ignore[attr-defined]
         # Lightning counts the steps of its wrapped optimisers. A batch is one step: unwrap one.

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import torch
 from numpy import uint8
 from numpy.typing import NDArray
-from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -25,6 +24,7 @@ from stylenet.pixels.strength import calibrate
 from stylenet.pixels.vigour import style_weights
 from stylenet.system.errors import UserError
 from stylenet.tasks.base import Targets, Task, means_of
+from stylenet.tasks.shared import is_first
 from stylenet.tensors import to_tensor
 from stylenet.vgg import VGG
 
@@ -83,8 +83,7 @@ class PerceptualTask(Task):
         Raises:
             UserError: the weights of VGG cannot be obtained.
         """
-        first = not rank_zero_only.rank  # type: ignore[attr-defined]
-        if self.loss.strength is not None and first:
+        if self.loss.strength is not None and is_first():
             scale = self.style_size / UNSEEN_SIDE
             calibrate(self.vgg, self.loss, sample_photos(), [self.style], [1.0], scale)
         self.set_style(self.style, self.style_size)

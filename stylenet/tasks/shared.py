@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
 
 from stylenet.system.errors import UserError
 
 ROOM = 64
 """The most numbers in a message. A parameter's size is fixed before the first step."""
+
+
+def is_first() -> bool:
+    """Whether this process is the first, or the only one, of its training. No trainer is needed."""
+    return not rank_zero_only.rank  # type: ignore[attr-defined]
 
 
 class Shared(nn.Module):
